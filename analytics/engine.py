@@ -1,0 +1,227 @@
+"""Map one pure function over partitions: in this process or in a pool, with results kept under the hash of what made them.
+
+The function must be importable by name (a `functools.partial` of one may carry parameters), read its own partition and return a small
+result. Results come back in the order of the partitions, the same bits however many workers there are. What was computed before, by the
+same code from the same parameters and inputs, is read from `data/memo` instead: a retry, a resumed run and a run with one new day are
+the same mechanism.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel
+
+from analytics import store
+
+__all__ = ["map", "prune"]
+
+Result = TypeVar("Result")
+ATTEMPTS = 3
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
+POINTS_PER_WORKER = 4_000_000
+
+
+def map(
+    function: Callable[[Any], Result], partitions: Sequence[Any], *, workers: int = 1, points: int | None = None, keep: bool = True
+) -> Iterator[Result]:
+    """Results of `function` for each partition, in order.
+
+    Parameters
+    ----------
+    function : importable function of one partition, or a partial of one
+    partitions : each has a `key` (text that changes with its contents) or is itself text
+    workers : processes at most; 1 works in this process
+    points : size of all partitions together, if known; a pool is only started where it pays
+    keep : read and write results in `data/memo`
+
+    Raises
+    ------
+    RuntimeError
+        If workers are lost three times in a row (usually: out of memory).
+    """
+    if points is not None:
+        workers = min(workers, max(1, points // POINTS_PER_WORKER))
+    memo = _Memo(function) if keep else None
+    if workers <= 1 or len(partitions) <= 1:
+        for partition in partitions:
+            yield _remembered(memo, function, partition)
+        return
+    yield from _pooled(memo, function, partitions, workers)
+
+
+def prune(*, keep_bytes: int) -> int:
+    """Delete the oldest kept results until at most `keep_bytes` remain; the number of bytes freed."""
+    folder = store.root() / "data" / "memo"
+    files = sorted(folder.rglob("*.pickle"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    total = freed = 0
+    for path in files:
+        size = path.stat().st_size
+        total += size
+        if total > keep_bytes:
+            path.unlink()
+            freed += size
+    return freed
+
+
+def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition: Any) -> Result:
+    if memo is None:
+        return function(partition)
+    path = memo.path(partition)
+    if (found := memo.read(path)) is not None:
+        return found[0]
+    result = function(partition)
+    memo.write(path, result)
+    return result
+
+
+def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: Sequence[Any], workers: int) -> Iterator[Result]:
+    """As in one process, but computed `workers` at a time; what a lost worker held is given to a fresh pool."""
+    ahead = workers * 2
+    pool = _start_pool(workers)
+    waiting: dict[int, Future[Result]] = {}
+    handed_out = lost = 0
+    try:
+        for position, partition in enumerate(partitions):
+            while handed_out < len(partitions) and handed_out <= position + ahead:
+                known = memo is not None and memo.path(partitions[handed_out]).is_file()
+                if not known:
+                    waiting[handed_out] = pool.submit(function, partitions[handed_out])
+                handed_out += 1
+            while position in waiting:
+                try:
+                    result = waiting[position].result()
+                except BrokenProcessPool as error:
+                    lost += 1
+                    if lost >= ATTEMPTS:
+                        raise RuntimeError(
+                            f"workers were lost {lost} times (out of memory?) at partition {position + 1} of {len(partitions)}; "
+                            "set project.workers to 1 or give the machine more memory"
+                        ) from error
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool = _start_pool(workers)
+                    # Finished results are kept; everything else the broken pool held goes to the new one.
+                    for other in [key for key, future in waiting.items() if not future.done() or future.exception() is not None]:
+                        waiting[other] = pool.submit(function, partitions[other])
+                    continue
+                del waiting[position]
+                lost = 0
+                if memo is not None:
+                    memo.write(memo.path(partition), result)
+                yield result
+                break
+            else:
+                yield _remembered(memo, function, partition)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_pool(workers: int) -> ProcessPoolExecutor:
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+    context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload(["analytics.engine"])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    """One thread per worker: the workers are the parallelism, and sums must not depend on the number of threads."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+
+
+class _Memo:
+    """Results on disk, under the hash of code, parameters and input.
+
+    They are pickled: local files of this project's own making, never exchanged, safe to delete. (Models are never pickled.)
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        plain = function
+        while isinstance(plain, functools.partial):
+            plain = plain.func
+        name = f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
+        if "<" in name:
+            raise ValueError(f"'{name}' cannot be named: results are kept only for functions at the top of a module")
+        self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
+        self.made_by = store.digest(name, code_digest(), canonical(function))
+
+    def path(self, partition: Any) -> Path:
+        key = partition if isinstance(partition, str) else partition.key
+        return self.folder / f"{store.digest(self.made_by, key, canonical(partition))}.pickle"
+
+    def read(self, path: Path) -> tuple[Any] | None:
+        if not path.is_file():
+            return None
+        content = path.read_bytes()
+        if store.digest(content[32:]) != content[:32].decode("ascii", "replace"):
+            path.unlink()
+            return None
+        os.utime(path)
+        return (pickle.loads(content[32:]),)
+
+    def write(self, path: Path, result: Any) -> None:
+        content = pickle.dumps(result, protocol=5)
+        store.write_atomically(path, store.digest(content).encode() + content)
+
+
+@functools.cache
+def code_digest() -> str:
+    """Hash of the package's source: any change of code makes every kept result stale."""
+    here = Path(__file__).parent
+    return store.digest(*(part for path in sorted(here.rglob("*.py")) for part in (str(path.relative_to(here)), path)))
+
+
+def canonical(value: Any) -> str:
+    """Text that is equal for equal parameters, in every process.
+
+    Raises
+    ------
+    TypeError
+        For a value of a kind whose contents cannot be told.
+    """
+    if isinstance(value, functools.partial):
+        return f"partial({canonical(list(value.args))},{canonical(value.keywords)})"
+    if value is None or isinstance(value, str | int | float | bool | bytes):
+        return repr(value)
+    if isinstance(value, BaseModel):
+        return f"{type(value).__name__}{value.model_dump_json()}"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in sorted(value, key=repr)) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(canonical(item) for item in value) + "]"
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, np.ndarray):
+        return f"array({value.dtype},{value.shape},{store.digest(np.ascontiguousarray(value).tobytes())})"
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    if isinstance(value, pd.DataFrame):
+        return f"frame({list(value.columns)},{store.digest(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())})"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, Path):
+        # Where a file lies says nothing about what it holds.
+        return value.name
+    if isinstance(value, date):
+        return value.isoformat()
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields is not None:
+        return type(value).__name__ + canonical({name: getattr(value, name) for name in fields})
+    raise TypeError(
+        f"parameters of a mapped function must be plain values, frames, arrays or dataclasses of them, not {type(value).__name__}"
+    )

@@ -1,0 +1,187 @@
+"""Every parameter of the project: type, bounds, unit, meaning and default, each once.
+
+`params.yaml` says what a project uses and is complete, so that DVC sees every value; `analytics params --write` completes it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+__all__ = ["Params", "describe", "dump", "load", "parse"]
+
+
+class Section(BaseModel):
+    """A group of parameters that belong to one stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Accounting(Section):
+    """What counts against a service: printed in every report that uses it."""
+
+    outage_k: int = Field(2, ge=1, description="an outage is confirmed when k ...")
+    outage_n: int = Field(3, ge=1, description="... of n consecutive checks failed")
+    count: Literal["checks", "confirmed"] = Field(
+        "checks", description="what is bad: every failed check, or only those of confirmed outages"
+    )
+    exclude_maintenance: bool = Field(True, description="declared maintenance does not count")
+    exclude_prober_faults: bool = Field(True, description="the prober's own faults do not count")
+
+
+class Project(Section):
+    """The whole project."""
+
+    name: str = Field("Service analytics", description="title of the reports")
+    zone: str = Field("Europe/Zurich", description="IANA time zone of the readers: calendar months and days are theirs")
+    workers: int = Field(2, ge=1, le=256, description="processes that share the partitions; results do not depend on it")
+    objective: float = Field(0.999, gt=0, lt=1, description="availability promised where data/services.csv says nothing, as a fraction")
+    latency_objective_ms: float | None = Field(None, gt=0, description="response time promised where data/services.csv says nothing, ms")
+    latency_objective_share: float = Field(
+        0.95, gt=0, lt=1, description="share of steps whose median must keep the response time, as a fraction"
+    )
+    accounting: Accounting = Accounting()
+
+
+class Simulate(Section):
+    """The default world with known truth."""
+
+    services: int = Field(12, ge=1, le=5000, description="number of services")
+    regions: int = Field(3, ge=1, le=6, description="number of regions")
+    days: int = Field(70, ge=1, le=3650, description="length, days")
+    step_s: int = Field(60, ge=10, le=86400, description="time between two checks, s")
+    end: str = Field("2026-04-13", description="first day after the data, UTC; the default span holds a clock change")
+    seed: int = Field(7, ge=0, description="seed of all randomness")
+
+
+class Ingest(Section):
+    """From raw rows to regular series."""
+
+    step_s: int = Field(300, ge=60, le=86400, description="step of the series, s; never finer than the checks of a series")
+    max_rejected_share: float = Field(0.05, ge=0, le=1, description="largest share of refused rows that a run accepts, as a fraction")
+    gap_factor: float = Field(3.0, gt=1, description="a gap is a pause longer than this many usual intervals")
+    max_future_s: int = Field(300, ge=0, description="a check further in the future of its collection is refused, s")
+    prober_min_services: int = Field(3, ge=2, description="a prober is at fault when at least so many services ...")
+    prober_share: float = Field(0.9, gt=0.5, le=1, description="... and at least this share of all it probes are down at once")
+
+
+class Slo(Section):
+    """Promises and error budgets."""
+
+    at_risk_left: float = Field(0.25, ge=0, le=1, description="a budget with less than this share left is at risk, as a fraction")
+    recent_days: int = Field(7, ge=1, le=60, description="window of the recent burn rate, days")
+    level: float = Field(0.95, gt=0.5, lt=1, description="nominal coverage of the intervals")
+
+
+class Summary(Section):
+    """The one page."""
+
+    max_statements: int = Field(7, ge=1, le=20, description="statements shown at most")
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    project: Project = Project()
+    sources: dict[str, dict[str, Any]] = Field(
+        {"simulated": {"kind": "simulated"}}, description="where data come from: name -> kind and options"
+    )
+    simulate: Simulate = Simulate()
+    ingest: Ingest = Ingest()
+    slo: Slo = Slo()
+    summary: Summary = Summary()
+
+
+def load(path: Path) -> Params:
+    """Parameters of the project whose `params.yaml` is at `path`."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path.name} is not valid YAML: {error}") from error
+    return parse(values or {}, where=path.name)
+
+
+def parse(values: dict[str, Any], *, where: str = "params.yaml") -> Params:
+    """Checked parameters; every wrong name or value is reported with what would be right."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(explain(error, Params, where=where)) from None
+
+
+def section(params: Params, stage: str, overrides: dict[str, Any]) -> Any:
+    """The model of one stage with `overrides` applied, checked like `params.yaml` itself."""
+    model = getattr(params, stage)
+    try:
+        return type(model).model_validate({**model.model_dump(), **overrides})
+    except ValidationError as error:
+        raise ValueError(explain(error, type(model), where=f"parameters of '{stage}'")) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel], *, where: str) -> str:
+    """The errors of a validation as sentences, one a line: name, value, what was expected, nearest known name."""
+    return "\n".join(f"{where}: {_sentence(one, model)}" for one in error.errors())
+
+
+def _sentence(one: Any, model: type[BaseModel]) -> str:
+    path = [str(part) for part in one["loc"]]
+    name = ".".join(path)
+    if one["type"] != "extra_forbidden":
+        return f"'{name}' is {one['input']!r}: {one['msg'][0].lower()}{one['msg'][1:]}"
+    known = _fields_at(model, path[:-1])
+    near = difflib.get_close_matches(path[-1], known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+    return f"'{name}' is not a parameter; {hint}"
+
+
+def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
+    for part in path:
+        inner = model.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def dump(params: Params) -> str:
+    """Complete text of `params.yaml`: every parameter with its meaning as a comment."""
+    return "# Complete by design: `analytics params --write` adds what is missing. Meanings come from analytics/params.py.\n" + "".join(
+        f"{name}:{_block(getattr(params, name), 1)}" for name in Params.model_fields
+    )
+
+
+def _block(value: Any, depth: int) -> str:
+    indent = "  " * depth
+    if isinstance(value, BaseModel):
+        lines = []
+        for name, field in type(value).model_fields.items():
+            inner = getattr(value, name)
+            if isinstance(inner, BaseModel):
+                lines.append(f"{indent}{name}:{_block(inner, depth + 1)}")
+            else:
+                text = f"{indent}{name}: {_scalar(inner)}"
+                lines.append(f"{text:<44}  # {field.description}\n")
+        return "\n" + "".join(lines)
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    return "\n" + "".join(f"{indent}{line}\n" for line in text.splitlines())
+
+
+def _scalar(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).removesuffix("\n...\n").strip()
+
+
+def describe(model: type[BaseModel] = Params, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """Every parameter as (name, type, default, meaning), in the order of `params.yaml`."""
+    rows: list[tuple[str, str, str, str]] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            rows += describe(inner, f"{prefix}{name}.")
+        else:
+            kind = inner.__name__ if isinstance(inner, type) else str(inner).replace("typing.", "")
+            rows.append((f"{prefix}{name}", kind, _scalar(field.get_default(call_default_factory=True)), field.description or ""))
+    return rows

@@ -1,0 +1,49 @@
+"""Load and save tables, panels and raw data, validated: the one place that reads and writes `data/` (with `registry`)."""
+
+from analytics.store.files import digest, write_atomically
+from analytics.store.frames import load, now, save
+from analytics.store.panels import block_of, encode_panel, n_blocks, panels, read_panel, write_panels
+from analytics.store.raw import (
+    Appended,
+    RawDay,
+    append_raw,
+    compact_raw,
+    cursor,
+    raw_days,
+    raw_sources,
+    read_raw,
+    read_raw_table,
+    set_cursor,
+    write_raw,
+    write_raw_day,
+)
+from analytics.store.session import begin, out, root
+
+__all__ = [
+    "Appended",
+    "RawDay",
+    "append_raw",
+    "begin",
+    "block_of",
+    "compact_raw",
+    "cursor",
+    "digest",
+    "encode_panel",
+    "load",
+    "n_blocks",
+    "now",
+    "out",
+    "panels",
+    "raw_days",
+    "raw_sources",
+    "read_panel",
+    "read_raw",
+    "read_raw_table",
+    "root",
+    "save",
+    "set_cursor",
+    "write_atomically",
+    "write_panels",
+    "write_raw",
+    "write_raw_day",
+]

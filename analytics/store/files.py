@@ -1,0 +1,56 @@
+"""Bytes on disk: whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+__all__ = ["digest", "open_parquet", "parquet_bytes", "write_atomically"]
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name beside `path` and rename: a reader sees the old content or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(*contents: bytes | str | Path) -> str:
+    """Hash (blake2b, 32 hexadecimal digits) of bytes, text or the contents of files."""
+    total = hashlib.blake2b(digest_size=16)
+    for content in contents:
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                while piece := file.read(1 << 20):
+                    total.update(piece)
+        else:
+            total.update(content.encode() if isinstance(content, str) else content)
+        total.update(b"\0")
+    return total.hexdigest()
+
+
+def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
+    """Parquet file of a table, the same bytes for the same content."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", compression_level=3, store_schema=True, **options)
+    return sink.getvalue().to_pybytes()
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Parquet file at `path`; a foreign or half-written one is an error that names it."""
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a whole Parquet file ({error}); delete it and run the stage that writes it again") from error

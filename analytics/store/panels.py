@@ -1,0 +1,153 @@
+"""Panels on disk: one Parquet file per block of services, step and ISO week.
+
+A file holds a complete regular grid, series after series, so that hot code reads two columns and reshapes them; it also holds the
+keys and times as (nearly free) columns, so that any tool can read it. Blocks are by hash of the service: a new service moves none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, week_start
+from analytics.store import frames, session
+from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
+
+__all__ = ["block_of", "encode_panel", "n_blocks", "panels", "read_panel", "write_panels"]
+
+PANEL_FORMAT = 1
+SERVICES_PER_BLOCK = 8
+_FILE = re.compile(r"b(?P<block>\d{4})-(?P<step>\d+)s-(?P<week>\d{8})\.parquet")
+
+
+def n_blocks(n_services: int) -> int:
+    """Number of blocks: a power of two, so that it changes rarely, with about `SERVICES_PER_BLOCK` services in each."""
+    return 1 << max(0, int(np.ceil(np.log2(max(1, n_services) / SERVICES_PER_BLOCK))))
+
+
+def block_of(service: str, blocks: int) -> int:
+    """Block of a service, from its name alone."""
+    return zlib.crc32(service.encode()) % blocks
+
+
+def file_name(block: int, step_s: int, week_ms: int) -> str:
+    """Name of one file; the week is the date of its Monday."""
+    monday = np.datetime64(week_ms, "ms").astype("datetime64[D]").item()
+    return f"b{block:04d}-{step_s}s-{monday:%Y%m%d}.parquet"
+
+
+def encode_panel(
+    series: pd.DataFrame, week_ms: int, step_s: int, values: npt.NDArray[np.float32], n_checks: npt.NDArray[np.int32]
+) -> bytes:
+    """One week of series of one block as the bytes of its file.
+
+    Parameters
+    ----------
+    series : frame with series_id, service, region, signal; one row per row of `values`
+    values, n_checks : shape (n_series, steps of a week)
+    """
+    n_series, n_times = values.shape
+    if n_times != WEEK_MS // (step_s * 1000):
+        raise ValueError(f"a week of {step_s}-s steps has {WEEK_MS // (step_s * 1000)} steps, got {n_times}")
+    times = week_ms + np.arange(n_times, dtype=np.int64) * step_s * 1000
+    columns: dict[str, pa.Array] = {}
+    for name in ("series_id", "service", "region", "signal"):
+        labels = pd.Categorical(series[name], categories=sorted(series[name].unique()))
+        columns[name] = pa.DictionaryArray.from_arrays(
+            np.repeat(labels.codes.astype(np.int32), n_times), pa.array(labels.categories.astype(object))
+        )
+    columns["time"] = pa.array(np.tile(times, n_series)).cast(pa.timestamp("ms", tz="UTC"))
+    columns["value"] = pa.array(np.ascontiguousarray(values, np.float32).ravel())
+    columns["n_checks"] = pa.array(np.ascontiguousarray(n_checks, np.int32).ravel())
+    described = {"analytics_panel": str(PANEL_FORMAT), "series": json.dumps(list(series["series_id"]))}
+    return parquet_bytes(
+        pa.table(columns).replace_schema_metadata(described),
+        row_group_size=1 << 20,
+        use_dictionary=["series_id", "service", "region", "signal", "n_checks"],
+        column_encoding={"time": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
+        write_statistics=["time"],
+    )
+
+
+def write_panels(name: str, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files made by `encode_panel`, as (file name, content), to the panels of that name."""
+    folder = session.out() / "panels" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files:
+        write_atomically(folder / file, content)
+
+
+def panels(name: str) -> Panels:
+    """All panels of that name, lazily: one partition per block and step over all weeks, in order."""
+    folder = _folder(name)
+    series = frames.load("series")
+    found: dict[tuple[int, int], list[tuple[int, Path]]] = {}
+    for path in sorted(folder.iterdir()):
+        if match := _FILE.fullmatch(path.name):
+            monday = int(pd.Timestamp(match["week"]).as_unit("ms").value)
+            found.setdefault((int(match["block"]), int(match["step"])), []).append((monday, path))
+    return Panels([_ref(name, block, step, weeks, series) for (block, step), weeks in sorted(found.items())])
+
+
+def _folder(name: str) -> Path:
+    data = session.root() / "data"
+    drafts = [data / "draft"] if session.is_draft() else []
+    for folder in (session.out(), *drafts, data):
+        if (path := folder / "panels" / name).is_dir():
+            return path
+    raise FileNotFoundError(f"panels '{name}' have not been written yet; run `analytics run --all`")
+
+
+def _ref(name: str, block: int, step_s: int, weeks: list[tuple[int, Path]], series: pd.DataFrame) -> PanelRef:
+    mine = series[(series["block"] == block) & (series["step_s"] == step_s)].reset_index(drop=True)
+    step_ms = step_s * 1000
+    first = int(mine["first"].min().value) if len(mine) else weeks[0][0]
+    last = int(mine["last"].max().value) + step_ms if len(mine) else weeks[-1][0] + WEEK_MS
+    files = tuple(path for _, path in weeks)
+    # Size and time of change stand for the contents: reading every file to name it would cost as much as using it.
+    state = "".join(f"{path.name}:{(stat := path.stat()).st_size}:{stat.st_mtime_ns};" for _, path in weeks)
+    return PanelRef(name, block, step_s, mine, files, digest(state), first, last, read_panel)
+
+
+def read_panel(ref: PanelRef) -> Panel:
+    """Load one panel: the series and steps that `ref` names, NaN where a week's file does not know a series."""
+    step_ms = ref.step_s * 1000
+    n_times = max(0, (ref.end_ms - ref.start_ms) // step_ms)
+    values = np.full((len(ref.series), n_times), np.nan, np.float32)
+    n_checks = np.zeros((len(ref.series), n_times), np.int32)
+    row_of = {series_id: row for row, series_id in enumerate(ref.series["series_id"])}
+    for path in ref.files:
+        monday = _monday(path)
+        low, high = max(ref.start_ms, monday), min(ref.end_ms, monday + WEEK_MS)
+        if low >= high:
+            continue
+        file = open_parquet(path)
+        said = file.schema_arrow.metadata or {}
+        if int(said.get(b"analytics_panel", -1)) not in (1, PANEL_FORMAT):
+            raise ValueError(f"{path} is no panel of a format this code reads (1 to {PANEL_FORMAT}); run the stage that writes it again")
+        content = file.read(columns=["value", "n_checks"], use_threads=False)
+        ids = json.loads(said[b"series"])
+        rows = np.array([row_of.get(series_id, -1) for series_id in ids])
+        week_values = content.column("value").to_numpy().reshape(len(ids), -1)
+        week_checks = content.column("n_checks").to_numpy().reshape(len(ids), -1)
+        here = slice((low - ref.start_ms) // step_ms, (high - ref.start_ms) // step_ms)
+        there = slice((low - monday) // step_ms, (high - monday) // step_ms)
+        known = rows >= 0
+        values[rows[known], here] = week_values[known, there]
+        n_checks[rows[known], here] = week_checks[known, there]
+    return Panel(ref.series, ref.start_ms, ref.step_s, values, n_checks)
+
+
+def _monday(path: Path) -> int:
+    match = _FILE.fullmatch(path.name)
+    if match is None:
+        raise ValueError(f"{path} is not named like a panel (b0000-300s-20260105.parquet)")
+    return week_start(int(pd.Timestamp(match["week"]).as_unit("ms").value))

@@ -1,0 +1,429 @@
+"""What the sources said: `data/raw/<source>/<kind>`, one Parquet file per UTC day, sorted by key.
+
+New rows come as segments beside the day's file; once a day is over they are merged into it. A row is stored once: what was stored
+before is kept, a repetition adds nothing, a contradiction is handed back as refused. Every file lists its runs (one key, its first
+and last time, its number of rows), so that the question "is this row there already?" rarely has to open a column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics import tables
+from analytics.store import session
+from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
+
+__all__ = [
+    "Appended",
+    "RawDay",
+    "append_raw",
+    "compact_raw",
+    "cursor",
+    "raw_days",
+    "raw_sources",
+    "read_raw",
+    "read_raw_table",
+    "set_cursor",
+    "write_raw",
+    "write_raw_day",
+]
+
+RAW_FORMAT = 1
+DAY_MS = 86_400_000
+HUNDREDTHS = 100.0
+TIMED = ("checks", "metrics")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Consecutive rows of one key (service, region, monitor or signal) in one file, times in ms since 1970."""
+
+    keys: tuple[str, ...]
+    first: int
+    last: int
+    n: int
+
+
+@dataclass(frozen=True)
+class RawDay:
+    """One UTC day of one kind of one source: its files, and a hash that changes when they do."""
+
+    source: str
+    kind: str
+    day: date
+    paths: tuple[Path, ...]
+
+    @property
+    def key(self) -> str:
+        return digest(*self.paths)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Runs of all its files, from the footers alone."""
+        return [run for path in self.paths for run in _runs(path)]
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What an append did: rows stored, rows that were there already, rows refused (schema of raw kind `quarantine`)."""
+
+    n_new: int
+    n_repeated: int
+    refused: pa.Table
+
+
+def raw_sources() -> list[str]:
+    """Sources that have raw data, in the order of their names."""
+    folder = session.root() / "data" / "raw"
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def raw_days(source: str, kind: str) -> list[RawDay]:
+    """Days of a kind (checks or metrics) that are stored, oldest first."""
+    folder = _folder(source, kind)
+    days: dict[date, list[Path]] = {}
+    for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
+        days.setdefault(date.fromisoformat(path.name[:10]), []).append(path)
+    return [RawDay(source, kind, day, tuple(paths)) for day, paths in sorted(days.items())]
+
+
+def read_raw(raw_day: RawDay, columns: Sequence[str] | None = None) -> pa.Table:
+    """Rows of one day, sorted by key, the first of repeated ones kept; only `columns` where given."""
+    table = tables.RAW[raw_day.kind]
+    wanted = list(columns or table.names)
+    if len(raw_day.paths) == 1:
+        return _read_file(raw_day.paths[0], table, wanted)
+    needed = list(dict.fromkeys([*wanted, *table.key]))
+    merged = pa.concat_tables([_read_file(path, table, needed) for path in raw_day.paths]).unify_dictionaries().combine_chunks()
+    order, repeated = _order(merged, table)
+    return merged.take(pa.array(order[~repeated])).select(wanted)
+
+
+def write_raw_day(source: str, kind: str, day: date, rows: pa.Table) -> None:
+    """Store a whole day at once, replacing what was there; rows need not be sorted.
+
+    Raises
+    ------
+    ValueError
+        If a row is of another day, or a key is repeated.
+    """
+    table = tables.RAW[kind]
+    rows = _conform(rows, table)
+    order, repeated = _order(rows, table)
+    if repeated.any():
+        raise ValueError(f"{source}/{kind} {day}: {int(repeated.sum())} repeated keys ({', '.join(table.key)})")
+    days = np.unique(_times(rows) // DAY_MS)
+    if len(days) and (len(days) > 1 or days[0] != _epoch_day(day)):
+        raise ValueError(f"{source}/{kind} {day}: rows of {len(days)} days, first {np.datetime64(int(days[0]), 'D')}")
+    folder = _folder(source, kind)
+    write_atomically(folder / f"{day}.parquet", _encode(rows.take(pa.array(order)), table))
+    for segment in folder.glob(f"{day}.*.seg.parquet"):
+        segment.unlink()
+
+
+def append_raw(source: str, kind: str, rows: pa.Table) -> Appended:
+    """Add rows to a source: stored once, whatever order or however often they come.
+
+    Rows of kind `quarantine` have no key and are stored as they are, once per content.
+    """
+    table = tables.RAW[kind]
+    rows = _conform(rows, table)
+    nothing = tables.schema(tables.RAW["quarantine"]).empty_table()
+    if not table.key:
+        content = _encode(rows, table)
+        if len(rows):
+            write_atomically(_folder(source, kind) / f"{digest(content)[:16]}.parquet", content)
+        return Appended(len(rows), 0, nothing)
+    if not len(rows):
+        return Appended(0, 0, nothing)
+    order, repeated = _order(rows, table)
+    refused = [_refused(rows.take(pa.array(order[repeated])), source, kind, "duplicate: the first is kept")] if repeated.any() else []
+    kept = rows.take(pa.array(order[~repeated]))
+    epoch_days = _times(kept) // DAY_MS
+    n_new = n_known = 0
+    stored = {raw_day.day: raw_day for raw_day in raw_days(source, kind)}
+    for epoch_day in np.unique(epoch_days):
+        day = date(1970, 1, 1) + timedelta(days=int(epoch_day))
+        part = kept.filter(pa.array(epoch_days == epoch_day))
+        if day in stored:
+            part, n_same, contradicting = _unknown_rows(part, stored[day], table)
+            n_known += n_same
+            if len(contradicting):
+                refused.append(_refused(contradicting, source, kind, "contradicts a stored row: the first is kept"))
+        if len(part):
+            content = _encode(part, table)
+            write_atomically(_folder(source, kind) / f"{day}.{digest(content)[:12]}.seg.parquet", content)
+            n_new += len(part)
+    return Appended(n_new, n_known, pa.concat_tables(refused) if refused else nothing)
+
+
+def compact_raw(source: str, *, before: date) -> int:
+    """Merge the segments of days before `before` into one file per day; the number of days merged.
+
+    The day's file is complete before a segment is removed: a run killed in between leaves rows twice, which readers drop.
+    """
+    merged = 0
+    for kind in TIMED:
+        for raw_day in raw_days(source, kind):
+            if raw_day.day >= before or not any(".seg." in path.name for path in raw_day.paths):
+                continue
+            whole = raw_day.paths[0].with_name(f"{raw_day.day}.parquet")
+            write_atomically(whole, _encode(read_raw(raw_day), tables.RAW[kind]))
+            for path in raw_day.paths:
+                if path != whole:
+                    path.unlink()
+            merged += 1
+    return merged
+
+
+def write_raw(source: str, kind: str, rows: pa.Table) -> None:
+    """Store a small table without days (services, regions, events, dependencies), replacing what was there."""
+    table = tables.RAW[kind]
+    checked = tables.validate(rows.to_pandas(), table)
+    write_atomically(_folder(source, kind).with_suffix(".parquet"), parquet_bytes(_described(checked, table)))
+
+
+def read_raw_table(source: str, kind: str) -> pa.Table:
+    """A small table of a source, empty where the source has none."""
+    table = tables.RAW[kind]
+    folder = _folder(source, kind)
+    paths = [folder.with_suffix(".parquet")] if table.key else sorted(folder.glob("*.parquet")) if folder.is_dir() else []
+    parts = [open_parquet(path).read() for path in paths if path.is_file()]
+    target = tables.schema(table)
+    return pa.concat_tables([part.cast(target) for part in parts]) if parts else target.empty_table()
+
+
+def cursor(source: str) -> dict[str, Any]:
+    """How far a source has been collected; empty if never."""
+    path = session.root() / "data" / "raw" / source / "cursor.json"
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); delete it to collect from the beginning (rows already stored are not stored twice)"
+        ) from error
+
+
+def set_cursor(source: str, values: dict[str, Any]) -> None:
+    """Remember how far a source has been collected."""
+    write_atomically(
+        session.root() / "data" / "raw" / source / "cursor.json", (json.dumps(values, indent=1, sort_keys=True) + "\n").encode()
+    )
+
+
+def _folder(source: str, kind: str) -> Path:
+    if kind not in tables.RAW:
+        raise ValueError(f"raw kind '{kind}' does not exist; there are {', '.join(tables.RAW)}")
+    if not source or source != Path(source).name or source.startswith("."):
+        raise ValueError(f"source '{source}' cannot be a folder's name; use letters, digits, '-' and '_'")
+    return session.root() / "data" / "raw" / source / kind
+
+
+def _conform(rows: pa.Table, table: tables.Table) -> pa.Table:
+    target = tables.schema(table)
+    missing = [name for name in target.names if name not in rows.column_names]
+    if missing:
+        raise ValueError(f"raw {table.name}: columns {', '.join(missing)} are missing; they are {', '.join(target.names)}")
+    rows = rows.select(target.names)
+    if rows.schema.equals(target):
+        return rows.unify_dictionaries().combine_chunks()
+    try:
+        columns = [_to_type(rows.column(field.name), field.type) for field in target]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValueError(f"raw {table.name}: {error}; expected {target}") from error
+    return pa.table(columns, schema=target).unify_dictionaries().combine_chunks()
+
+
+def _to_type(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(wanted) and not pa.types.is_dictionary(column.type):
+        return column.cast(pa.string()).dictionary_encode().cast(wanted)
+    return column.cast(wanted)
+
+
+def _times(rows: pa.Table) -> npt.NDArray[np.int64]:
+    return rows.column("time").cast(pa.int64()).to_numpy()
+
+
+def _order(rows: pa.Table, table: tables.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Row numbers sorted by key, and which of them repeat the row before (in the order in which they came)."""
+    groups = np.zeros(len(rows), np.int64)
+    for name in table.key:
+        if name != "time":
+            codes, size = _sorted_codes(rows.column(name))
+            groups = groups * size + codes
+    times = _times(rows)
+    if len(rows) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, bool)
+    span = int(times.max() - times.min()) + 1
+    packed = groups * span + (times - times.min())
+    order = np.arange(len(rows)) if (packed[1:] > packed[:-1]).all() else np.argsort(packed, kind="stable")
+    ordered = packed[order]
+    return order, np.concatenate([[False], ordered[1:] == ordered[:-1]])
+
+
+def _sorted_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], int]:
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
+    if array.null_count:
+        raise ValueError("a key column holds empty values; refuse such rows at the source")
+    ranks = np.argsort(np.argsort(np.array(array.dictionary.to_pylist(), dtype=object))) if len(array.dictionary) else np.zeros(0, np.int64)
+    return ranks[array.indices.to_numpy(zero_copy_only=False)].astype(np.int64), max(1, len(ranks))
+
+
+def _unknown_rows(part: pa.Table, stored: RawDay, table: tables.Table) -> tuple[pa.Table, int, pa.Table]:
+    """Rows that are not stored yet, the number of those stored with equal values, the rows that contradict a stored one."""
+    known_runs: dict[tuple[str, ...], tuple[int, int]] = {}
+    for run in stored.runs:
+        low, high = known_runs.get(run.keys, (run.first, run.last))
+        known_runs[run.keys] = (min(low, run.first), max(high, run.last))
+    mine = _run_table(part, table)
+    if not any(run.keys in known_runs and run.first <= known_runs[run.keys][1] and run.last >= known_runs[run.keys][0] for run in mine):
+        return part, 0, part.slice(0, 0)
+    known = read_raw(stored)
+    both = pa.concat_tables([known, part]).unify_dictionaries().combine_chunks()
+    order, repeated = _order(both, table)
+    second, first = order[repeated], order[np.flatnonzero(repeated) - 1]
+    values = [name for name in table.names if name not in table.key]
+    same = np.ones(len(second), bool)
+    for name in values:
+        ours, theirs = (_plain(both.column(name).take(pa.array(rows))) for rows in (second, first))
+        equal = pc.equal(ours, theirs).fill_null(False).to_numpy(zero_copy_only=False)
+        same &= equal | (ours.is_null().to_numpy(zero_copy_only=False) & theirs.is_null().to_numpy(zero_copy_only=False))
+    fresh = np.setdiff1d(np.arange(len(known), len(both)), second)
+    return both.take(pa.array(fresh)), int(same.sum()), both.take(pa.array(second[~same]))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    """One array; of labels, whose dictionaries have been unified, the codes."""
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], column.type)
+    return array.indices if pa.types.is_dictionary(array.type) else array
+
+
+def _refused(rows: pa.Table, source: str, kind: str, reason: str) -> pa.Table:
+    from datetime import UTC, datetime
+
+    times = _times(rows)
+    places = [datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds") for ms in times.tolist()]
+    shown = [json.dumps(row, default=str, ensure_ascii=False)[:200] for row in rows.to_pylist()]
+    n = len(rows)
+    return pa.table(
+        {"source": [source] * n, "kind": [kind] * n, "place": places, "reason": [reason] * n, "row": shown},
+        schema=pa.schema([(field.name, pa.string()) for field in tables.schema(tables.RAW["quarantine"])]),
+    ).cast(tables.schema(tables.RAW["quarantine"]))
+
+
+def _run_table(rows: pa.Table, table: tables.Table) -> list[Run]:
+    """Runs of rows that are sorted by key."""
+    if not len(rows):
+        return []
+    names = [name for name in table.key if name != "time"]
+    codes = [rows.column(name).combine_chunks() for name in names]
+    codes = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in codes]
+    change = np.zeros(len(rows), bool)
+    change[0] = True
+    for array in codes:
+        indices = array.indices.to_numpy(zero_copy_only=False)
+        change[1:] |= indices[1:] != indices[:-1]
+    starts = np.flatnonzero(change)
+    stops = np.append(starts[1:], len(rows))
+    times = _times(rows)
+    labels = [array.take(pa.array(starts)).cast(pa.string()).to_pylist() for array in codes]
+    return [
+        Run(tuple(label[i] for label in labels), int(times[start]), int(times[stop - 1]), int(stop - start))
+        for i, (start, stop) in enumerate(zip(starts, stops, strict=True))
+    ]
+
+
+def _runs(path: Path) -> list[Run]:
+    said = open_parquet(path).schema_arrow.metadata or {}
+    return [Run(tuple(keys), first, last, n) for keys, first, last, n in json.loads(said.get(b"runs", b"[]"))]
+
+
+def _described(rows: pa.Table, table: tables.Table) -> pa.Table:
+    described = {"analytics_raw": table.name, "analytics_format": str(RAW_FORMAT)}
+    if table.name in TIMED:
+        described["runs"] = json.dumps([[run.keys, run.first, run.last, run.n] for run in _run_table(rows, table)], ensure_ascii=False)
+    return rows.replace_schema_metadata(described)
+
+
+def _encode(rows: pa.Table, table: tables.Table) -> bytes:
+    """Bytes of sorted rows: labels coded in the order of the alphabet, times packed as differences, latency in hundredths where that loses nothing."""
+    rows = _described(_alphabetical(rows, table), table)
+    encodings = {"time": "DELTA_BINARY_PACKED"} if "time" in rows.column_names else {}
+    for name in ("latency_ms", "value"):
+        if name in rows.column_names:
+            packed = _hundredths(rows.column(name)) if name == "latency_ms" else None
+            encodings[name] = "BYTE_STREAM_SPLIT" if packed is None else "DELTA_BINARY_PACKED"
+            if packed is not None:
+                field = pa.field(name, pa.int32(), metadata={"per_ms": str(int(HUNDREDTHS))})
+                rows = rows.set_column(rows.column_names.index(name), field, packed)
+    labels = [column.name for column in table.columns if column.kind == "label"]
+    return parquet_bytes(
+        rows, row_group_size=1 << 20, use_dictionary=labels, column_encoding=encodings, write_statistics=["time"] if encodings else False
+    )
+
+
+def _alphabetical(rows: pa.Table, table: tables.Table) -> pa.Table:
+    """Dictionaries with just the labels in use, sorted: the bytes must not depend on where the rows came from."""
+    for position, column in enumerate(table.columns):
+        if column.kind == "label":
+            array = rows.column(column.name).combine_chunks()
+            if isinstance(array, pa.ChunkedArray):
+                array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+            indices = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+            used = np.flatnonzero(np.bincount(indices[indices >= 0], minlength=len(array.dictionary)))
+            labels = np.array(array.dictionary.to_pylist(), dtype=object)[used] if len(used) else np.zeros(0, object)
+            rank = np.full(len(array.dictionary) + 1, -1, np.int64)
+            rank[used] = np.argsort(np.argsort(labels))
+            codes = rank[indices]
+            renewed = pa.DictionaryArray.from_arrays(
+                pa.array(codes.astype(np.int32), mask=codes < 0), pa.array(sorted(labels.tolist()), pa.string())
+            )
+            rows = rows.set_column(position, pa.field(column.name, renewed.type), renewed)
+    return rows
+
+
+def _hundredths(latency: pa.ChunkedArray) -> pa.Array | None:
+    """Latency as whole hundredths of a millisecond, or None if that would lose precision."""
+    missing = latency.is_null().to_numpy() if latency.null_count else None
+    values = latency.to_numpy()
+    present = np.where(np.isfinite(values), values, 0.0) if missing is not None or not np.isfinite(values).all() else values
+    whole = np.rint(present * HUNDREDTHS)
+    if (np.abs(whole) >= 2**31).any() or (whole / HUNDREDTHS != present).any():
+        return None
+    return pa.array(whole.astype(np.int32), mask=~np.isfinite(values))
+
+
+def _read_file(path: Path, table: tables.Table, columns: list[str]) -> pa.Table:
+    file = open_parquet(path)
+    said = file.schema_arrow.metadata or {}
+    if said.get(b"analytics_raw") != table.name.encode():
+        raise ValueError(f"{path} holds no raw {table.name} of this project; move it away and collect it through a source of kind 'files'")
+    if int(said[b"analytics_format"]) > RAW_FORMAT:
+        raise ValueError(f"{path} has format {int(said[b'analytics_format'])}, this code reads up to {RAW_FORMAT}; update the code")
+    content = file.read(columns=columns, use_threads=False).select(columns)
+    if "latency_ms" in columns and pa.types.is_integer(content.schema.field("latency_ms").type):
+        position = content.column_names.index("latency_ms")
+        latency = pc.divide(content.column("latency_ms").cast(pa.float64()), HUNDREDTHS)
+        content = content.set_column(position, pa.field("latency_ms", pa.float64()), latency)
+    target = tables.schema(table)
+    return content.cast(pa.schema([target.field(name) for name in columns]))
+
+
+def _epoch_day(day: date) -> int:
+    return (day - date(1970, 1, 1)).days

@@ -1,0 +1,62 @@
+"""Where this process reads and writes: the project's root, and the folder that takes results.
+
+A scheduled run writes to a staging folder which the runner moves into place; an analyst's notebook writes to `data/draft`, so that
+looking at something never changes what is published.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analytics import params, tables
+
+__all__ = ["begin", "current_stage", "is_draft", "out", "root"]
+
+
+@dataclass
+class _Session:
+    stage: tables.Stage | None = None
+
+
+_session = _Session()
+
+
+def root() -> Path:
+    """The project: ANALYTICS_ROOT, or the nearest folder above with a `params.yaml`."""
+    given = os.environ.get("ANALYTICS_ROOT")
+    if given:
+        return Path(given)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"no params.yaml in {here} or above it; change to a project's folder or set ANALYTICS_ROOT")
+
+
+def out() -> Path:
+    """Data folder that takes results: `data` in ANALYTICS_OUT (set by the runner), else the project's `data/draft`."""
+    given = os.environ.get("ANALYTICS_OUT")
+    return Path(given) / "data" if given else root() / "data" / "draft"
+
+
+def is_draft() -> bool:
+    """An analyst's session: it sees its own drafts before what is published."""
+    return "ANALYTICS_OUT" not in os.environ or "ANALYTICS_DRAFT" in os.environ
+
+
+def current_stage() -> tables.Stage | None:
+    """The stage that `begin` has named, if any."""
+    return _session.stage
+
+
+def begin(stage: str, *, overrides: dict[str, Any] | None = None) -> tuple[Any, params.Project]:
+    """Make `stage` the current one; its parameters with `overrides` applied, and those of the project.
+
+    From here on `load` refuses tables that the stage does not declare, so that `dvc.yaml` tells the truth.
+    """
+    _session.stage = tables.stage_of(stage)
+    all_params = params.load(root() / "params.yaml")
+    return params.section(all_params, stage, overrides or {}), all_params.project
