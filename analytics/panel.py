@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Panel", "PanelRef", "Panels", "week_start"]
+__all__ = ["Panel", "PanelRef", "Panels", "to_ms", "week_start"]
 
 WEEK_MS = 7 * 86_400_000
 # 1970-01-05 was the first Monday after the epoch: ISO weeks begin there.
@@ -61,8 +61,8 @@ class Panel:
 
     def between(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Panel:
         """The steps that begin in [start, end)."""
-        first = 0 if start is None else max(0, -(-(_ms(start) - self.start_ms) // (self.step_s * 1000)))
-        stop = self.values.shape[1] if end is None else max(first, -(-(_ms(end) - self.start_ms) // (self.step_s * 1000)))
+        first = 0 if start is None else max(0, -(-(to_ms(start) - self.start_ms) // (self.step_s * 1000)))
+        stop = self.values.shape[1] if end is None else max(first, -(-(to_ms(end) - self.start_ms) // (self.step_s * 1000)))
         return replace(
             self,
             start_ms=self.start_ms + first * self.step_s * 1000,
@@ -155,8 +155,8 @@ class Panels(Sequence[PanelRef]):
 
     def between(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Panels:
         """The partitions reduced to the steps in [start, end)."""
-        low = None if start is None else _ms(start)
-        high = None if end is None else _ms(end)
+        low = None if start is None else to_ms(start)
+        high = None if end is None else to_ms(end)
         cut = [
             replace(
                 ref,
@@ -177,5 +177,6 @@ class Panels(Sequence[PanelRef]):
         )
 
 
-def _ms(time: pd.Timestamp) -> int:
-    return int(time.as_unit("ms").value)
+def to_ms(time: pd.Timestamp) -> int:
+    """Milliseconds since 1970 of a time; `Timestamp.value` is in ns whatever the unit of the time is."""
+    return int(time.value // 1_000_000)

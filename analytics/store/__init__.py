@@ -1,11 +1,13 @@
 """Load and save tables, panels and raw data, validated: the one place that reads and writes `data/` (with `registry`)."""
 
+from analytics.store.declared import declared_services
 from analytics.store.files import digest, write_atomically
 from analytics.store.frames import load, now, save
-from analytics.store.panels import block_of, encode_panel, n_blocks, panels, read_panel, write_panels
+from analytics.store.panels import block_of, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
     Appended,
     RawDay,
+    Run,
     append_raw,
     compact_raw,
     cursor,
@@ -22,17 +24,20 @@ from analytics.store.session import begin, out, root
 __all__ = [
     "Appended",
     "RawDay",
+    "Run",
     "append_raw",
     "begin",
     "block_of",
     "compact_raw",
     "cursor",
+    "declared_services",
     "digest",
     "encode_panel",
     "load",
     "n_blocks",
     "now",
     "out",
+    "panel_file_name",
     "panels",
     "raw_days",
     "raw_sources",

@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, week_start
+from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 from analytics.store import frames, session
 from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
 
-__all__ = ["block_of", "encode_panel", "n_blocks", "panels", "read_panel", "write_panels"]
+__all__ = ["block_of", "encode_panel", "n_blocks", "panel_file_name", "panels", "read_panel", "write_panels"]
 
 PANEL_FORMAT = 1
 SERVICES_PER_BLOCK = 8
@@ -38,7 +38,7 @@ def block_of(service: str, blocks: int) -> int:
     return zlib.crc32(service.encode()) % blocks
 
 
-def file_name(block: int, step_s: int, week_ms: int) -> str:
+def panel_file_name(block: int, step_s: int, week_ms: int) -> str:
     """Name of one file; the week is the date of its Monday."""
     monday = np.datetime64(week_ms, "ms").astype("datetime64[D]").item()
     return f"b{block:04d}-{step_s}s-{monday:%Y%m%d}.parquet"
@@ -92,7 +92,7 @@ def panels(name: str) -> Panels:
     found: dict[tuple[int, int], list[tuple[int, Path]]] = {}
     for path in sorted(folder.iterdir()):
         if match := _FILE.fullmatch(path.name):
-            monday = int(pd.Timestamp(match["week"]).as_unit("ms").value)
+            monday = to_ms(pd.Timestamp(match["week"]))
             found.setdefault((int(match["block"]), int(match["step"])), []).append((monday, path))
     return Panels([_ref(name, block, step, weeks, series) for (block, step), weeks in sorted(found.items())])
 
@@ -109,8 +109,8 @@ def _folder(name: str) -> Path:
 def _ref(name: str, block: int, step_s: int, weeks: list[tuple[int, Path]], series: pd.DataFrame) -> PanelRef:
     mine = series[(series["block"] == block) & (series["step_s"] == step_s)].reset_index(drop=True)
     step_ms = step_s * 1000
-    first = int(mine["first"].min().value) if len(mine) else weeks[0][0]
-    last = int(mine["last"].max().value) + step_ms if len(mine) else weeks[-1][0] + WEEK_MS
+    first = to_ms(mine["first"].min()) if len(mine) else weeks[0][0]
+    last = to_ms(mine["last"].max()) + step_ms if len(mine) else weeks[-1][0] + WEEK_MS
     files = tuple(path for _, path in weeks)
     # Size and time of change stand for the contents: reading every file to name it would cost as much as using it.
     state = "".join(f"{path.name}:{(stat := path.stat()).st_size}:{stat.st_mtime_ns};" for _, path in weeks)
@@ -150,4 +150,4 @@ def _monday(path: Path) -> int:
     match = _FILE.fullmatch(path.name)
     if match is None:
         raise ValueError(f"{path} is not named like a panel (b0000-300s-20260105.parquet)")
-    return week_start(int(pd.Timestamp(match["week"]).as_unit("ms").value))
+    return week_start(to_ms(pd.Timestamp(match["week"])))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from analytics.store.files import digest, open_parquet, parquet_bytes, write_ato
 __all__ = [
     "Appended",
     "RawDay",
+    "Run",
     "append_raw",
     "compact_raw",
     "cursor",
@@ -46,12 +47,22 @@ TIMED = ("checks", "metrics")
 
 @dataclass(frozen=True)
 class Run:
-    """Consecutive rows of one key (service, region, monitor or signal) in one file, times in ms since 1970."""
+    """Consecutive rows of one key (service, region, monitor or signal) in one file.
+
+    Attributes
+    ----------
+    first, last : times of the first and last row, ms since 1970
+    n : rows
+    interval_ms : median time between two of them, 0 for a single row
+    unit : unit of a metric's first row, empty for checks
+    """
 
     keys: tuple[str, ...]
     first: int
     last: int
     n: int
+    interval_ms: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -343,26 +354,45 @@ def _run_table(rows: pa.Table, table: tables.Table) -> list[Run]:
     stops = np.append(starts[1:], len(rows))
     times = _times(rows)
     labels = [array.take(pa.array(starts)).cast(pa.string()).to_pylist() for array in codes]
+    intervals = _median_intervals(times, starts, stops)
+    units = rows.column("unit").take(pa.array(starts)).cast(pa.string()).to_pylist() if "unit" in rows.column_names else [""] * len(starts)
     return [
-        Run(tuple(label[i] for label in labels), int(times[start]), int(times[stop - 1]), int(stop - start))
+        Run(tuple(label[i] for label in labels), int(times[start]), int(times[stop - 1]), int(stop - start), int(intervals[i]), units[i])
         for i, (start, stop) in enumerate(zip(starts, stops, strict=True))
     ]
 
 
+def _median_intervals(times: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Median step between the times of each run, 0 for runs of one row."""
+    steps = np.diff(times, append=times[-1:])
+    intervals = np.zeros(len(starts), np.int64)
+    several = np.flatnonzero(stops - starts > 1)
+    if not len(several):
+        return intervals
+    # A run's last step leads into the next run: repeating the one before keeps it out of minimum and maximum.
+    inner = steps.copy()
+    inner[stops[several] - 1] = steps[stops[several] - 2]
+    low, high = np.minimum.reduceat(inner, starts)[several], np.maximum.reduceat(inner, starts)[several]
+    intervals[several] = low
+    for run in several[low != high]:
+        intervals[run] = np.median(steps[starts[run] : stops[run] - 1])
+    return intervals
+
+
 def _runs(path: Path) -> list[Run]:
     said = open_parquet(path).schema_arrow.metadata or {}
-    return [Run(tuple(keys), first, last, n) for keys, first, last, n in json.loads(said.get(b"runs", b"[]"))]
+    return [Run(tuple(keys), *rest) for keys, *rest in json.loads(said.get(b"runs", b"[]"))]
 
 
 def _described(rows: pa.Table, table: tables.Table) -> pa.Table:
     described = {"analytics_raw": table.name, "analytics_format": str(RAW_FORMAT)}
     if table.name in TIMED:
-        described["runs"] = json.dumps([[run.keys, run.first, run.last, run.n] for run in _run_table(rows, table)], ensure_ascii=False)
+        described["runs"] = json.dumps([astuple(run) for run in _run_table(rows, table)], ensure_ascii=False)
     return rows.replace_schema_metadata(described)
 
 
 def _encode(rows: pa.Table, table: tables.Table) -> bytes:
-    """Bytes of sorted rows: labels coded in the order of the alphabet, times packed as differences, latency in hundredths where that loses nothing."""
+    """Bytes of sorted rows: labels in the order of the alphabet, times as differences, latency in hundredths where that loses nothing."""
     rows = _described(_alphabetical(rows, table), table)
     encodings = {"time": "DELTA_BINARY_PACKED"} if "time" in rows.column_names else {}
     for name in ("latency_ms", "value"):

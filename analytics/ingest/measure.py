@@ -1,0 +1,189 @@
+"""Raw rows -> series, their panels, coverage by day, outages, and the moments at which nobody could have measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from analytics import engine, params, store
+from analytics.ingest import outages as outage_rules
+from analytics.ingest.survey import DAY_MS, Survey
+from analytics.ingest.week import WeekResult, measure_week
+
+__all__ = ["Measured", "measure"]
+
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured; the first three are tables, the others feed masks and quality flags (times in UTC).
+
+    Attributes
+    ----------
+    series, coverage, outages : tables of these names; outages before any are excluded
+    days : coverage with first, last, median_ms, n_change, n_steps, n_off_schedule per service, region and day
+    extremes : series_id, low, high
+    maintenance : service, region, start, end: said by the checks themselves
+    faults : region, start, end, n_probed: a prober's own faults
+    pauses : service, region, start, end
+    failures : service, region, time: every failed check
+    """
+
+    series: pd.DataFrame
+    coverage: pd.DataFrame
+    outages: pd.DataFrame
+    days: pd.DataFrame
+    extremes: pd.DataFrame
+    maintenance: pd.DataFrame
+    faults: pd.DataFrame
+    pauses: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def measure(found: Survey, *, params: params.Ingest, project: params.Project) -> Measured:
+    """Write the panels `signals` and return what else the raw rows say."""
+    work = partial(
+        measure_week, gap_factor=params.gap_factor, prober_share=params.prober_share, prober_min_services=params.prober_min_services
+    )
+    results = engine.map(work, found.weeks, workers=project.workers, points=found.n_rows)
+    weeks = list(_written(results))
+    days = _joined(weeks, "days")
+    extents = (
+        _joined(weeks, "series")
+        .groupby("series_id", as_index=False)
+        .agg(first=("first", "min"), last=("last", "max"), n=("n", "sum"), low=("low", "min"), high=("high", "max"))
+    )
+    failures = _with_following(_joined(weeks, "failures"), days)
+    faults = _faults(_joined(weeks, "faults"), days, min_services=params.prober_min_services)
+    return Measured(
+        series=_series(found.layout, extents, days),
+        coverage=_coverage(days, found.layout),
+        outages=_in_utc(outage_rules.find_outages(failures, k=project.accounting.outage_k, n=project.accounting.outage_n)),
+        days=days,
+        extremes=extents[["series_id", "low", "high"]],
+        maintenance=_in_utc(_touching(_joined(weeks, "maintenance"))),
+        faults=_in_utc(faults),
+        pauses=_in_utc(_pauses(_joined(weeks, "pauses"), days, found.layout, params.gap_factor)),
+        failures=_in_utc(failures[["service", "region", "time"]]),
+    )
+
+
+def _written(results: Iterator[WeekResult]) -> Iterator[WeekResult]:
+    """Panels go to disk week by week, so that memory does not depend on how many weeks there are."""
+    for result in results:
+        store.write_panels("signals", result.files)
+        result.files.clear()
+        yield result
+
+
+def _joined(weeks: list[WeekResult], name: str) -> pd.DataFrame:
+    """One part of all weeks' results; with its columns and types also when there is nothing."""
+    frames = [frame for week in weeks if len(frame := getattr(week, name))]
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    return pd.DataFrame({column: pd.Series(dtype="str" if column in _TEXT else "float64") for column in _COLUMNS[name]})
+
+
+_TEXT = ("series_id", "service", "region", "monitor", "down")
+_COLUMNS = {
+    "series": ["series_id", "first", "last", "n", "low", "high"],
+    "days": [
+        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "median_ms", "n_steps", "n_off_schedule",
+    ],
+    "failures": ["service", "region", "day", "time", "ordinal", "next"],
+    "maintenance": ["service", "region", "start", "end"],
+    "faults": ["region", "monitor", "start", "end", "n_probed", "down"],
+    "pauses": ["service", "region", "start", "end"],
+}  # fmt: skip
+
+
+def _series(layout: pd.DataFrame, extents: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    series = layout.merge(extents, on="series_id", how="inner")
+    expected = (series["last"] - series["first"]) // (series["step_s"] * 1000) + 1
+    changes = days.groupby(["service", "region"], as_index=False)[["n_change", "n_checks", "n_excluded"]].sum()
+    changes["is_change"] = changes["n_change"] > 0.5 * (changes["n_checks"] + changes["n_excluded"])
+    series = series.merge(changes[["service", "region", "is_change"]], on=["service", "region"], how="left")
+    is_change = series["is_change"].eq(True) & (series["kind"] == "checks")
+    series["origin"] = np.where(is_change, "change", "check")
+    series["missing_share"] = 1 - series["n"] / expected
+    columns = ["series_id", "service", "region", "signal", "unit", "step_s", "origin", "first", "last", "n", "missing_share", "block"]
+    return _in_utc(series[columns])
+
+
+def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
+    """Checks per day beside those that the usual interval would have given, over the part of the day that the service existed."""
+    usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms"]]
+    days = days.merge(usual, on=["service", "region"])
+    lives = days.groupby(["service", "region"], as_index=False).agg(born=("first", "min"), died=("last", "max"))
+    whole = [
+        pd.DataFrame(
+            {"service": life.service, "region": life.region, "day": np.arange(life.born // DAY_MS, life.died // DAY_MS + 1) * DAY_MS}
+        )
+        for life in lives.itertuples(index=False)
+    ]
+    grid = pd.concat(whole, ignore_index=True) if whole else days[["service", "region", "day"]]
+    grid = grid.merge(lives, on=["service", "region"]).merge(usual, on=["service", "region"])
+    alive = np.minimum(grid["died"] + grid["interval_ms"], grid["day"] + DAY_MS) - np.maximum(grid["born"], grid["day"])
+    counted = grid.merge(days[["service", "region", "day", "n_checks", "n_up", "n_excluded"]], on=["service", "region", "day"], how="left")
+    counts = ["n_checks", "n_up", "n_excluded"]
+    counted[counts] = counted[counts].fillna(0).astype("int64")
+    counted["n_expected"] = np.maximum(alive, 0) / counted["interval_ms"]
+    return _in_utc(counted[["service", "region", "day", *counts, "n_expected"]])
+
+
+def _with_following(failures: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
+    """Failures numbered through the whole life of a service in a region, each with the time of the next judged check."""
+    judged = days[days["n_checks"] > 0].sort_values(["service", "region", "day"])
+    lives = judged.groupby(["service", "region"], sort=False)
+    base = lives["n_checks"].cumsum() - judged["n_checks"]
+    numbered = judged[["service", "region", "day"]].assign(base=base, next_day=lives["first"].shift(-1))
+    joined = failures.merge(numbered, on=["service", "region", "day"], how="left").sort_values(["service", "region", "time"])
+    return joined.assign(
+        ordinal=joined["ordinal"] + joined["base"], next=joined["next"].where(joined["next"] >= 0, joined["next_day"])
+    ).drop(columns=["base", "next_day"])
+
+
+def _faults(suspects: pd.DataFrame, days: pd.DataFrame, *, min_services: int) -> pd.DataFrame:
+    """Suspected moments in which enough services were lost that usually work, joined where they touch."""
+    totals = days.groupby(["service", "region"])[["n_up", "n_checks"]].sum()
+    usual = set(totals.index[totals["n_up"] > 0.5 * totals["n_checks"]])
+    kept = [
+        row
+        for row in suspects.itertuples(index=False)
+        if sum((service, row.region) in usual for service in row.down.split("\n")) >= min_services
+    ]
+    frame = pd.DataFrame(kept, columns=suspects.columns).astype(suspects.dtypes)
+    return _touching(frame, by=["region"])[["region", "start", "end", "n_probed"]]
+
+
+def _touching(frame: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
+    """Intervals of one key joined where one begins before or when the one before ends."""
+    keys = by or ["service", "region"]
+    ordered = frame.sort_values([*keys, "start"])
+    latest = ordered.groupby(keys)["end"].cummax().groupby([ordered[key] for key in keys]).shift()
+    number = (~(ordered["start"] <= latest)).cumsum().rename("number")
+    rest = {name: (name, "first") for name in ordered.columns if name not in ("start", "end")}
+    return ordered.groupby(number, as_index=False).agg(**rest, start=("start", "min"), end=("end", "max")).reset_index(drop=True)
+
+
+def _pauses(inside: pd.DataFrame, days: pd.DataFrame, layout: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
+    """Pauses within days, and those that cross midnight."""
+    usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms"]]
+    ordered = days.merge(usual, on=["service", "region"]).sort_values(["service", "region", "day"])
+    before = ordered.groupby(["service", "region"])["last"].shift()
+    wide = ordered["first"] - before > gap_factor * ordered["interval_ms"]
+    across = ordered[wide].assign(start=before[wide] + ordered["interval_ms"][wide], end=ordered["first"][wide])
+    frames = [frame for frame in (inside, across[["service", "region", "start", "end"]]) if len(frame)]
+    return pd.concat(frames, ignore_index=True) if frames else inside
+
+
+def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of times, in ms since 1970, as UTC times."""
+    times = [name for name in ("first", "last", "day", "start", "end", "time") if name in frame.columns]
+    converted = {name: pd.to_datetime(frame[name].astype("Float64"), unit="ms", utc=True).astype("datetime64[ms, UTC]") for name in times}
+    return frame.assign(**converted)

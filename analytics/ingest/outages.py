@@ -1,0 +1,91 @@
+"""Failed checks -> outages, by a stated rule."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+__all__ = ["exclude", "find_outages", "share_inside"]
+
+# An outage belongs to whatever covers most of its failed checks.
+MOST = 0.5
+
+
+def find_outages(failures: pd.DataFrame, *, k: int, n: int) -> pd.DataFrame:
+    """Runs of consecutive failed checks, and whether each is confirmed: k of some n consecutive checks failed.
+
+    Parameters
+    ----------
+    failures : frame with service, region, time, ordinal, next; sorted by service, region, time
+        One row per failed check. `ordinal` counts the judged checks of a service in a region; `next` is the time of the one after
+        (NaN: none yet).
+
+    Returns
+    -------
+    frame with service, region, start, end (NaN: not over yet), n_failed, is_confirmed, excluded_reason (empty)
+    """
+    if k > n:
+        raise ValueError(f"project.accounting: outage_k is {k}, more than outage_n, which is {n}; k of n checks must fail")
+    if failures.empty:
+        return pd.DataFrame(columns=["service", "region", "start", "end", "n_failed", "is_confirmed", "excluded_reason"]).astype(
+            {"n_failed": "int64", "is_confirmed": "bool"}
+        )
+    life = failures.groupby(["service", "region"], sort=False).ngroup().to_numpy()
+    ordinal = failures["ordinal"].to_numpy(np.int64)
+    begins = np.ones(len(failures), bool)
+    begins[1:] = (life[1:] != life[:-1]) | (ordinal[1:] != ordinal[:-1] + 1)
+    run = np.cumsum(begins) - 1
+    confirmed = _confirmed(life, ordinal, k, n)
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(failures)) - 1
+    return pd.DataFrame(
+        {
+            "service": failures["service"].to_numpy()[first],
+            "region": failures["region"].to_numpy()[first],
+            "start": failures["time"].to_numpy()[first],
+            "end": failures["next"].to_numpy(np.float64)[last],
+            "n_failed": np.bincount(run),
+            "is_confirmed": np.bincount(run, weights=confirmed) > 0,
+            "excluded_reason": pd.Series([None] * len(first), dtype="object"),
+        }
+    )
+
+
+def exclude(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) -> pd.DataFrame:
+    """Outages with the reason for which they do not count: most of their failed checks lie inside such a mask."""
+    reasons = pd.Series([None] * len(outages), index=outages.index, dtype="object")
+    for reason in ("prober", "maintenance"):
+        share = share_inside(outages, failures, masks[masks["reason"] == reason])
+        reasons[share >= MOST] = reason
+    return outages.assign(excluded_reason=reasons)
+
+
+def share_inside(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Share of each outage's failed checks that lie inside one of the masks, shape (n_outages,)."""
+    inside = np.zeros(len(failures), bool)
+    times = failures["time"]
+    for mask in masks.itertuples(index=False):
+        hit = (times >= mask.start) & (times < mask.end)
+        for key in ("service", "region"):
+            if pd.notna(value := getattr(mask, key)):
+                hit &= failures[key] == value
+        inside |= hit.to_numpy()
+    if outages.empty:
+        return np.zeros(0)
+    # Failures and outages have the same order: each outage owns the next n_failed failures.
+    owner = np.repeat(np.arange(len(outages)), outages["n_failed"])
+    return np.bincount(owner, weights=inside, minlength=len(outages)) / outages["n_failed"].to_numpy()
+
+
+def _confirmed(life: npt.NDArray[np.int64], ordinal: npt.NDArray[np.int64], k: int, n: int) -> npt.NDArray[np.bool_]:
+    """Failures that lie, with k - 1 others, among some n consecutive checks."""
+    confirmed = np.zeros(len(life), bool)
+    if k > len(life):
+        return confirmed
+    last = np.arange(k - 1, len(life))
+    first = last - (k - 1)
+    enough = (life[first] == life[last]) & (ordinal[last] - ordinal[first] < n)
+    for offset in range(k):
+        confirmed[first[enough] + offset] = True
+    return confirmed

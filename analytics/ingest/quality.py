@@ -1,0 +1,135 @@
+"""What a reader must know about the data before believing anything computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from analytics import params
+from analytics.ingest.catalogue import from_sources
+from analytics.ingest.measure import Measured
+from analytics.ingest.survey import Survey
+
+__all__ = ["check_rejects", "find_flags", "refused_rows"]
+
+GAPS_KEPT = 20
+FEW_CHECKS = 10
+ALWAYS_DOWN = 0.05
+OFF_SCHEDULE = 0.2
+CONSTANT_STEPS = 288
+# Seconds taken for milliseconds, or the reverse, change a level a thousandfold; nothing real keeps the same shape that far away.
+UNIT_RATIOS = (300.0, 3000.0)
+COLUMNS = ["flag", "service", "region", "start", "end", "n", "severity", "text"]
+
+
+def refused_rows(found: Survey) -> pd.DataFrame:
+    """Table `quarantine`: every row that a source or the store has refused, with the reason."""
+    return from_sources(found.sources, "quarantine")
+
+
+def check_rejects(quarantine: pd.DataFrame, found: Survey, *, params: params.Ingest) -> None:
+    """Stop the run if too many rows were refused.
+
+    Raises
+    ------
+    ValueError
+        With the first ten refused rows and their reasons.
+    """
+    total = found.n_rows + len(quarantine)
+    share = len(quarantine) / total
+    if share > params.max_rejected_share:
+        first = "\n".join(f"  {row.source} {row.kind} {row.place}: {row.reason}: {row.row}" for row in quarantine.head(10).itertuples())
+        raise ValueError(
+            f"{len(quarantine):,} of {total:,} rows were refused ({share:.1%}, more than ingest.max_rejected_share = "
+            f"{params.max_rejected_share:.1%}); correct the source, or raise the limit if you accept the loss. The first:\n{first}"
+        )
+
+
+def find_flags(found: Survey, measured: Measured, quarantine: pd.DataFrame, *, params: params.Ingest) -> pd.DataFrame:
+    """Table `quality_flags`: gaps, duplicates, clock skew, faults of probers, constant, dead, irregular and mistaken series."""
+    rows = [
+        *_gaps(measured),
+        *_refused(quarantine, measured),
+        *_faults(measured),
+        *_per_life(found, measured),
+        *_constant(measured),
+        *_unit_jumps(measured),
+    ]
+    flags = pd.DataFrame(rows, columns=COLUMNS)
+    times = {name: pd.to_datetime(flags[name], utc=True).astype("datetime64[ms, UTC]") for name in ("start", "end")}
+    return flags.assign(**times, n=flags["n"].astype("int64")).drop_duplicates(["flag", "service", "region", "start"], ignore_index=True)
+
+
+def _gaps(measured: Measured) -> Iterator[tuple[object, ...]]:
+    pauses = measured.pauses.assign(length=measured.pauses["end"] - measured.pauses["start"])
+    longest = pauses.sort_values(["length", "start"], ascending=[False, True], kind="stable")
+    for gap in longest.groupby(["service", "region"], sort=True).head(GAPS_KEPT).itertuples(index=False):
+        severity = "warning" if gap.length >= pd.Timedelta("1D") else "info"
+        hours = gap.length / pd.Timedelta("1h")
+        yield ("gap", gap.service, gap.region, gap.start, gap.end, 1, severity, f"no check for {hours:.1f} h")
+
+
+def _refused(quarantine: pd.DataFrame, measured: Measured) -> Iterator[tuple[object, ...]]:
+    if measured.series.empty:
+        return
+    start, end = measured.series["first"].min(), measured.series["last"].max()
+    for flag, word, meaning in (("duplicates", "duplicate", "repeat a row before them"), ("clock_skew", "future", "lie in the future")):
+        n = int(quarantine["reason"].str.contains(word).sum())
+        if n:
+            yield (flag, None, None, start, end, n, "info" if flag == "duplicates" else "warning", f"{n} rows {meaning}")
+
+
+def _faults(measured: Measured) -> Iterator[tuple[object, ...]]:
+    for fault in measured.faults.itertuples(index=False):
+        minutes = (fault.end - fault.start) / pd.Timedelta("1min")
+        text = f"the prober lost nearly all of {fault.n_probed} services at once for {minutes:.0f} min: its fault, not theirs"
+        yield ("prober_outage", None, fault.region, fault.start, fault.end, int(fault.n_probed), "warning", text)
+
+
+def _per_life(found: Survey, measured: Measured) -> Iterator[tuple[object, ...]]:
+    sums = ["n_checks", "n_up", "n_excluded", "n_change", "n_steps", "n_off_schedule"]
+    lives = measured.days.groupby(["service", "region"], as_index=False)
+    totals = lives[sums].sum().merge(lives.agg(first=("first", "min"), last=("last", "max")))
+    usual = (
+        found.layout[found.layout["kind"] == "checks"]
+        .drop_duplicates(["service", "region"])
+        .set_index(["service", "region"])["interval_ms"]
+    )
+    for life in totals.itertuples(index=False):
+        start, end = (pd.Timestamp(value, unit="ms", tz="UTC") for value in (life.first, life.last))
+        keys = (life.service, life.region, start, end)
+        rows = life.n_checks + life.n_excluded
+        if rows < FEW_CHECKS:
+            yield ("too_few", *keys, rows, "warning", f"{rows} checks in all: too few to say anything")
+            continue
+        if life.n_checks and life.n_up < ALWAYS_DOWN * life.n_checks:
+            text = f"{life.n_up} of {life.n_checks} checks succeeded: probably not in service, or wrongly probed"
+            yield ("always_down", *keys, life.n_checks, "critical", text)
+        if life.n_change > 0.5 * rows:
+            text = f"{life.n_change} of {rows} rows were written on a change of state: their times are no regular sample"
+            yield ("change_only", *keys, life.n_change, "warning", text)
+        elif life.n_steps >= FEW_CHECKS and life.n_off_schedule > OFF_SCHEDULE * life.n_steps:
+            minutes = usual[(life.service, life.region)] / 60_000
+            share = life.n_off_schedule / life.n_steps
+            text = f"{share:.0%} of the pauses between checks differ from the usual {minutes:g} min by more than half"
+            yield ("irregular", *keys, life.n_off_schedule, "info", text)
+
+
+def _constant(measured: Measured) -> Iterator[tuple[object, ...]]:
+    series = measured.series.merge(measured.extremes, on="series_id")
+    flat = series[(series["low"] == series["high"]) & (series["n"] >= CONSTANT_STEPS) & series["signal"].str.startswith("latency")]
+    for one in flat.drop_duplicates(["service", "region"]).itertuples(index=False):
+        text = f"{one.signal} is {one.low:g} {one.unit} in all {one.n} steps: a measurement, or a constant?"
+        yield ("constant", one.service, one.region, one.first, one.last, one.n, "warning", text)
+
+
+def _unit_jumps(measured: Measured) -> Iterator[tuple[object, ...]]:
+    days = measured.days[measured.days["median_ms"] > 0].sort_values(["service", "region", "day"])
+    days = days.assign(before=days.groupby(["service", "region"])["median_ms"].shift())
+    ratio = np.exp(np.abs(np.log(days["median_ms"] / days["before"])))
+    for jump in days[ratio.between(*UNIT_RATIOS)].itertuples(index=False):
+        day = pd.Timestamp(jump.day, unit="ms", tz="UTC")
+        text = f"median latency went from {jump.before:g} to {jump.median_ms:g} ms within a day: were seconds taken for milliseconds?"
+        yield ("unit_jump", jump.service, jump.region, day, day + pd.Timedelta("1D"), int(jump.n_checks), "critical", text)

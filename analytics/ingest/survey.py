@@ -1,0 +1,157 @@
+"""What the raw data hold, from their footers alone, and which series follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import panel, params, store, tables
+
+__all__ = ["Survey", "Week", "survey"]
+
+DAY_MS = 86_400_000
+# Steps that divide a day, so that every grid has its own steps at midnight UTC.
+STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
+# Real schedules are late by a little: 61 s still is "every minute".
+SCHEDULE_SLACK = 1.05
+CHECK_SIGNALS = ("latency_ms", "latency_p95_ms", "availability")
+
+
+@dataclass(frozen=True)
+class Week:
+    """One ISO week of raw data, and the series that have rows in it: what one worker takes.
+
+    Attributes
+    ----------
+    monday_ms : its start, ms since 1970
+    days : raw days of all sources, checks and metrics
+    layout : the series with rows in this week (see `Survey.layout`)
+    key : hash of the raw files
+    """
+
+    monday_ms: int
+    days: tuple[store.RawDay, ...]
+    layout: pd.DataFrame
+    key: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is.
+
+    Attributes
+    ----------
+    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics)
+    weeks : the work, oldest first
+    n_rows : raw rows of checks and metrics
+    sources : names of the sources that have data
+    """
+
+    layout: pd.DataFrame
+    weeks: list[Week]
+    n_rows: int
+    sources: list[str]
+
+
+def survey(sources: list[str], *, params: params.Ingest) -> Survey:
+    """Series and weeks of work of the given sources.
+
+    Raises
+    ------
+    ValueError
+        If no source has any check or metric; the message says how to get some.
+    """
+    days = [day for source in sources for kind in ("checks", "metrics") for day in store.raw_days(source, kind)]
+    if not days:
+        raise ValueError(f"no checks or metrics in data/raw of {', '.join(sources)}; run `analytics collect` first")
+    runs = _run_frame(days)
+    layout = _lay_out(runs, default_step_s=params.step_s)
+    return Survey(layout, _weeks(days, runs, layout), int(runs["n"].sum()), sources)
+
+
+def series_id(service: str, region: str, signal: str) -> str:
+    """Stable name of a series: it depends on nothing but its own keys."""
+    return hashlib.blake2b("\0".join((service, region, signal)).encode(), digest_size=8).hexdigest()
+
+
+def _run_frame(days: list[store.RawDay]) -> pd.DataFrame:
+    rows = [
+        (day.kind, *run.keys, run.first, run.last, run.n, run.interval_ms, run.unit, position)
+        for position, day in enumerate(days)
+        for run in day.runs
+    ]
+    columns = ["kind", "service", "region", "label", "first", "last", "n", "interval_ms", "unit", "day"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
+    intervals = _usual_intervals(runs)
+    checks = runs[runs["kind"] == "checks"]
+    # Several monitors may probe one service from one region: the busiest decides the step.
+    pairs = checks.assign(interval_ms=checks["_group"].map(intervals)).groupby(["service", "region"], as_index=False)["interval_ms"].min()
+    from_checks = pairs.merge(pd.DataFrame({"signal": CHECK_SIGNALS}), how="cross").assign(kind="checks")
+    from_checks["unit"] = from_checks["signal"].map(tables.SERIES_SIGNALS)
+    metrics = runs[runs["kind"] == "metrics"]
+    from_metrics = (
+        metrics.assign(interval_ms=metrics["_group"].map(intervals))
+        .groupby(["service", "region", "label"], as_index=False)
+        .agg(interval_ms=("interval_ms", "min"), unit=("unit", "first"))
+        .rename(columns={"label": "signal"})
+        .assign(kind="metrics")
+    )
+    both = pd.concat([from_checks, from_metrics], ignore_index=True)
+    # What was measured by single checks is better known than what a source had averaged before.
+    layout = both.drop_duplicates(["service", "region", "signal"]).sort_values(["service", "region", "signal"], ignore_index=True)
+    blocks = store.n_blocks(layout["service"].nunique())
+    return layout.assign(
+        step_s=_steps(layout["interval_ms"].to_numpy(), default_step_s),
+        series_id=[series_id(*keys) for keys in layout[["service", "region", "signal"]].itertuples(index=False)],
+        block=layout["service"].map({service: store.block_of(service, blocks) for service in layout["service"].unique()}),
+    )
+
+
+def _usual_intervals(runs: pd.DataFrame) -> dict[int, int]:
+    """Median time between two rows of each key, over whole runs and the pauses between them; ms. Adds the column `_group`."""
+    runs["_group"] = runs.groupby(["kind", "service", "region", "label"], sort=True).ngroup()
+    ordered = runs.sort_values(["_group", "first"])
+    pauses = ordered["first"] - ordered.groupby("_group")["last"].shift()
+    inside = pd.DataFrame({"group": ordered["_group"], "interval": ordered["interval_ms"], "weight": ordered["n"] - 1})
+    between = pd.DataFrame({"group": ordered["_group"], "interval": pauses, "weight": 1}).dropna()
+    both = pd.concat([inside[inside["weight"] > 0], between[between["interval"] > 0]]).sort_values(["group", "interval"])
+    seen = both.groupby("group")["weight"].cumsum()
+    half = both.groupby("group")["weight"].transform("sum") / 2
+    usual = both[seen >= half].groupby("group")["interval"].first()
+    return {group: int(usual.get(group, DAY_MS)) for group in runs["_group"].unique()}
+
+
+def _steps(interval_ms: npt.NDArray[np.int64], default_step_s: int) -> npt.NDArray[np.int64]:
+    steps = np.array([step for step in STEPS_S if step >= default_step_s] or [STEPS_S[-1]])
+    needed = interval_ms / 1000 / SCHEDULE_SLACK
+    return steps[np.minimum(np.searchsorted(steps, needed), len(steps) - 1)]
+
+
+def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame) -> list[Week]:
+    mondays = np.array([panel.week_start((day.day - _EPOCH).days * DAY_MS) for day in days])
+    weeks = []
+    for monday in np.unique(mondays):
+        mine = np.flatnonzero(mondays == monday)
+        here = runs[runs["day"].isin(mine)]
+        pairs = here.loc[here["kind"] == "checks", ["service", "region"]].drop_duplicates()
+        metrics = here.loc[here["kind"] == "metrics", ["service", "region", "label"]].drop_duplicates().rename(columns={"label": "signal"})
+        with_rows = pd.concat(
+            [
+                layout[layout["kind"] == "checks"].merge(pairs, on=["service", "region"]),
+                layout[layout["kind"] == "metrics"].merge(metrics, on=["service", "region", "signal"]),
+            ]
+        )
+        week_days = tuple(days[position] for position in mine)
+        key = store.digest(*(day.key for day in week_days))
+        weeks.append(Week(int(monday), week_days, with_rows.sort_values(["service", "region", "signal"], ignore_index=True), key))
+    return weeks
+
+
+_EPOCH = pd.Timestamp(0).date()

@@ -1,0 +1,333 @@
+"""One week of raw rows -> its panels, and everything that later needs single checks: failures, faults of probers, pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from analytics import panel, store, tables
+from analytics.ingest.survey import DAY_MS, Week
+from analytics.stats import binned
+
+__all__ = ["WeekResult", "measure_week"]
+
+IntArray = npt.NDArray[np.int64]
+# Sums per step; every other metric is averaged.
+SUMMED = ("requests",)
+PAUSES_KEPT = 20
+PROBER_BIN_MS = 60_000
+
+
+@dataclass(frozen=True)
+class WeekResult:
+    """What one week gives; frames have text keys, times are ms since 1970.
+
+    Attributes
+    ----------
+    files : panel files as (name, bytes)
+    series : series_id, first, last, n, low, high: of the steps with a value
+    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, median_ms, n_steps, n_off_schedule
+    failures : service, region, day, time, ordinal (among the day's judged checks), next (time of the next one, -1: another day)
+    maintenance : service, region, start, end: steps with a check in state maintenance
+    faults : region, monitor, start, end, n_probed, down (services, separated by a line feed): moments when nearly all was down
+    pauses : service, region, start, end: longer than usual between two checks of one day
+    """
+
+    files: list[tuple[str, bytes]]
+    series: pd.DataFrame
+    days: pd.DataFrame
+    failures: pd.DataFrame
+    maintenance: pd.DataFrame
+    faults: pd.DataFrame
+    pauses: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Series of one step in one week: the rows of its panel."""
+
+    step_s: int
+    layout: pd.DataFrame
+    values: npt.NDArray[np.float32]
+    n_checks: npt.NDArray[np.int32]
+
+    @property
+    def per_day(self) -> int:
+        return DAY_MS // (self.step_s * 1000)
+
+
+def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_min_services: int) -> WeekResult:
+    """Panels and findings of one week of raw data."""
+    grids = [_empty_grid(int(step), rows) for step, rows in week.layout.groupby("step_s", sort=True)]
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("days", "failures", "maintenance", "faults", "pauses")}
+    for day, of_day in _by_day(week):
+        position = ((day - date(1970, 1, 1)).days * DAY_MS - week.monday_ms) // DAY_MS
+        checks = [raw for raw in of_day if raw.kind == "checks"]
+        if checks:
+            found = _Day(checks, week, position)
+            found.fill(grids)
+            parts["days"].append(found.counts(gap_factor))
+            parts["failures"].append(found.failures())
+            parts["maintenance"].append(found.maintenance())
+            parts["faults"].append(found.faults(prober_share, prober_min_services))
+            parts["pauses"].append(found.pauses(gap_factor))
+        for raw in of_day:
+            if raw.kind == "metrics":
+                _fill_metrics(store.read_raw(raw), grids, week, position)
+    frames = {name: pd.concat(found, ignore_index=True) if found else pd.DataFrame() for name, found in parts.items()}
+    return WeekResult(
+        files=[file for grid in grids for file in _files(grid, week)],
+        series=pd.concat([_series_extent(grid, week) for grid in grids], ignore_index=True),
+        **frames,
+    )
+
+
+def _by_day(week: Week) -> Iterator[tuple[date, list[store.RawDay]]]:
+    for day in sorted({raw.day for raw in week.days}):
+        yield day, [raw for raw in week.days if raw.day == day]
+
+
+def _empty_grid(step_s: int, layout: pd.DataFrame) -> _Grid:
+    shape = (len(layout), panel.WEEK_MS // (step_s * 1000))
+    return _Grid(step_s, layout.reset_index(drop=True), np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32))
+
+
+class _Day:
+    """Checks of one UTC day as arrays in order of (service and region, time)."""
+
+    def __init__(self, raw_days: list[store.RawDay], week: Week, position: int) -> None:
+        wanted = ["service", "region", "monitor", "time", "state", "latency_ms", "origin"]
+        rows = pa.concat_tables([store.read_raw(raw, wanted) for raw in raw_days]).unify_dictionaries().combine_chunks()
+        pairs = week.layout.loc[week.layout["kind"] == "checks"].drop_duplicates(["service", "region"])
+        self.pairs = pairs[["service", "region", "interval_ms", "step_s"]].reset_index(drop=True)
+        self.position = position
+        self.start = week.monday_ms + position * DAY_MS
+        self.region_names, region = _codes(rows, "region")
+        service_names, service = _codes(rows, "service")
+        lookup = np.full((len(service_names), len(self.region_names)), -1, np.int64)
+        service_row = {name: i for i, name in enumerate(service_names)}
+        region_row = {name: i for i, name in enumerate(self.region_names)}
+        for pair, (one, place) in enumerate(zip(self.pairs["service"], self.pairs["region"], strict=True)):
+            if one in service_row and place in region_row:
+                lookup[service_row[one], region_row[place]] = pair
+        pair_of_row = lookup[service, region]
+        time = rows.column("time").cast(pa.int64()).to_numpy() - self.start
+        self.monitor_names, monitor = _codes(rows, "monitor")
+        states, state = _codes(rows, "state")
+        origins, origin = _codes(rows, "origin")
+        columns = [pair_of_row, time, monitor, region, state, origin, rows.column("latency_ms").to_numpy()]
+        packed = pair_of_row * DAY_MS + time
+        if not (packed[1:] >= packed[:-1]).all():
+            order = np.argsort(packed, kind="stable")
+            columns = [column[order] for column in columns]
+        self.pair, self.time, self.monitor, self.region, state, origin, self.latency = columns
+        self.is_up = _is(state, states, "up")
+        self.is_down = _is(state, states, "down")
+        self.is_maintenance = _is(state, states, "maintenance")
+        self.is_scheduled = _is(origin, origins, "check")
+        self.is_judged = self.is_up | self.is_down
+
+    def fill(self, grids: list[_Grid]) -> None:
+        """Latency, its 95th percentile and availability of this day, into the week's panels."""
+        for grid in grids:
+            mine = np.flatnonzero((self.pairs["step_s"] == grid.step_s).to_numpy())
+            if not len(mine):
+                continue
+            row_of_pair = np.full(len(self.pairs), -1, np.int64)
+            row_of_pair[mine] = np.arange(len(mine))
+            row = row_of_pair[self.pair]
+            here = self.is_scheduled & (row >= 0)
+            cell = row * grid.per_day + self.time // (grid.step_s * 1000)
+            size = len(mine) * grid.per_day
+            judged = np.bincount(cell[here & self.is_judged], minlength=size)
+            up = np.bincount(cell[here & self.is_up], minlength=size)
+            timed = here & self.is_up & np.isfinite(self.latency)
+            counts, quantiles = binned.cell_quantiles(cell[timed], self.latency[timed], size, (0.5, 0.95))
+            with np.errstate(invalid="ignore"):
+                share = np.where(judged > 0, up / judged, np.nan)
+            self._store(grid, mine, "latency_ms", quantiles[0], counts)
+            self._store(grid, mine, "latency_p95_ms", quantiles[1], counts)
+            self._store(grid, mine, "availability", share, judged)
+
+    def _store(self, grid: _Grid, mine: IntArray, signal: str, values: npt.NDArray[np.float64], counts: IntArray) -> None:
+        rows_of_signal = np.flatnonzero(((grid.layout["signal"] == signal) & (grid.layout["kind"] == "checks")).to_numpy())
+        steps = slice(self.position * grid.per_day, (self.position + 1) * grid.per_day)
+        grid.values[rows_of_signal, steps] = values.reshape(len(mine), -1)
+        grid.n_checks[rows_of_signal, steps] = counts.reshape(len(mine), -1)
+
+    def counts(self, gap_factor: float) -> pd.DataFrame:
+        """One row per service and region: how many checks, of which kind, how regular."""
+        n = len(self.pairs)
+        steps, same = self._steps()
+        interval = self.pairs["interval_ms"].to_numpy()[self.pair[1:]]
+        off = same & (np.abs(steps - interval) > 0.5 * interval)
+        present = np.bincount(self.pair, minlength=n) > 0
+        starts = np.searchsorted(self.pair, np.arange(n), side="left")
+        stops = np.searchsorted(self.pair, np.arange(n), side="right")
+        timed = self.is_up & np.isfinite(self.latency)
+        _, medians = binned.cell_quantiles(self.pair[timed], self.latency[timed], n, (0.5,))
+        frame = pd.DataFrame(
+            {
+                "service": self.pairs["service"],
+                "region": self.pairs["region"],
+                "day": self.start,
+                "n_checks": np.bincount(self.pair[self.is_judged], minlength=n),
+                "n_up": np.bincount(self.pair[self.is_up], minlength=n),
+                "n_excluded": np.bincount(self.pair[~self.is_judged], minlength=n),
+                "n_change": np.bincount(self.pair[~self.is_scheduled], minlength=n),
+                "first": self.start + self.time[np.minimum(starts, len(self.time) - 1)],
+                "last": self.start + self.time[np.maximum(stops - 1, 0)],
+                "median_ms": medians[0],
+                "n_steps": np.bincount(self.pair[1:][same], minlength=n),
+                "n_off_schedule": np.bincount(self.pair[1:][off], minlength=n),
+            }
+        )
+        return frame[present]
+
+    def failures(self) -> pd.DataFrame:
+        """Every failed check with its place among the judged checks of its day."""
+        pair, time, down = self.pair[self.is_judged], self.time[self.is_judged], self.is_down[self.is_judged]
+        starts = np.searchsorted(pair, np.arange(len(self.pairs)), side="left")
+        following = np.full(len(pair), -1, np.int64)
+        if len(pair) > 1:
+            following[:-1] = np.where(pair[1:] == pair[:-1], time[1:] + self.start, -1)
+        failed = np.flatnonzero(down)
+        return pd.DataFrame(
+            {
+                "service": self.pairs["service"].to_numpy()[pair[failed]],
+                "region": self.pairs["region"].to_numpy()[pair[failed]],
+                "day": self.start,
+                "time": time[failed] + self.start,
+                "ordinal": failed - starts[pair[failed]],
+                "next": following[failed],
+            }
+        )
+
+    def maintenance(self) -> pd.DataFrame:
+        """Steps in which a check said that it was maintenance, joined where they touch."""
+        rows = []
+        for pair in np.unique(self.pair[self.is_maintenance]):
+            step_ms = int(self.pairs["step_s"].iloc[pair]) * 1000
+            hit = np.zeros(DAY_MS // step_ms, bool)
+            hit[self.time[self.is_maintenance & (self.pair == pair)] // step_ms] = True
+            for start, end in zip(*binned.run_bounds(hit), strict=True):
+                rows.append((*self.pairs[["service", "region"]].iloc[pair], self.start + start * step_ms, self.start + end * step_ms))
+        return pd.DataFrame(rows, columns=["service", "region", "start", "end"])
+
+    def faults(self, share: float, min_services: int) -> pd.DataFrame:
+        """Moments at which nearly everything that one prober looks at was down."""
+        rows = []
+        for region, monitor in np.unique(np.stack([self.region, self.monitor])[:, self.is_down], axis=1).T:
+            mine = (self.region == region) & (self.monitor == monitor) & self.is_judged
+            pair, down = self.pair[mine], self.is_down[mine]
+            usual = np.median(self.pairs["interval_ms"].to_numpy()[np.unique(pair)])
+            width = int(max(PROBER_BIN_MS, usual))
+            moment = self.time[mine] // width
+            n_judged = np.bincount(moment)
+            n_down = np.bincount(moment[down], minlength=len(n_judged))
+            for suspect in np.flatnonzero((n_judged >= min_services) & (n_down >= share * n_judged)):
+                inside = moment == suspect
+                probed = np.unique(pair[inside])
+                lost = np.setdiff1d(probed, pair[inside & ~down])
+                if len(probed) >= min_services and len(lost) >= share * len(probed):
+                    names = "\n".join(sorted(self.pairs["service"].iloc[lost]))
+                    begin = self.start + int(suspect) * width
+                    rows.append((self.region_names[region], self.monitor_names[monitor], begin, begin + width, len(probed), names))
+        return pd.DataFrame(rows, columns=["region", "monitor", "start", "end", "n_probed", "down"])
+
+    def pauses(self, gap_factor: float) -> pd.DataFrame:
+        """The longest pauses of each service and region within this day."""
+        steps, same = self._steps()
+        interval = self.pairs["interval_ms"].to_numpy()[self.pair[1:]]
+        wide = np.flatnonzero(same & (steps > gap_factor * interval))
+        wide = wide[np.argsort(-steps[wide], kind="stable")]
+        frame = pd.DataFrame(
+            {
+                "service": self.pairs["service"].to_numpy()[self.pair[wide]],
+                "region": self.pairs["region"].to_numpy()[self.pair[wide]],
+                "start": self.start + self.time[wide] + interval[wide],
+                "end": self.start + self.time[wide + 1],
+            }
+        )
+        return frame.groupby(["service", "region"], as_index=False, sort=True).head(PAUSES_KEPT)
+
+    def _steps(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        """Time from each row to the next, and whether both are of the same service and region."""
+        return np.diff(self.time), self.pair[1:] == self.pair[:-1]
+
+
+def _fill_metrics(rows: pa.Table, grids: list[_Grid], week: Week, position: int) -> None:
+    """Mean (or sum) per step of every metric of one day."""
+    keys = {name: _codes(rows, name) for name in ("service", "region", "signal")}
+    time = rows.column("time").cast(pa.int64()).to_numpy() - week.monday_ms
+    value = rows.column("value").to_numpy()
+    combined = np.zeros(len(rows), np.int64)
+    for names, codes in keys.values():
+        combined = combined * len(names) + codes
+    groups, group_of_row = np.unique(combined, return_inverse=True)
+    first_row = np.zeros(len(groups), np.int64)
+    first_row[group_of_row[::-1]] = np.arange(len(rows))[::-1]
+    for grid in grids:
+        wanted = {
+            (row.service, row.region, row.signal): number
+            for number, row in enumerate(grid.layout.itertuples(index=False))
+            if row.kind == "metrics"
+        }
+        row_of_group = np.array(
+            [wanted.get(tuple(names[codes[first]] for names, codes in keys.values()), -1) for first in first_row], np.int64
+        )
+        row = row_of_group[group_of_row]
+        here = (row >= 0) & np.isfinite(value)
+        if not here.any():
+            continue
+        n_times = grid.values.shape[1]
+        cell = row[here] * n_times + time[here] // (grid.step_s * 1000)
+        filled, inverse = np.unique(cell, return_inverse=True)
+        counts = np.bincount(inverse)
+        sums = np.bincount(inverse, weights=value[here])
+        is_summed = grid.layout["signal"].isin(SUMMED).to_numpy()[filled // n_times]
+        grid.values.reshape(-1)[filled] = np.where(is_summed, sums, sums / counts)
+        grid.n_checks.reshape(-1)[filled] = counts
+
+
+def _files(grid: _Grid, week: Week) -> Iterator[tuple[str, bytes]]:
+    for block, rows in grid.layout.groupby("block", sort=True):
+        index = rows.index.to_numpy()
+        content = store.encode_panel(rows, week.monday_ms, grid.step_s, grid.values[index], grid.n_checks[index])
+        yield store.panel_file_name(int(block), grid.step_s, week.monday_ms), content
+
+
+def _series_extent(grid: _Grid, week: Week) -> pd.DataFrame:
+    present = np.isfinite(grid.values)
+    n_times = present.shape[1]
+    step_ms = grid.step_s * 1000
+    some = present.any(axis=1)
+    filled = np.where(present, grid.values, np.nan)[some]
+    return pd.DataFrame(
+        {
+            "series_id": grid.layout["series_id"][some],
+            "first": week.monday_ms + present[some].argmax(axis=1) * step_ms,
+            "last": week.monday_ms + (n_times - 1 - present[some][:, ::-1].argmax(axis=1)) * step_ms,
+            "n": present[some].sum(axis=1),
+            "low": np.nanmin(filled, axis=1) if some.any() else np.zeros(0),
+            "high": np.nanmax(filled, axis=1) if some.any() else np.zeros(0),
+        }
+    )
+
+
+def _codes(rows: pa.Table, name: str) -> tuple[list[str], IntArray]:
+    """Labels of a dictionary column, and the label number of each row."""
+    array = rows.column(name).combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], tables.schema(tables.RAW["checks"]).field(name).type)
+    return array.dictionary.to_pylist(), array.indices.to_numpy(zero_copy_only=False)
+
+
+def _is(codes: IntArray, labels: list[str], wanted: str) -> npt.NDArray[np.bool_]:
+    return codes == labels.index(wanted) if wanted in labels else np.zeros(len(codes), bool)

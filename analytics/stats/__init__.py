@@ -1,0 +1,1 @@
+"""Pure numerical functions on arrays: nothing here knows of services, files or tables."""
