@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,11 +189,14 @@ def compact_raw(source: str, *, before: date) -> int:
             if raw_day.day >= before or not any(".seg." in path.name for path in raw_day.paths):
                 continue
             whole = raw_day.paths[0].with_name(f"{raw_day.day}.parquet")
+            merged += 1
+            if len(raw_day.paths) == 1:
+                raw_day.paths[0].rename(whole)  # A single segment has the very bytes of the day's file.
+                continue
             write_atomically(whole, _encode(read_raw(raw_day), tables.RAW[kind]))
             for path in raw_day.paths:
                 if path != whole:
                     path.unlink()
-            merged += 1
     return merged
 
 
@@ -387,7 +390,7 @@ def _runs(path: Path) -> list[Run]:
 def _described(rows: pa.Table, table: tables.Table) -> pa.Table:
     described = {"analytics_raw": table.name, "analytics_format": str(RAW_FORMAT)}
     if table.name in TIMED:
-        described["runs"] = json.dumps([astuple(run) for run in _run_table(rows, table)], ensure_ascii=False)
+        described["runs"] = json.dumps([[run.keys, run.first, run.last, run.n] for run in _run_table(rows, table)], ensure_ascii=False)
     return rows.replace_schema_metadata(described)
 
 
