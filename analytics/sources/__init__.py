@@ -1,0 +1,46 @@
+"""Where data come from: one small module per kind of source, behind one protocol."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from analytics.sources.base import Batch, Discovery, Source, SourceError, did_you_mean
+
+__all__ = ["KINDS", "Batch", "Discovery", "Source", "SourceError", "is_collected", "open_source"]
+
+KINDS = {
+    "files": "analytics.sources.files:Files",
+    "prometheus": "analytics.sources.prometheus:Prometheus",
+    "events": "analytics.sources.events:Events",
+}
+"""Kind of source -> module:class. A kind is added by copying the smallest module and naming it here."""
+
+MADE_HERE = ("simulated",)
+"""Kinds that a stage makes; nothing is collected for them."""
+
+
+def is_collected(options: dict[str, Any]) -> bool:
+    """Whether `analytics collect` has anything to ask for a source with these options."""
+    return options.get("kind") not in MADE_HERE
+
+
+def open_source(name: str, options: dict[str, Any], *, root: Path) -> Source:
+    """The source configured as `name` in params.yaml, its options checked.
+
+    Raises
+    ------
+    SourceError
+        For an unknown kind or option; the message names the nearest known one.
+    """
+    kind = options.get("kind")
+    if kind in MADE_HERE:
+        raise SourceError(f"source '{name}' is made by `analytics run simulate`; there is nothing to collect")
+    if kind is None:
+        raise SourceError(f"source '{name}' has no kind; give one of {', '.join(KINDS)}")
+    if kind not in KINDS:
+        raise SourceError(f"source '{name}': kind '{kind}' does not exist; {did_you_mean(str(kind), KINDS)}")
+    module, _, cls = KINDS[str(kind)].partition(":")
+    source: Source = getattr(importlib.import_module(module), cls)(name, options, root=root)
+    return source

@@ -1,0 +1,266 @@
+"""Foreign files as blocks of rows, all values as they came: CSV and TSV, JSON lines, Parquet, plain or gzipped.
+
+Memory does not depend on the size of a file. A broken row costs that row, a broken file is an error that names it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from analytics.sources.base import SourceError
+
+__all__ = ["Block", "read_blocks"]
+
+BLOCK_BYTES = 1 << 23
+HEADER_BYTES = 1 << 16
+MAX_ROW_BYTES = 1 << 26
+PARQUET_ROWS = 1 << 18
+BOM = b"\xef\xbb\xbf"
+DELIMITERS = (",", "\t", ";", "|")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows of a file. `place` says where a row stands; `broken` are rows that are no rows, as (place, reason, text)."""
+
+    table: pa.Table
+    place: Callable[[int], str]
+    broken: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def read_blocks(path: Path, *, encoding: str = "utf-8", delimiter: str | None = None) -> Iterator[Block]:
+    """Blocks of one file; its format is told by its name, and its first bytes must agree.
+
+    Raises
+    ------
+    SourceError
+        If the file is empty, cut off, of another format than its name says, or not in `encoding`.
+    """
+    name = path.name.lower().removesuffix(".gz")
+    head = _head(path)
+    if head.startswith(b"PAR1") != name.endswith((".parquet", ".pq")):
+        kind = "a Parquet file; name it .parquet" if head.startswith(b"PAR1") else "no Parquet file; it was cut off or is something else"
+        raise SourceError(f"{path}: {'is ' + kind if head else 'is empty; expected a Parquet file'}")
+    if head.startswith(b"PAR1"):
+        return _parquet_blocks(path)
+    if not head.strip():
+        raise SourceError(f"{path}: is empty; expected a header and rows")
+    _refuse_foreign(head, path)
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        return _json_blocks(path, encoding)
+    return _csv_blocks(path, encoding, delimiter or _delimiter(head, name))
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+
+
+def _head(path: Path) -> bytes:
+    with _open(path) as file:
+        return _read(file, HEADER_BYTES, path)
+
+
+def _read(file: IO[bytes], size: int, path: Path) -> bytes:
+    try:
+        return file.read(size)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SourceError(f"{path}: is cut off or no gzip file ({error}); fetch it again") from error
+
+
+def _refuse_foreign(head: bytes, path: Path) -> None:
+    start = head.removeprefix(BOM).lstrip()[:200].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise SourceError(f"{path}: is a web page or XML, not a table; was it saved from a login page?")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:1000]:
+        raise SourceError(f"{path}: is not UTF-8 text (UTF-16 or binary); save it as UTF-8, or as CSV if it is a spreadsheet")
+
+
+def _delimiter(head: bytes, name: str) -> str:
+    if name.endswith(".tsv"):
+        return "\t"
+    first = head.removeprefix(BOM).split(b"\n", 1)[0].decode("utf-8", "replace")
+    return max(DELIMITERS, key=first.count)
+
+
+def _lines(path: Path, encoding: str, *, quotes: bool) -> Iterator[tuple[bytes, int]]:
+    """Pieces of UTF-8 text that end with a whole row, with the number of lines before each; with `quotes`, a row may hold line ends."""
+    lines_before = 0
+    rest = b""
+    with _open(path) as file:
+        while piece := _read(file, BLOCK_BYTES, path):
+            rest += piece
+            cut = _last_row_end(rest) if quotes else rest.rfind(b"\n") + 1
+            if not cut and len(rest) > MAX_ROW_BYTES:
+                raise SourceError(f"{path}: after line {lines_before} a row does not end within {MAX_ROW_BYTES >> 20} MB; is a quote (\") not closed?")
+            if cut:
+                yield _as_utf8(rest[:cut], encoding, path, lines_before), lines_before
+                lines_before += _count(rest[:cut], b"\n")
+                rest = rest[cut:]
+    if rest:
+        yield _as_utf8(rest, encoding, path, lines_before), lines_before
+
+
+def _last_row_end(text: bytes) -> int:
+    """Position after the last line end that is not inside quotes; a piece begins outside quotes, so their number must be even."""
+    cut = text.rfind(b"\n") + 1
+    is_open = _count(text[:cut], b'"') % 2 == 1
+    while cut and is_open:
+        previous = text.rfind(b"\n", 0, cut - 1) + 1
+        is_open = (text.count(b'"', previous, cut) % 2 == 1) != is_open
+        cut = previous
+    return cut
+
+
+def _count(text: bytes, character: bytes) -> int:
+    """How often a character occurs; bytes.count is slow where it is frequent."""
+    import numpy as np
+
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == character[0])) if character in text else 0
+
+
+def _as_utf8(text: bytes, encoding: str, path: Path, lines_before: int) -> bytes:
+    if encoding.lower() in ("utf-8", "utf8") and text.isascii():
+        return text
+    try:
+        return text.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        line = lines_before + text.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"{path}:{line}: byte 0x{text[error.start]:02x} is not {encoding}; save the file as UTF-8 or say how it is written, for example `encoding: windows-1252`"
+        ) from error
+    except LookupError as error:
+        raise SourceError(f"{path}: encoding '{encoding}' is unknown; examples are utf-8, windows-1252, latin-1") from error
+
+
+def _csv_blocks(path: Path, encoding: str, delimiter: str) -> Iterator[Block]:
+    columns: list[str] = []
+    rows_before = 0
+    for text, lines_before in _lines(path, encoding, quotes=True):
+        body = text
+        skipped = 0
+        if not columns:
+            body = body.removeprefix(BOM)
+            columns, body, skipped = _header(body, delimiter, path)
+        block = _csv_block(body, columns, delimiter, path, lines_before + skipped, rows_before)
+        yield block
+        rows_before += block.table.num_rows + len(block.broken)
+
+
+def _header(text: bytes, delimiter: str, path: Path) -> tuple[list[str], bytes, int]:
+    """Column names, the text below them, and the number of lines above it."""
+    skipped = 0
+    while text:
+        line, end, below = text.partition(b"\n" if b"\n" in text else b"\r")
+        skipped += bool(end)
+        if line.strip():
+            columns = [name.strip() for name in next(csv.reader([line.decode().rstrip("\r")], delimiter=delimiter))]
+            return columns, below, skipped
+        text = below
+    raise SourceError(f"{path}: is empty; expected a header and rows")
+
+
+def _csv_block(body: bytes, columns: Sequence[str], delimiter: str, path: Path, lines_before: int, rows_before: int) -> Block:
+    import pyarrow.csv as pc
+
+    # Positions as names: names may repeat.
+    names = [str(position) for position in range(len(columns))]
+    wrong: list[tuple[int, str, str]] = []
+
+    def refuse_row(row: Any) -> str:
+        wrong.append((row.number - 1, f"has {row.actual_columns} columns instead of {row.expected_columns}", row.text))
+        return "skip"
+
+    if not body or body.isspace():
+        return Block(pa.table([pa.array([], pa.string())] * len(columns), names=list(columns)), lambda row: f"{path.name}: row {row}")
+    # One chunk: the number of a broken row counts from the start of the text only within a chunk.
+    read = pc.ReadOptions(use_threads=False, column_names=names, block_size=max(len(body) + 1, 1 << 16))
+    parse = pc.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in body, invalid_row_handler=refuse_row)
+    convert = pc.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True, check_utf8=False, quoted_strings_can_be_null=True
+    )
+    try:
+        table = pc.read_csv(pa.BufferReader(body), read_options=read, parse_options=parse, convert_options=convert)
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{path}: after line {lines_before}: {error}; is it a table separated by '{delimiter}'? Otherwise say `delimiter:`") from error
+    n_lines = _count(body, b"\n") + (not body.endswith(b"\n"))
+    place = _places(path, [number for number, _, _ in wrong], lines_before if n_lines == len(table) + len(wrong) else None, rows_before)
+    broken = [
+        (f"{path.name}:{lines_before + number + 1}" if n_lines == len(table) + len(wrong) else f"{path.name}: row {rows_before + number + 1}", reason, text)
+        for number, reason, text in wrong
+    ]
+    return Block(table.rename_columns(list(columns)), place, broken)
+
+
+def _places(path: Path, skipped: list[int], lines_before: int | None, rows_before: int) -> Callable[[int], str]:
+    """Where the n-th kept row stands: file:line where each row is one line, else file: row."""
+
+    def place(row: int) -> str:
+        number = row
+        for gap in skipped:
+            number += gap <= number
+        return f"{path.name}: row {rows_before + number + 1}" if lines_before is None else f"{path.name}:{lines_before + number + 1}"
+
+    return place
+
+
+def _json_blocks(path: Path, encoding: str) -> Iterator[Block]:
+    for text, lines_before in _lines(path, encoding, quotes=False):
+        if lines_before == 0 and text.lstrip()[:1] == b"[":
+            raise SourceError(f"{path}: is one JSON list; expected JSON lines (one object a line): convert it with `jq -c '.[]'`")
+        records: list[dict[str, Any]] = []
+        lines: list[int] = []
+        broken: list[tuple[str, str, str]] = []
+        for number, line in enumerate(text.removeprefix(BOM).splitlines(), start=lines_before + 1):
+            if line.strip():
+                record = _json_record(line)
+                if isinstance(record, str):
+                    broken.append((f"{path.name}:{number}", record, line.decode()))
+                else:
+                    records.append(record)
+                    lines.append(number)
+        columns = sorted({name for record in records for name in record}, key=str)
+        table = pa.table({name: pa.array([_as_text(record.get(name)) for record in records], pa.string()) for name in columns})
+        yield Block(table, lambda row, lines=lines: f"{path.name}:{lines[row]}", broken)  # type: ignore[misc]
+
+
+def _json_record(line: bytes) -> dict[str, Any] | str:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        return f"is no JSON ({error.msg} at {error.pos})"
+    return record if isinstance(record, dict) else f"is {type(record).__name__} instead of an object"
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    return json.dumps(value, ensure_ascii=False) if not isinstance(value, bool) else str(value).lower()
+
+
+def _parquet_blocks(path: Path) -> Iterator[Block]:
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{path}: is not a whole Parquet file ({error}); was it cut off while copying?") from error
+    rows_before = 0
+    for group in range(max(1, file.num_row_groups)):
+        try:
+            batches = list(file.iter_batches(PARQUET_ROWS, row_groups=[group])) if file.num_row_groups else []
+        except (pa.ArrowInvalid, OSError) as error:
+            raise SourceError(f"{path}: row group {group} cannot be read ({error}); the file is damaged") from error
+        if not batches:
+            yield Block(file.schema_arrow.empty_table(), lambda row: f"{path.name}: row {row + 1}")
+        for batch in batches:
+            yield Block(pa.table(batch), lambda row, base=rows_before: f"{path.name}: row {base + row + 1}")  # type: ignore[misc]
+            rows_before += batch.num_rows
