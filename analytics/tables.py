@@ -82,6 +82,26 @@ class Stage:
 STATES = ("up", "down", "pending", "maintenance", "unknown")
 ORIGINS = ("check", "change")
 EVENT_KINDS = ("maintenance", "deploy", "config", "launch", "flag", "incident", "holiday", "certificate", "provider", "other")
+TRUTH_KINDS = (
+    "level",
+    "spread",
+    "tail",
+    "season",
+    "creep",
+    "availability",
+    "incident",
+    "regional_outage",
+    "flapping",
+    "spike",
+    "surge",
+    "prober_outage",
+    "gap",
+    "maintenance",
+    "deploy",
+    "disk_full",
+    "certificate",
+    "holiday",
+)
 ROLES = ("service", "data_store", "external", "client_view", "prober")
 
 SERIES_SIGNALS = {
@@ -132,6 +152,21 @@ _DEPENDENCIES = (
     Column("errors", "float", "failed calls seen", "count", optional=True),
     Column("p90_ms", "float", "90th percentile of the call's duration", "ms", optional=True),
 )
+_TRUTH = (
+    Column("truth_id", "text", "kind and number in the order of time"),
+    Column("kind", "label", "what was made to happen", choices=TRUTH_KINDS),
+    Column("service", "label", "the service it happened to; empty: all", optional=True),
+    Column("region", "label", "the region it happened in; empty: all", optional=True),
+    Column("start", "time", "when it began"),
+    Column("end", "time", "when it was over; empty: it outlasts the data", optional=True),
+    Column("signal", "label", "the signal that shows it; empty: none", optional=True),
+    Column(
+        "effect", "float", "relative change of latency or requests (creep: at its end), or share of checks: failing, in the tail, missing"
+    ),
+    Column("text", "text", "a sentence"),
+    Column("root_service", "label", "where an incident started", optional=True),
+    Column("group_id", "text", "the same for all rows of one incident, one release or one regional outage"),
+)
 _QUARANTINE = (
     Column("source", "label", "configured source"),
     Column("kind", "label", "what the row should have been"),
@@ -179,6 +214,7 @@ RAW: dict[str, Table] = {
         Table("events", "sources", "something declared to have happened", ("event_id",), _EVENTS),
         Table("dependencies", "sources", "who calls whom", ("caller", "callee", "origin"), _DEPENDENCIES),
         Table("quarantine", "sources", "a row that was refused at the edge", (), _QUARANTINE),
+        Table("truth", "simulate", "what was made to happen in a simulated world; never read by a stage", ("truth_id",), _TRUTH),
     )
 }
 """What sources hand over and `data/raw/<source>/<kind>` holds. Whether a check `is_up` is `state == "up"`, stored once."""
