@@ -48,13 +48,17 @@ class Collected:
     @property
     def sentence(self) -> str:
         """What was collected, for the command line."""
-        new = [f"{n:,} new {kind}" for kind, n in self.n_new.items() if n]
+        new = [f"{n:,} new {kind if n > 1 else _singular(kind)}" for kind, n in self.n_new.items() if n]
         if not new:
             text = f"{self.source}: nothing new"
         else:
             span = f", {self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}" if self.first is not None and self.last is not None else ""
             text = f"{self.source}: {' and '.join(new)}{f' of {self.n_series:,} series' if self.n_series else ''}{span}"
-        return text + (f"; {self.n_refused:,} rows refused" if self.n_refused else "")
+        return text + (f"; {self.n_refused:,} row{'s' * (self.n_refused > 1)} refused" if self.n_refused else "")
+
+
+def _singular(kind: str) -> str:
+    return "dependency" if kind == "dependencies" else kind.removesuffix("s")
 
 
 @dataclass

@@ -66,9 +66,13 @@ def normalised(name: str) -> str:
 
 def latency_unit(column: str) -> str | None:
     """Unit that the name of a column ends in, if it does: latency_ms, responseTime (s), duration_seconds."""
-    words = re.findall(r"[A-Z]*[a-z0-9]+|[A-Z]+", column)
+    words = _words(column)
     last = words[-1].lower() if len(words) > 1 else ""
     return next((unit for unit, suffixes in UNIT_SUFFIXES.items() if last in suffixes), None)
+
+
+def _words(column: str) -> list[str]:
+    return re.findall(r"[A-Z]*[a-z0-9]+|[A-Z]+", column)
 
 
 def map_columns(
@@ -135,9 +139,8 @@ def _guess(role: str, free: Sequence[str], where: str, numeric_status: Iterable[
 
 
 def _plain(role: str, name: str) -> str:
-    if role == "latency" and (unit := latency_unit(name)):
-        cut = max(len(suffix) for suffix in UNIT_SUFFIXES[unit] if name.lower().endswith(suffix))
-        return normalised(name[:-cut])
+    if role == "latency" and latency_unit(name):
+        return normalised("".join(_words(name)[:-1]))
     return normalised(name)
 
 

@@ -143,7 +143,7 @@ class Files:
         columns, options = block.table.column_names, self.options
         is_checks = options.holds == "checks"
         roles = CHECK_ROLES if is_checks else METRIC_ROLES[:3] if options.signals else METRIC_ROLES
-        roles = tuple(role for role in roles if role == "time" or getattr(options, role, None) is None or role in options.columns)
+        roles = tuple(role for role in roles if role == "time" or not getattr(options, role, None) or role in options.columns)
         mapped = map_columns(columns, options.columns, roles=roles, where=where, numeric_status=_status_columns(block.table))
         if "origin" in mapped.roles and "origin" not in options.columns and not _says_origin(block.table.column(mapped.roles["origin"][0])):
             del mapped.roles["origin"]

@@ -198,7 +198,7 @@ def _long_metrics(block: Block, how: Table) -> Batch:
     service, region = rows.required_label("service"), rows.label("region", "default")
     signal, unit = rows.required_label("signal"), rows.label("unit", None)
     times = rows.times(service, region, signal)
-    values = _values(rows, how.mapped.first("value") or "")
+    values = _values(rows, how.mapped.first("value") or "").copy()
     units = np.zeros(rows.n, np.int64)
     names: list[str] = []
     for code, signal_name in enumerate(signal.names):

@@ -78,6 +78,8 @@ def recognise(column: pa.Array | pa.ChunkedArray, *, timezone: str | None, forma
     if pa.types.is_date(column.type):
         return _local(column, timezone, None, where)
     sample = [str(value) for value in column.slice(0, SAMPLE).to_pylist() if value is not None and str(value) != ""]
+    if not sample:
+        return TimeForm("zoned")
     if format is not None:
         return TimeForm("zoned", format=format) if "%z" in format else _local(sample, timezone, format, where)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or _mostly(sample, _NUMBER.match):

@@ -1,0 +1,250 @@
+"""Collecting: once however often, whole or not at all, one at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from analytics import store
+from analytics.params import Ingest
+from analytics.sources import Batch, SourceError
+from analytics.sources import collect as collecting
+from analytics.sources.base import Discovery, no_rows
+from analytics.sources.collect import collect, record
+from analytics.sources.tabular import labels
+
+NOW = pd.Timestamp("2026-03-10T12:00Z")
+HEADER = "time,service,up,latency_ms\n"
+
+
+def line(minute: int, service: str = "web", up: int = 1, day: int = 1) -> str:
+    return f"2026-03-{day:02d}T{minute // 60:02d}:{minute % 60:02d}:00Z,{service},{up},{minute}.5\n"
+
+
+def run(project: Path, *, now: pd.Timestamp = NOW, **options: Any) -> collecting.Collected:
+    return collect("mine", {"kind": "files", "path": "checks.csv", **options}, root=project, now=now)
+
+
+def stored(kind: str = "checks") -> list[dict[str, Any]]:
+    return [row for day in store.raw_days("mine", kind) for row in store.read_raw(day).to_pylist()]
+
+
+def files(project: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(project)): path.read_bytes() for path in sorted((project / "data" / "raw").rglob("*")) if path.is_file()}
+
+
+def test_new_checks_are_stored_and_told_in_a_sentence(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0) + line(1) + line(0, "db", day=3))
+    collected = run(project)
+    assert collected.sentence == "mine: 3 new checks of 2 series, 2026-03-01 to 2026-03-03"
+    assert [(row["service"], row["latency_ms"]) for row in stored()] == [("web", 0.5), ("web", 1.5), ("db", 0.5)]
+
+
+def test_second_run_adds_nothing_and_changes_no_byte(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0) + line(1) + line(2, up=7) * 0)
+    run(project)
+    before = files(project)
+    assert run(project).sentence == "mine: nothing new"
+    assert files(project) == before
+
+
+def test_file_that_is_read_again_adds_nothing(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0) + "2026-03-01T00:01:00Z,web,odd,5\n" + "".join(line(m) for m in range(2, 60)))
+    assert run(project).n_refused == 1
+    before = files(project)
+    os.utime(project / "checks.csv", ns=(1, 1))
+    collected = run(project)
+    assert (collected.n_new, collected.n_repeated, collected.n_refused) == ({"checks": 0}, 59, 0)
+    after = files(project)
+    assert {name for name in after if after[name] != before.get(name)} == {"data/raw/mine/cursor.json"}
+
+
+def test_late_and_repeated_rows_change_exactly_what_they_must(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0) + line(2) + line(0, day=2))
+    run(project)
+    before = files(project)
+    (project / "checks.csv").write_text(HEADER + line(0) + line(1) + line(2) + line(0, day=2))
+    assert run(project).sentence == "mine: 1 new check of 1 series, 2026-03-01 to 2026-03-02"
+    changed = {name for name, content in files(project).items() if before.get(name) != content}
+    assert changed == {"data/raw/mine/cursor.json", "data/raw/mine/checks/2026-03-01.parquet"}
+    assert [row["latency_ms"] for row in stored()] == [0.5, 1.5, 2.5, 0.5]
+
+
+def test_days_that_are_over_are_compacted_and_today_is_not(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0, day=9) + line(0, day=10))
+    assert run(project).n_days_compacted == 1
+    names = [path.name for path in sorted((project / "data/raw/mine/checks").iterdir())]
+    assert names[0] == "2026-03-09.parquet"
+    assert names[1].startswith("2026-03-10.")
+    assert names[1].endswith(".seg.parquet")
+
+
+def test_rows_stored_do_not_depend_on_their_order(project: Path) -> None:
+    rows = [line(m, service, day=day) for day in (1, 2, 3) for service in ("web", "db") for m in range(50)]
+    (project / "checks.csv").write_text(HEADER + "".join(rows))
+    run(project)
+    one = {name: content for name, content in files(project).items() if "cursor" not in name}
+    for path in sorted((project / "data/raw/mine").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (project / "checks.csv").write_text(HEADER + "".join(rows[::-1]))
+    run(project)
+    assert {name: content for name, content in files(project).items() if "cursor" not in name} == one
+
+
+def test_too_many_refused_rows_store_nothing_and_show_the_first_ten(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + "".join(line(m) for m in range(80)) + "".join(f"2026-03-01T02:{m:02d}:00Z,web,odd,5\n" for m in range(20)))
+    with pytest.raises(SourceError, match=r"20 of 100 rows were refused, more than the 5% .* nothing was stored. The first 10:\n  checks.csv:82: state 'odd'") as error:
+        run(project)
+    assert len(str(error.value).splitlines()) == 11
+    assert not (project / "data" / "raw").exists()
+
+
+def test_share_of_refused_rows_is_a_parameter(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0) + "2026-03-01T02:00:00Z,web,odd,5\n")
+    options = {"kind": "files", "path": "checks.csv"}
+    collected = collect("mine", options, root=project, now=NOW, ingest=Ingest(max_rejected_share=0.5))
+    assert collected.sentence == "mine: 1 new check of 1 series, 2026-03-01 to 2026-03-01; 1 row refused"
+    assert store.read_raw_table("mine", "quarantine").to_pylist()[0]["place"] == "checks.csv:3"
+
+
+def test_repeated_and_contradicting_rows_go_to_quarantine(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0) + line(0).replace("0.5", "7.5") + "".join(line(m) for m in range(1, 60)))
+    assert run(project).n_refused == 1
+    assert stored()[0]["latency_ms"] == 0.5
+    assert "duplicate" in store.read_raw_table("mine", "quarantine").to_pylist()[0]["reason"]
+
+
+def test_check_in_the_future_is_refused_beyond_what_clocks_differ(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + "".join(line(m, day=1) for m in range(60)) + line(12 * 60 + 4, day=10) + line(12 * 60 + 6, day=10))
+    collected = run(project)
+    assert (collected.n_new["checks"], collected.n_refused) == (61, 1)
+
+
+def test_other_options_read_the_file_again(project: Path) -> None:
+    (project / "checks.csv").write_text("time,service,up,latency\n2026-03-01T00:00:00Z,web,1,5\n")
+    run(project, units={"latency": "ms"})
+    collected = run(project, units={"latency": "s"})
+    assert "contradicts a stored row" in store.read_raw_table("mine", "quarantine").to_pylist()[0]["reason"]
+    assert collected.n_refused == 1
+
+
+class Endless:
+    """A source that hands over one batch and then waits to be interrupted."""
+
+    name, late_s = "mine", 3600
+
+    def discover(self) -> Discovery:
+        return Discovery(["endless"])
+
+    def resume(self, state: dict[str, Any]) -> None: ...
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def fetch(self, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
+        yield Batch("metrics", metric_rows(), no_rows("quarantine"))
+        raise KeyboardInterrupt
+
+
+def metric_rows() -> pa.Table:
+    times = pa.array([1772323200000, 1772323260000]).cast(pa.timestamp("ms", tz="UTC"))
+    zero = [0, 0]
+    return pa.table(
+        [times, labels(["web"], zero), labels(["default"], zero), labels(["cpu"], zero), pa.array([0.1, 0.2]), labels(["fraction"], zero)],
+        schema=no_rows("metrics").schema,
+    )
+
+
+def test_interrupted_fetch_stores_nothing_and_leaves_no_litter(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    litter = tmp_path / "litter"
+    litter.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(litter))
+    monkeypatch.setattr(collecting, "open_source", lambda *_, **__: Endless())
+    with pytest.raises(KeyboardInterrupt):
+        collect("mine", {}, root=project, now=NOW)
+    assert not (project / "data" / "raw").exists()
+    assert list(litter.iterdir()) == []
+
+
+def test_run_killed_while_storing_is_completed_by_the_next(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "checks.csv").write_text(HEADER + "".join(line(m, day=day) for day in (1, 2, 3) for m in range(5)))
+    run(project)
+    whole = files(project)
+    for path in sorted((project / "data/raw/mine").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    calls = iter(range(10))
+
+    def failing(*args: Any) -> store.Appended:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return append(*args)
+
+    append = store.append_raw
+    monkeypatch.setattr(store, "append_raw", failing)
+    with pytest.raises(KeyboardInterrupt):
+        run(project)
+    assert store.cursor("mine") == {}
+    monkeypatch.undo()
+    monkeypatch.setenv("ANALYTICS_ROOT", str(project))
+    assert run(project).n_new == {"checks": 5}
+    assert files(project) == whole
+
+
+def test_two_collectors_of_one_source_are_kept_apart(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "from analytics.sources import collect as c\nwith c._only_one('mine'):\n    print('held', flush=True)\n    input()\n"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "."},
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(SourceError, match=rf"being collected by another process \(process {holder.pid}\); wait until it has finished"):
+            run(project)
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        for stream in (holder.stdin, holder.stdout):
+            assert stream is not None
+            stream.close()
+    # A killed holder releases its lock.
+    assert run(project).n_new == {"checks": 1}
+
+
+def test_late_data_of_a_timed_source_are_asked_for_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[pd.Timestamp | None] = []
+
+    class Timed(Endless):
+        def fetch(self, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
+            asked.append(start)
+            yield Batch("metrics", metric_rows(), no_rows("quarantine"))
+
+    monkeypatch.setattr(collecting, "open_source", lambda *_, **__: Timed())
+    assert collect("mine", {}, root=project, now=NOW).n_new == {"metrics": 2}
+    assert collect("mine", {}, root=project, now=NOW).n_new == {"metrics": 0}
+    assert asked == [None, pd.Timestamp("2026-02-28T23:01:00Z")]
+
+
+def test_recording_needs_dvc(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0))
+    run(project)
+    assert record("mine", root=project) is False
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_recording_writes_the_dvc_file(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0))
+    run(project)
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=project, check=True, env={**os.environ, "DVC_NO_ANALYTICS": "1"})
+    assert record("mine", root=project) is True
+    assert "data/raw/mine.dvc" in {str(path.relative_to(project)) for path in (project / "data/raw").glob("*.dvc")}
