@@ -1,0 +1,1 @@
+"""Figures: tidy frame in, Axes out; nothing is computed here. One module per stage."""

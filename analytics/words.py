@@ -1,0 +1,209 @@
+"""Numbers and times as they stand in print: no locale, no more digits than help, non-breaking spaces, a real minus sign.
+
+Missing values are an en dash. Nothing is ever rounded to a claim: a share below one is not written as 100 %, one above zero not as 0 %.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pandas as pd
+
+__all__ = [
+    "count",
+    "counted",
+    "day",
+    "duration",
+    "fixed",
+    "interval",
+    "listed",
+    "milliseconds",
+    "moment",
+    "month",
+    "number",
+    "percent",
+    "signed",
+    "span",
+]
+
+NBSP = "\u00a0"
+MINUS = "\u2212"
+MISSING = "\u2013"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+LONG_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+UNITS_S = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))
+
+
+def _fixed(value: float, digits: int) -> str:
+    text = f"{abs(value):,.{digits}f}"
+    return MINUS + text if value < 0 and text.strip("0.,") else text
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A plain number with at most `digits` significant digits, whole above that: 0.0123, 1.25, 146, 12,345."""
+    if _is_missing(value):
+        return MISSING
+    size = abs(float(value))  # type: ignore[arg-type]
+    if math.isinf(size):
+        return (MINUS if value < 0 else "") + "∞"  # type: ignore[operator]
+    decimals = 0 if size == 0 else max(0, digits - 1 - math.floor(math.log10(size)))
+    text = _fixed(float(value), min(decimals, 12))  # type: ignore[arg-type]
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A number with exactly `digits` decimals, for columns that align: 1.40, 0.00, −0.25."""
+    if _is_missing(value) or math.isinf(float(value)):  # type: ignore[arg-type]
+        return number(value)
+    return _fixed(float(value), digits)  # type: ignore[arg-type]
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators: 3,628,800."""
+    return MISSING if _is_missing(value) else _fixed(round(float(value)), 0)  # type: ignore[arg-type]
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """A number of things, not broken across lines: 1 outage, 2 outages, 0 series."""
+    return f"{count(n)}{NBSP}{noun if n == 1 else plural or noun + 's'}"
+
+
+def percent(share: float | None, digits: int | None = None) -> str:
+    """A fraction in per cent: 99.93 %, 38 %, 0.07 %, −90 %.
+
+    Parameters
+    ----------
+    share : float
+        The fraction, 1 for 100 %.
+    digits : int, optional
+        Decimals, for columns that align. Without it as many as the distance to 0 or to 100 %, whichever is nearer, needs to be seen.
+    """
+    if _is_missing(share):
+        return MISSING
+    value = float(share)  # type: ignore[arg-type]
+    if math.isinf(value):
+        return number(value) + NBSP + "%"
+    if digits is None:
+        digits = _percent_digits(value)
+    text = _fixed(100 * value, digits)
+    if value < 1 and text == _fixed(100, digits):
+        text = _fixed(100 - 10.0**-digits, digits)
+    if value != 0 and not text.strip("0.,"):
+        text = _fixed(math.copysign(10.0**-digits, value), digits)
+    return text + NBSP + "%"
+
+
+def _percent_digits(share: float) -> int:
+    distance = 100 * min(abs(share), abs(1 - share))
+    if distance == 0 or distance >= 10:
+        return 0
+    power = math.floor(math.log10(distance))
+    if share > 0.5:
+        return min(max(2 if share > 0.99 else 1, -power), 6)
+    # One digit more where the first is a 1: 0.12 and 1.4, but 0.07 and 21.
+    return min(max(1, -power + (distance < 2 * 10.0**power)), 6)
+
+
+def milliseconds(value: float | None) -> str:
+    """A response time: 0.52 ms, 12.4 ms, 146 ms, 1,250 ms."""
+    return MISSING if _is_missing(value) else number(value) + NBSP + "ms"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units: 0.4 s, 45 s, 41 min, 2 h 5 min, 3 d, 3 d 4 h, −5 min."""
+    if _is_missing(seconds):
+        return MISSING
+    value = float(seconds)  # type: ignore[arg-type]
+    sign, size = (MINUS if value < 0 else ""), abs(value)
+    if math.isinf(size):
+        return f"{sign}∞"
+    if size < 10:
+        return f"{sign if size else ''}{number(size, 2)}{NBSP}s"
+    for unit, smaller in itertools.pairwise(UNITS_S):
+        # Rounded before it is split, so that 119.6 min is 2 h and not 1 h 60 min.
+        parts = round(size / smaller[1])
+        whole, rest = divmod(parts, unit[1] // smaller[1])
+        if whole and unit[0] == "min" and size >= 600:
+            return f"{sign}{round(size / 60)}{NBSP}min"
+        if whole:
+            return f"{sign}{count(whole)}{NBSP}{unit[0]}" + (f"{NBSP}{rest}{NBSP}{smaller[0]}" if rest else "")
+    return f"{sign}{round(size)}{NBSP}s"
+
+
+def interval(low: float | None, high: float | None, write: Callable[[float], str] = number) -> str:
+    """An interval without its unit, which stands at the estimate: +18 % [15, 21]."""
+    if _is_missing(low) or _is_missing(high):
+        return MISSING
+    ends = [write(low), write(high)]  # type: ignore[arg-type]
+    units = {end.rpartition(NBSP)[2] for end in ends if NBSP in end}
+    if len(units) == 1 and all(end.count(NBSP) == 1 for end in ends):
+        ends = [end.rpartition(NBSP)[0] for end in ends]
+    return f"[{ends[0]},{NBSP}{ends[1]}]"
+
+
+def signed(value: float | None, write: Callable[[float], str] = number) -> str:
+    """A change, with its sign: +18 %, −0.02, 0."""
+    if _is_missing(value):
+        return MISSING
+    return ("+" if value > 0 else "") + write(value)  # type: ignore[operator, arg-type]
+
+
+def _local(time: Any, zone: str) -> pd.Timestamp:
+    stamp = pd.Timestamp(time)
+    if stamp.tz is None:
+        raise ValueError(f"time {stamp} has no zone; times are UTC (datetime64[ms, UTC])")
+    return stamp.tz_convert(zone)
+
+
+def day(time: Any, zone: str = "UTC", *, year: bool = False) -> str:
+    """A day in the reader's zone: 15 Nov, or 15 Nov 2026."""
+    if _is_missing(time):
+        return MISSING
+    local = _local(time, zone)
+    return f"{local.day}{NBSP}{MONTHS[local.month - 1]}" + (f"{NBSP}{local.year}" if year else "")
+
+
+def moment(time: Any, zone: str = "UTC", *, year: bool = False) -> str:
+    """A minute in the reader's zone: 15 Nov 14:00."""
+    if _is_missing(time):
+        return MISSING
+    local = _local(time, zone)
+    return f"{day(local, zone, year=year)}{NBSP}{local.hour:02d}:{local.minute:02d}"
+
+
+def month(time: Any, zone: str = "UTC") -> str:
+    """A month in the reader's zone: November 2026."""
+    if _is_missing(time):
+        return MISSING
+    local = _local(time, zone)
+    return f"{LONG_MONTHS[local.month - 1]}{NBSP}{local.year}"
+
+
+def span(start: Any, end: Any, zone: str = "UTC") -> str:
+    """The days of a half-open interval [start, end): 31 August to 22 November 2026."""
+    first, last = _local(start, zone), _local(end, zone) - pd.Timedelta(1, "ms")
+    ends = [f"{local.day}{NBSP}{LONG_MONTHS[local.month - 1]}" for local in (first, last)]
+    if first.date() >= last.date():
+        return f"{ends[0]}{NBSP}{first.year}"
+    if first.year != last.year:
+        return f"{ends[0]}{NBSP}{first.year} to {ends[1]}{NBSP}{last.year}"
+    if first.month == last.month:
+        return f"{first.day} to {ends[1]}{NBSP}{last.year}"
+    return f"{ends[0]} to {ends[1]}{NBSP}{last.year}"
+
+
+def listed(names: Iterable[str], *, limit: int = 4) -> str:
+    """Names in a sentence: a, b and c; the rest beyond `limit` as a number: a, b, c and 5 more."""
+    said = [str(name) for name in names]
+    if len(said) > limit:
+        said = [*said[: limit - 1], f"{len(said) - limit + 1} more"]
+    if len(said) < 2:
+        return "".join(said)
+    return f"{', '.join(said[:-1])} and {said[-1]}"
