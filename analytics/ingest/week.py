@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytics import panel, store, tables
-from analytics.ingest.survey import DAY_MS, Week
+from analytics.ingest.survey import CHECK_SIGNALS, DAY_MS, Week
 from analytics.stats import binned
 
 __all__ = ["WeekResult", "measure_week"]
@@ -50,10 +50,11 @@ class WeekResult:
 
 @dataclass(frozen=True)
 class _Grid:
-    """Series of one step in one week: the rows of its panel."""
+    """Series of one step in one week: the rows of its panel, and which rows hold each signal that comes from checks."""
 
     step_s: int
     layout: pd.DataFrame
+    rows: dict[str, IntArray]
     values: npt.NDArray[np.float32]
     n_checks: npt.NDArray[np.int32]
 
@@ -65,12 +66,13 @@ class _Grid:
 def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_min_services: int) -> WeekResult:
     """Panels and findings of one week of raw data."""
     grids = [_empty_grid(int(step), rows) for step, rows in week.layout.groupby("step_s", sort=True)]
+    pairs = _Pairs.of(week.layout)
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("days", "failures", "maintenance", "faults", "pauses")}
     for day, of_day in _by_day(week):
         position = ((day - date(1970, 1, 1)).days * DAY_MS - week.monday_ms) // DAY_MS
         checks = [raw for raw in of_day if raw.kind == "checks"]
         if checks:
-            found = _Day(checks, week, position)
+            found = _Day(checks, week, pairs, position)
             found.fill(grids)
             parts["days"].append(found.counts(gap_factor))
             parts["failures"].append(found.failures())
@@ -80,12 +82,18 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
         for raw in of_day:
             if raw.kind == "metrics":
                 _fill_metrics(store.read_raw(raw), grids, week, position)
-    frames = {name: pd.concat(found, ignore_index=True) if found else pd.DataFrame() for name, found in parts.items()}
+    frames = {name: _concatenated(found) for name, found in parts.items()}
     return WeekResult(
         files=[file for grid in grids for file in _files(grid, week)],
         series=pd.concat([_series_extent(grid, week) for grid in grids], ignore_index=True),
         **frames,
     )
+
+
+def _concatenated(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """All rows; empty frames are left out, for their columns have no types."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
 def _by_day(week: Week) -> Iterator[tuple[date, list[store.RawDay]]]:
@@ -95,32 +103,46 @@ def _by_day(week: Week) -> Iterator[tuple[date, list[store.RawDay]]]:
 
 def _empty_grid(step_s: int, layout: pd.DataFrame) -> _Grid:
     shape = (len(layout), panel.WEEK_MS // (step_s * 1000))
-    return _Grid(step_s, layout.reset_index(drop=True), np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32))
+    layout = layout.reset_index(drop=True)
+    from_checks = layout["kind"] == "checks"
+    rows = {signal: np.flatnonzero((from_checks & (layout["signal"] == signal)).to_numpy()) for signal in CHECK_SIGNALS}
+    return _Grid(step_s, layout, rows, np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Services and regions that are checked in one week, in the order of their names: arrays of shape (n_pairs,)."""
+
+    service: npt.NDArray[np.object_]
+    region: npt.NDArray[np.object_]
+    interval_ms: IntArray
+    step_s: IntArray
+
+    @classmethod
+    def of(cls, layout: pd.DataFrame) -> _Pairs:
+        rows = layout.loc[layout["kind"] == "checks"].drop_duplicates(["service", "region"])
+        return cls(*(np.array(rows[name].tolist(), dtype=kind) for name, kind in _PAIR_COLUMNS.items()))
+
+
+_PAIR_COLUMNS = {"service": object, "region": object, "interval_ms": np.int64, "step_s": np.int64}
 
 
 class _Day:
     """Checks of one UTC day as arrays in order of (service and region, time)."""
 
-    def __init__(self, raw_days: list[store.RawDay], week: Week, position: int) -> None:
+    def __init__(self, raw_days: list[store.RawDay], week: Week, pairs: _Pairs, position: int) -> None:
         wanted = ["service", "region", "monitor", "time", "state", "latency_ms", "origin"]
         rows = pa.concat_tables([store.read_raw(raw, wanted) for raw in raw_days]).unify_dictionaries().combine_chunks()
-        pairs = week.layout.loc[week.layout["kind"] == "checks"].drop_duplicates(["service", "region"])
-        self.pairs = pairs[["service", "region", "interval_ms", "step_s"]].reset_index(drop=True)
+        self.pairs = pairs
         self.position = position
         self.start = week.monday_ms + position * DAY_MS
-        self.region_names, region = _codes(rows, "region")
         service_names, service = _codes(rows, "service")
-        lookup = np.full((len(service_names), len(self.region_names)), -1, np.int64)
-        service_row = {name: i for i, name in enumerate(service_names)}
-        region_row = {name: i for i, name in enumerate(self.region_names)}
-        for pair, (one, place) in enumerate(zip(self.pairs["service"], self.pairs["region"], strict=True)):
-            if one in service_row and place in region_row:
-                lookup[service_row[one], region_row[place]] = pair
-        pair_of_row = lookup[service, region]
-        time = rows.column("time").cast(pa.int64()).to_numpy() - self.start
+        self.region_names, region = _codes(rows, "region")
         self.monitor_names, monitor = _codes(rows, "monitor")
         states, state = _codes(rows, "state")
         origins, origin = _codes(rows, "origin")
+        pair_of_row = self._lookup(service_names)[service, region]
+        time = rows.column("time").cast(pa.int64()).to_numpy() - self.start
         columns = [pair_of_row, time, monitor, region, state, origin, rows.column("latency_ms").to_numpy()]
         packed = pair_of_row * DAY_MS + time
         if not (packed[1:] >= packed[:-1]).all():
@@ -133,13 +155,18 @@ class _Day:
         self.is_scheduled = _is(origin, origins, "check")
         self.is_judged = self.is_up | self.is_down
 
+    def _lookup(self, service_names: list[str]) -> IntArray:
+        """Number of the pair of each service and region of this day's rows, shape (n_services, n_regions)."""
+        number = {keys: pair for pair, keys in enumerate(zip(self.pairs.service, self.pairs.region, strict=True))}
+        return np.array([[number.get((one, place), -1) for place in self.region_names] for one in service_names], np.int64)
+
     def fill(self, grids: list[_Grid]) -> None:
         """Latency, its 95th percentile and availability of this day, into the week's panels."""
         for grid in grids:
-            mine = np.flatnonzero((self.pairs["step_s"] == grid.step_s).to_numpy())
+            mine = np.flatnonzero(self.pairs.step_s == grid.step_s)
             if not len(mine):
                 continue
-            row_of_pair = np.full(len(self.pairs), -1, np.int64)
+            row_of_pair = np.full(len(self.pairs.step_s), -1, np.int64)
             row_of_pair[mine] = np.arange(len(mine))
             row = row_of_pair[self.pair]
             here = self.is_scheduled & (row >= 0)
@@ -156,16 +183,16 @@ class _Day:
             self._store(grid, mine, "availability", share, judged)
 
     def _store(self, grid: _Grid, mine: IntArray, signal: str, values: npt.NDArray[np.float64], counts: IntArray) -> None:
-        rows_of_signal = np.flatnonzero(((grid.layout["signal"] == signal) & (grid.layout["kind"] == "checks")).to_numpy())
+        rows_of_signal = grid.rows[signal]
         steps = slice(self.position * grid.per_day, (self.position + 1) * grid.per_day)
         grid.values[rows_of_signal, steps] = values.reshape(len(mine), -1)
         grid.n_checks[rows_of_signal, steps] = counts.reshape(len(mine), -1)
 
     def counts(self, gap_factor: float) -> pd.DataFrame:
         """One row per service and region: how many checks, of which kind, how regular."""
-        n = len(self.pairs)
+        n = len(self.pairs.step_s)
         steps, same = self._steps()
-        interval = self.pairs["interval_ms"].to_numpy()[self.pair[1:]]
+        interval = self.pairs.interval_ms[self.pair[1:]]
         off = same & (np.abs(steps - interval) > 0.5 * interval)
         present = np.bincount(self.pair, minlength=n) > 0
         starts = np.searchsorted(self.pair, np.arange(n), side="left")
@@ -174,8 +201,8 @@ class _Day:
         _, medians = binned.cell_quantiles(self.pair[timed], self.latency[timed], n, (0.5,))
         frame = pd.DataFrame(
             {
-                "service": self.pairs["service"],
-                "region": self.pairs["region"],
+                "service": self.pairs.service,
+                "region": self.pairs.region,
                 "day": self.start,
                 "n_checks": np.bincount(self.pair[self.is_judged], minlength=n),
                 "n_up": np.bincount(self.pair[self.is_up], minlength=n),
@@ -193,15 +220,15 @@ class _Day:
     def failures(self) -> pd.DataFrame:
         """Every failed check with its place among the judged checks of its day."""
         pair, time, down = self.pair[self.is_judged], self.time[self.is_judged], self.is_down[self.is_judged]
-        starts = np.searchsorted(pair, np.arange(len(self.pairs)), side="left")
+        starts = np.searchsorted(pair, np.arange(len(self.pairs.step_s)), side="left")
         following = np.full(len(pair), -1, np.int64)
         if len(pair) > 1:
             following[:-1] = np.where(pair[1:] == pair[:-1], time[1:] + self.start, -1)
         failed = np.flatnonzero(down)
         return pd.DataFrame(
             {
-                "service": self.pairs["service"].to_numpy()[pair[failed]],
-                "region": self.pairs["region"].to_numpy()[pair[failed]],
+                "service": self.pairs.service[pair[failed]],
+                "region": self.pairs.region[pair[failed]],
                 "day": self.start,
                 "time": time[failed] + self.start,
                 "ordinal": failed - starts[pair[failed]],
@@ -213,11 +240,11 @@ class _Day:
         """Steps in which a check said that it was maintenance, joined where they touch."""
         rows = []
         for pair in np.unique(self.pair[self.is_maintenance]):
-            step_ms = int(self.pairs["step_s"].iloc[pair]) * 1000
+            step_ms = int(self.pairs.step_s[pair]) * 1000
             hit = np.zeros(DAY_MS // step_ms, bool)
             hit[self.time[self.is_maintenance & (self.pair == pair)] // step_ms] = True
             for start, end in zip(*binned.run_bounds(hit), strict=True):
-                rows.append((*self.pairs[["service", "region"]].iloc[pair], self.start + start * step_ms, self.start + end * step_ms))
+                rows.append((self.pairs.service[pair], self.pairs.region[pair], self.start + start * step_ms, self.start + end * step_ms))
         return pd.DataFrame(rows, columns=["service", "region", "start", "end"])
 
     def faults(self, share: float, min_services: int) -> pd.DataFrame:
@@ -226,7 +253,7 @@ class _Day:
         for region, monitor in np.unique(np.stack([self.region, self.monitor])[:, self.is_down], axis=1).T:
             mine = (self.region == region) & (self.monitor == monitor) & self.is_judged
             pair, down = self.pair[mine], self.is_down[mine]
-            usual = np.median(self.pairs["interval_ms"].to_numpy()[np.unique(pair)])
+            usual = np.median(self.pairs.interval_ms[np.unique(pair)])
             width = int(max(PROBER_BIN_MS, usual))
             moment = self.time[mine] // width
             n_judged = np.bincount(moment)
@@ -236,7 +263,7 @@ class _Day:
                 probed = np.unique(pair[inside])
                 lost = np.setdiff1d(probed, pair[inside & ~down])
                 if len(probed) >= min_services and len(lost) >= share * len(probed):
-                    names = "\n".join(sorted(self.pairs["service"].iloc[lost]))
+                    names = "\n".join(sorted(self.pairs.service[lost]))
                     begin = self.start + int(suspect) * width
                     rows.append((self.region_names[region], self.monitor_names[monitor], begin, begin + width, len(probed), names))
         return pd.DataFrame(rows, columns=["region", "monitor", "start", "end", "n_probed", "down"])
@@ -244,18 +271,18 @@ class _Day:
     def pauses(self, gap_factor: float) -> pd.DataFrame:
         """The longest pauses of each service and region within this day."""
         steps, same = self._steps()
-        interval = self.pairs["interval_ms"].to_numpy()[self.pair[1:]]
+        interval = self.pairs.interval_ms[self.pair[1:]]
         wide = np.flatnonzero(same & (steps > gap_factor * interval))
         wide = wide[np.argsort(-steps[wide], kind="stable")]
         frame = pd.DataFrame(
             {
-                "service": self.pairs["service"].to_numpy()[self.pair[wide]],
-                "region": self.pairs["region"].to_numpy()[self.pair[wide]],
+                "service": self.pairs.service[self.pair[wide]],
+                "region": self.pairs.region[self.pair[wide]],
                 "start": self.start + self.time[wide] + interval[wide],
                 "end": self.start + self.time[wide + 1],
             }
         )
-        return frame.groupby(["service", "region"], as_index=False, sort=True).head(PAUSES_KEPT)
+        return frame.groupby(["service", "region"], sort=False).head(PAUSES_KEPT) if len(frame) else frame
 
     def _steps(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """Time from each row to the next, and whether both are of the same service and region."""

@@ -60,10 +60,11 @@ def encode_panel(
     times = week_ms + np.arange(n_times, dtype=np.int64) * step_s * 1000
     columns: dict[str, pa.Array] = {}
     for name in ("series_id", "service", "region", "signal"):
-        labels = pd.Categorical(series[name], categories=sorted(series[name].unique()))
-        columns[name] = pa.DictionaryArray.from_arrays(
-            np.repeat(labels.codes.astype(np.int32), n_times), pa.array(labels.categories.astype(object))
-        )
+        keys = series[name].tolist()
+        labels = sorted(set(keys))
+        code_of = {label: code for code, label in enumerate(labels)}
+        codes = np.array([code_of[key] for key in keys], np.int32)
+        columns[name] = pa.DictionaryArray.from_arrays(np.repeat(codes, n_times), pa.array(labels, pa.string()))
     columns["time"] = pa.array(np.tile(times, n_series)).cast(pa.timestamp("ms", tz="UTC"))
     columns["value"] = pa.array(np.ascontiguousarray(values, np.float32).ravel())
     columns["n_checks"] = pa.array(np.ascontiguousarray(n_checks, np.int32).ravel())
