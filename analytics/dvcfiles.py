@@ -1,0 +1,165 @@
+"""`dvc.yaml`, written from what the code says: the tables a stage reads and writes, the modules its notebook reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from analytics import imports, params, tables
+
+__all__ = ["GITIGNORE", "check", "dvc_yaml", "notebook_of", "report_of", "sources_of", "stages", "write_dvc_yaml"]
+
+HEADER = "# Written by `analytics dvc-deps` from the import graph and analytics/tables.py: change those, then write it again.\n"
+# What makes the bytes of a report beside the notebook's own code: the engine, the normaliser and the template.
+RUNNER_USED = ("analytics.runner.execute", "analytics.runner.normalise", "analytics.reporting.render", "analytics.runner.provenance")
+RUNNER_PASSED = ("analytics.pipeline", "analytics.runner.shell")
+ASSETS = (".css", ".html", ".j2", ".js", ".json", ".mplstyle", ".svg", ".txt", ".woff2")
+# The same results with any of these: a change of them makes nothing stale.
+WITHOUT_EFFECT = ("workers",)
+GITIGNORE = (
+    "/data/raw/*",
+    "!/data/raw/*.dvc",
+    "/data/tables/",
+    "/data/panels/",
+    "/data/models/*",
+    "!/data/models/*.dvc",
+    "/reports/",
+)
+"""Lines of `.gitignore` for what DVC keeps. DVC adds no ignore files of its own where git ignores its outputs already."""
+
+
+def write_dvc_yaml(root: Path) -> bool:
+    """Write `dvc.yaml`; whether it has changed."""
+    path, text = root / "dvc.yaml", dvc_yaml(root)
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def check(root: Path) -> list[str]:
+    """What is stale in `dvc.yaml`, one sentence a line; empty: nothing."""
+    import yaml
+
+    path = root / "dvc.yaml"
+    if not path.is_file():
+        return ["dvc.yaml does not exist; write it with: analytics dvc-deps"]
+    text = path.read_text(encoding="utf-8")
+    if text == dvc_yaml(root):
+        return []
+    found, wanted = (yaml.safe_load(text) or {}).get("stages", {}), stages(root)
+    said = [f"stage '{name}' is missing" for name in wanted if name not in found]
+    said += [f"stage '{name}' should not be there" for name in found if name not in wanted]
+    for name in wanted.keys() & found.keys():
+        for part in ("deps", "params", "outs"):
+            before, after = ([_key(item) for item in one[name].get(part, [])] for one in (found, wanted))
+            said += [f"stage '{name}' lacks {part[:-1]} {item}" for item in after if item not in before]
+            said += [f"stage '{name}' has {part[:-1]} {item}, which it does not need" for item in before if item not in after]
+    return [f"dvc.yaml: {sentence}" for sentence in sorted(said) or ["it is formatted otherwise"]] + [
+        "write it again with: analytics dvc-deps"
+    ]
+
+
+def dvc_yaml(root: Path) -> str:
+    """The text of `dvc.yaml`."""
+    import yaml
+
+    class Indented(yaml.SafeDumper):
+        """Lists indented below their key."""
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            del indentless
+            super().increase_indent(flow, False)
+
+    return HEADER + yaml.dump({"stages": stages(root)}, Dumper=Indented, sort_keys=False, width=140, allow_unicode=True)
+
+
+def stages(root: Path) -> dict[str, dict[str, Any]]:
+    """The stages of a project: those of the spine that have a notebook, and `simulate` where a simulated source is configured."""
+    return {stage.name: _stage(root, stage) for stage in tables.STAGES.values() if _is_there(root, stage)}
+
+
+def notebook_of(root: Path, stage: tables.Stage) -> Path | None:
+    """The stage's notebook; None for a stage that has none."""
+    return root / "notebooks" / f"{stage.number:02d}_{stage.name}.ipynb" if stage.number is not None else None
+
+
+def report_of(stage: str) -> str:
+    """The stage's page, relative to the project; the summary is the first page."""
+    return f"reports/{'index' if stage == 'summary' else stage}.html"
+
+
+def sources_of(root: Path, *, kind: str | None = None, but: str | None = None) -> list[str]:
+    """Names of the configured sources, sorted; of one kind, or of all but one."""
+    sources = params.load(root / "params.yaml").sources
+    return sorted(name for name, options in sources.items() if options.get("kind") != but and kind in (None, options.get("kind")))
+
+
+def _is_there(root: Path, stage: tables.Stage) -> bool:
+    notebook = notebook_of(root, stage)
+    return notebook.is_file() if notebook is not None else bool(sources_of(root, kind="simulated"))
+
+
+def _stage(root: Path, stage: tables.Stage) -> dict[str, Any]:
+    notebook = notebook_of(root, stage)
+    if notebook is None:
+        reached = imports.reach(_code_root(root), use=["analytics.sources.simulated"], pass_through=["analytics.pipeline"])
+        deps = [*reached.files, *_lock(root)]
+        outs = [f"data/raw/{name}" for name in sources_of(root, kind="simulated")]
+    else:
+        # What every page needs is reached once for all stages.
+        reached = imports.reach(_code_root(root), use=RUNNER_USED, pass_through=RUNNER_PASSED)
+        imports.reach_notebook(reached, notebook)
+        deps = [*reached.files, *_assets(_code_root(root)), *_lock(root), str(notebook.relative_to(root)), *_data(root, stage, reached)]
+        outs = [f"data/tables/{name}.parquet" for name in tables.writes(stage.name)]
+        outs += [f"data/panels/{name}" for name in stage.panels_written]
+        outs += [f"data/models/{stage.name}"] if "registry.save" in reached.calls else []
+        outs += [report_of(stage.name), f"reports/executed/{stage.name}.ipynb"]
+    return {
+        "cmd": f"analytics run {stage.name}",
+        "deps": sorted({dep for dep in deps if not dep.startswith("analytics/") or _code_root(root) == root}),
+        "params": _params(stage),
+        # DVC would delete outputs before the stage runs; what is published must survive a failure.
+        "outs": [{out: {"persist": True}} for out in sorted(outs)],
+    }
+
+
+def _params(stage: tables.Stage) -> list[str]:
+    names = [stage.name] if stage.name in params.Params.model_fields else []
+    if stage.number is not None:
+        names += [f"project.{name}" for name in params.Project.model_fields if name not in WITHOUT_EFFECT]
+    return sorted(names)
+
+
+def _data(root: Path, stage: tables.Stage, reached: imports.Reached) -> list[str]:
+    deps = [f"data/tables/{name}.parquet" for name in stage.reads] + [f"data/panels/{name}" for name in stage.panels_read]
+    if stage.name == "ingest":
+        deps += [f"data/raw/{name}" for name in sources_of(root)]
+    # Files that people keep in git: an input of the stages whose code names them, once they exist.
+    kept = [root / "data" / "services.csv", root / "data" / "regions.csv", *sorted((root / "data" / "decisions").glob("*.csv"))]
+    return deps + [
+        str(path.relative_to(root)) for path in kept if path.is_file() and (path.name in reached.texts or path.stem in _decisions(reached))
+    ]
+
+
+def _lock(root: Path) -> list[str]:
+    return ["requirements.lock"] if (root / "requirements.lock").is_file() else []
+
+
+def _decisions(reached: imports.Reached) -> set[str]:
+    return reached.texts if "store.decisions" in reached.calls else set()
+
+
+def _code_root(root: Path) -> Path:
+    """Where the package lies: in the project itself, or (a project of data and notebooks only) where this code runs."""
+    return root if (root / "analytics" / "pipeline.py").is_file() else Path(__file__).parents[1]
+
+
+def _assets(root: Path) -> list[str]:
+    """Templates, styles and scripts of reports and figures."""
+    found = [path for part in ("reporting", "plots") for path in (root / "analytics" / part).rglob("*") if path.suffix in ASSETS]
+    return sorted(str(path.relative_to(root)) for path in found)
+
+
+def _key(item: Any) -> str:
+    return next(iter(item)) if isinstance(item, dict) else str(item)

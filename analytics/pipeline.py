@@ -1,0 +1,310 @@
+"""Run a stage: what DVC, a scheduler and the command line call. What is published changes only when the whole stage has succeeded."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from analytics import dvcfiles, params, tables
+from analytics.runner import warm
+from analytics.runner.arguments import Arguments, check
+from analytics.runner.cells import position
+from analytics.runner.child import Limits, can_fork
+from analytics.runner.failure import ChainFailed, StageFailed, describe, plain
+from analytics.runner.progress import Progress, Verbosity
+from analytics.runner.staging import publish, staging_folder
+
+__all__ = ["LIMITS", "AllResult", "RunResult", "limits_of", "run", "run_all", "stage_command"]
+
+VERBOSITY = "ANALYTICS_VERBOSITY"
+
+LIMITS = MappingProxyType({"simulate": Limits(seconds=1800), "ingest": Limits(seconds=7200)})
+"""Time and memory of stages that differ from `Limits()`; ANALYTICS_TIME_LIMIT_S and ANALYTICS_MEMORY_LIMIT_MB change them for a run."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A stage that has succeeded: the files it published (relative to the project), its page, its time."""
+
+    stage: str
+    is_draft: bool
+    outputs: tuple[Path, ...]
+    report: Path | None
+    wall_s: float
+    cpu_s: float
+
+
+def run(
+    stage: str,
+    *,
+    root: Path,
+    parameters: dict[str, Any] | None = None,
+    verbosity: Verbosity = "normal",
+    draft: bool = False,
+    limits: Limits | None = None,
+    fork: bool | None = None,
+) -> RunResult:
+    """Run one stage and publish its tables, panels, models and pages; with parameters of one's own they go to `data/draft`.
+
+    Raises
+    ------
+    ValueError
+        Before anything starts: for an unknown stage or parameter, or a value of the wrong type.
+    StageFailed
+        If a cell fails or a limit is reached; its text is for people. What was published before is untouched.
+    """
+    root = root.resolve()
+    notebook = dvcfiles.notebook_of(root, tables.stage_of(stage))
+    if notebook is not None and not notebook.is_file():
+        raise ValueError(f"stage '{stage}' needs {notebook.relative_to(root)}, which does not exist")
+    arguments = check(stage, parameters, root=root, notebook=notebook)
+    one = _Run(stage, root, notebook, arguments, draft or arguments.is_draft, limits or limits_of(stage), fork)
+    with staging_folder(root, stage) as staging, _logged(one, verbosity) as progress:
+        if notebook is None:
+            one.simulate(staging, progress)
+        else:
+            one.execute(staging, progress)
+        outputs = publish(staging, root=root, stage=stage, place=one.place)
+    report = Path(dvcfiles.report_of(stage))
+    shown = next((path for path in outputs if path.name == report.name and path.parent.name == "reports"), None)
+    return RunResult(stage, one.is_draft, tuple(outputs), shown, one.wall_s, one.cpu_s)
+
+
+def stage_command(stage: str) -> int:
+    """What `analytics run <stage>` does in the folder of a project: run it, say what failed; the exit code."""
+    from analytics import store
+
+    verbosity: Verbosity = os.environ.get(VERBOSITY, "normal")  # type: ignore[assignment]
+    try:
+        run(stage, root=store.root(), verbosity=verbosity)
+    except (StageFailed, ValueError, OSError) as error:
+        details = getattr(error, "details", "") if verbosity == "verbose" else ""
+        sys.stderr.write("\n".join(part for part in (details, str(error)) if part) + "\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{stage}: stopped; what was published is unchanged\n")
+        return 130
+    return 0
+
+
+@dataclass(frozen=True)
+class AllResult:
+    """A run of the whole chain: the stages that ran, all stages there are, its time."""
+
+    changed: tuple[str, ...]
+    stages: tuple[str, ...]
+    wall_s: float
+
+
+def run_all(
+    *,
+    root: Path,
+    targets: tuple[str, ...] = (),
+    force: bool = False,
+    verbosity: Verbosity = "normal",
+    commit: bool = True,
+    use_run_cache: bool = True,
+) -> AllResult:
+    """Run what DVC finds stale, in one warm process.
+
+    Parameters
+    ----------
+    targets : stages to bring up to date, with all they need; none: all
+    force : run every stage
+    commit : keep the outputs in DVC's cache
+    use_run_cache : take results of earlier runs with the same inputs from DVC's cache instead of running
+
+    Raises
+    ------
+    ChainFailed
+        If a stage has failed (it has said why) or DVC cannot run; what was published before is unchanged.
+    """
+    root, started = root.resolve(), time.monotonic()
+    _refuse_uncollected(root)
+    with contextlib.ExitStack() as stack:
+        # Before DVC is imported: what it starts must not be in the forked process.
+        variables = stack.enter_context(warm.parent(stage_command)) if can_fork() else {}
+        stack.enter_context(_environment({**variables, "ANALYTICS_ROOT": str(root), VERBOSITY: verbosity, "DVC_NO_ANALYTICS": "1"}))
+        stack.enter_context(contextlib.chdir(root))
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        try:
+            with Repo(str(root)) as repo:
+                wanted = list(targets) or ["dvc.yaml"]
+                ran = repo.reproduce(wanted, force=force, no_commit=not commit, run_cache=use_run_cache)
+                names = tuple(stage.name for stage in repo.index.stages if getattr(stage, "name", None))
+        except DvcException as error:
+            raise ChainFailed.from_dvc(error) from error
+    return AllResult(tuple(stage.name for stage in ran if getattr(stage, "name", None)), names, time.monotonic() - started)
+
+
+def _refuse_uncollected(root: Path) -> None:
+    for name in dvcfiles.sources_of(root, but="simulated"):
+        raw = root / "data" / "raw" / name
+        if not raw.exists() and not raw.with_name(f"{name}.dvc").exists():
+            raise ValueError(f"source '{name}' has no data yet; get them with: analytics collect {name}")
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def limits_of(stage: str) -> Limits:
+    """Limits of a stage, as the environment changes them."""
+    usual = LIMITS.get(stage, Limits())
+    seconds, megabytes = os.environ.get("ANALYTICS_TIME_LIMIT_S"), os.environ.get("ANALYTICS_MEMORY_LIMIT_MB")
+    return Limits(float(seconds) if seconds else usual.seconds, int(float(megabytes) * 2**20) if megabytes else usual.memory_bytes)
+
+
+@dataclass
+class _Run:
+    """One run of one stage."""
+
+    stage: str
+    root: Path
+    notebook: Path | None
+    arguments: Arguments
+    is_draft: bool
+    limits: Limits
+    fork: bool | None
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    cell_s: tuple[float, ...] = ()
+
+    def execute(self, staging: Path, progress: Progress) -> None:
+        """Execute the notebook, normalise it, render its page; all into the staging folder."""
+        from analytics.runner.execute import execute
+
+        if self.notebook is None:
+            raise ValueError(f"stage '{self.stage}' has no notebook")
+        executed = execute(
+            self.notebook,
+            parameters=self.arguments.given,
+            environment=self._environment(staging),
+            limits=self.limits,
+            log=staging / "output.log",
+            fork=self.fork,
+            on_cell=lambda notebook, index: progress.cell(position(notebook, index)),
+            on_tick=progress.tick,
+        )
+        self.cell_s = tuple(executed.cell_s.values())
+        if executed.ended.reason != "done":
+            partial = self._write_pages(executed.notebook, self.root / "data" / "draft", staging)
+            raise describe(
+                executed,
+                stage=self.stage,
+                notebook=str(self.notebook.relative_to(self.root)),
+                parameters=self.arguments.telling(),
+                partial=str(partial.relative_to(self.root)),
+            )
+        self._refuse_missing_tables(staging, executed)
+        self._write_pages(executed.notebook, staging, staging)
+
+    def simulate(self, staging: Path, progress: Progress) -> None:
+        """Make the default world; it has no notebook."""
+        from analytics.runner import execute
+        from analytics.runner.child import run_child
+
+        raised: list[dict[str, Any]] = []
+
+        def work(send: Any) -> None:
+            del send
+            # Raw data lie under a project's root: here the staging folder is the root.
+            os.environ.update(self._environment(staging), ANALYTICS_ROOT=str(staging))
+            from analytics.sources import simulated
+
+            simulated.write_world(self.arguments.model, workers=params.load(self.root / "params.yaml").project.workers)
+
+        execute.prepare_process()
+        shutil.copy(self.root / "params.yaml", staging / "params.yaml")
+        ended = run_child(work, limits=self.limits, log=staging / "output.log", on_event=raised.append, on_tick=progress.tick)
+        if ended.reason != "done":
+            told: dict[str, Any] = raised[-1] if raised else {"raised": ended.reason, "message": ended.detail, "traceback": []}
+            raise plain(self.stage, told["raised"], told["message"], "".join(told["traceback"]), place=staging)
+
+    def place(self, path: Path) -> Path:
+        """Where a result belongs: published, or among the drafts."""
+        if not self.is_draft:
+            return self.root / path
+        return self.root / "data" / "draft" / (path.relative_to("data") if path.parts[0] == "data" else path)
+
+    def _environment(self, staging: Path) -> dict[str, str]:
+        draft = {"ANALYTICS_DRAFT": "1"} if self.is_draft else {}
+        return {"ANALYTICS_ROOT": str(self.root), "ANALYTICS_OUT": str(staging), **draft}
+
+    def _write_pages(self, notebook: Any, folder: Path, staging: Path) -> Path:
+        from analytics import store
+        from analytics.reporting.render import render
+        from analytics.runner.normalise import as_text, normalise
+        from analytics.runner.provenance import pages, provenance
+
+        plain = normalise(notebook, places={staging: ".", self.root: "."})
+        project = params.load(self.root / "params.yaml").project
+        made_from = provenance(
+            self.root, self.stage, given=self.arguments.given, model=self.arguments.model, project=project, is_draft=self.is_draft
+        )
+        text = render(plain, stage=self.stage, provenance=made_from, pages=pages(), site=project.name)
+        page = folder / dvcfiles.report_of(self.stage)
+        store.write_atomically(folder / "reports" / "executed" / f"{self.stage}.ipynb", as_text(plain).encode())
+        store.write_atomically(page, text.encode())
+        return page
+
+    def _refuse_missing_tables(self, staging: Path, executed: Any) -> None:
+        wanted = [Path("data", "tables", f"{name}.parquet") for name in tables.writes(self.stage)]
+        wanted += [Path("data", "panels", name) for name in tables.STAGES[self.stage].panels_written]
+        missing = ", ".join(path.stem for path in wanted if not (staging / path).exists())
+        if missing and not self.is_draft:
+            raise StageFailed(
+                f"{self.stage} ran to its end, but saved no {missing}\n"
+                f"  expected    it writes {', '.join(path.stem for path in wanted)} (analytics/tables.py)\n"
+                f"  last cell   {executed.notebook.cells[-1].source.strip()[:80]!r}\n"
+                "  published   unchanged; save each of them in the last cell: store.save(frame, name)"
+            )
+
+
+@contextlib.contextmanager
+def _logged(one: _Run, verbosity: Verbosity) -> Iterator[Progress]:
+    """Progress while it runs, a line in the log of runs when it has ended."""
+    from analytics.runner import runs
+
+    progress = Progress(one.stage, expected_s=runs.expected_s(one.root, one.stage), verbosity=verbosity)
+    started, began, cpu = datetime.datetime.now(datetime.UTC), time.monotonic(), sum(os.times()[:4])
+    progress.start()
+    outcome = "failed"
+    try:
+        yield progress
+        outcome = "done"
+    finally:
+        one.wall_s, one.cpu_s = time.monotonic() - began, sum(os.times()[:4]) - cpu
+        progress.end(outcome if sys.exc_info()[0] is not KeyboardInterrupt else "stopped")
+        entry = {
+            "stage": one.stage,
+            "started": started.isoformat(timespec="seconds"),
+            "outcome": outcome,
+            "draft": one.is_draft,
+            "wall_s": round(one.wall_s, 3),
+            "cpu_s": round(one.cpu_s, 3),
+            "cell_s": list(one.cell_s),
+            "cpu": runs.cpu_kind(),
+        }
+        runs.record(one.root, entry)

@@ -1,0 +1,109 @@
+"""What a failed stage says: eight lines that name the cell, the cause and what to look at next."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analytics.runner.cells import position
+
+if TYPE_CHECKING:
+    from analytics.runner.execute import Executed
+
+__all__ = ["ChainFailed", "StageFailed", "describe", "plain"]
+
+WIDTH = 160
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_FRAME = re.compile(r"File (?P<file>\S*?analytics/\S+?\.py):(?P<line>\d+), in (?P<function>[\w.<>]+)")
+
+
+class StageFailed(RuntimeError):
+    """A stage has failed; its text is what a person needs to see, `details` the whole traceback."""
+
+    def __init__(self, text: str, *, details: str = "") -> None:
+        super().__init__(text)
+        self.details = details
+
+
+class ChainFailed(RuntimeError):
+    """The chain stopped: `stage` has failed and said why, or (None) DVC could not run it."""
+
+    def __init__(self, text: str, *, stage: str | None = None) -> None:
+        super().__init__(text)
+        self.stage = stage
+
+    @classmethod
+    def from_dvc(cls, error: BaseException) -> ChainFailed:
+        """The error of DVC as a sentence, without its chain of tracebacks."""
+        reasons: list[str] = []
+        cause: BaseException | None = error
+        while cause is not None:
+            reasons.append(str(cause))
+            if type(cause).__name__ == "StageCmdFailedError":
+                stage = reasons[0].rpartition(" ")[2].strip("'")
+                return cls(f"stopped at {stage}: the stages that need it were not run", stage=stage)
+            cause = cause.__cause__
+        return cls("DVC could not run the chain: " + ": ".join(dict.fromkeys(reasons)))
+
+
+def describe(executed: Executed, *, stage: str, notebook: str, parameters: dict[str, Any], partial: str | None) -> StageFailed:
+    """The failure of an executed notebook.
+
+    Parameters
+    ----------
+    notebook : path of the notebook, as a person would write it
+    parameters : those that matter, the given ones first
+    partial : path of the report up to the failure
+    """
+    index = executed.at if executed.at is not None else 0
+    where = position(executed.notebook, index)
+    cause, further, frame, trace = _cause(executed, index)
+    shown = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+    source = executed.notebook.cells[index].source.strip() if executed.notebook.cells else ""
+    lines = [
+        f"{stage} failed in cell {where.number} of {where.total} of {notebook}",
+        f"  heading     {where.heading or '(none above it)'}",
+        f"  cell        {_first_line(source)}",
+        f"  cause       {cause}",
+        f"  where       {frame}",
+        f"  parameters  {shown or '(defaults)'}",
+        f"  so far      {partial or '(no report up to here)'}",
+        f"  published   unchanged; once it is mended: analytics run {stage} (--verbose shows the traceback)",
+    ]
+    text = "\n".join([textwrap.shorten(line, WIDTH, placeholder=" …") if len(line) > WIDTH else line for line in lines] + further)
+    return StageFailed(text.replace("\x1b", ""), details=trace)
+
+
+def _cause(executed: Executed, index: int) -> tuple[str, list[str], str, str]:
+    """The cause in one line, its further lines if it has any, the last place inside the package, the traceback."""
+    if executed.ended.detail:
+        crash = executed.log.strip().splitlines()
+        return executed.ended.detail, [], crash[-1] if crash else "(the cell itself)", executed.log
+    cells = executed.notebook.cells
+    errors = [output for output in (cells[index].get("outputs", []) if cells else []) if output.output_type == "error"]
+    if not errors:
+        last = executed.log.strip().splitlines() or ["it ended without saying why"]
+        return last[-1], [], "(outside the cells)", executed.log
+    error = errors[-1]
+    first, *further = (error.evalue or "").splitlines() or [""]
+    trace = _ANSI.sub("", "\n".join(error.traceback))
+    frames = list(_FRAME.finditer(trace))
+    frame = "(the cell itself)"
+    if frames:
+        file = frames[-1]["file"]
+        frame = f"analytics/{file.rpartition('analytics/')[2]}:{frames[-1]['line']} in {frames[-1]['function']}"
+    return f"{error.ename}: {first}", [f"    {line}" for line in further], frame, trace
+
+
+def _first_line(source: str) -> str:
+    lines = source.splitlines() or [""]
+    return lines[0] + (f"  (+{len(lines) - 1} lines)" if len(lines) > 1 else "")
+
+
+def plain(stage: str, error: str, message: str, trace: str, *, place: Path) -> StageFailed:
+    """The failure of a stage without a notebook."""
+    first, *further = message.splitlines() or [""]
+    lines = [f"{stage} failed", f"  cause       {error}: {first}", "  published   unchanged", *(f"    {line}" for line in further)]
+    return StageFailed("\n".join(lines).replace(f"{place}/", ""), details=trace)
