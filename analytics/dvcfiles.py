@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from analytics import imports, params, tables
+from analytics import imports, tables
 
 __all__ = ["GITIGNORE", "check", "dvc_yaml", "notebook_of", "report_of", "sources_of", "stages", "write_dvc_yaml"]
 
@@ -91,8 +91,12 @@ def report_of(stage: str) -> str:
 
 def sources_of(root: Path, *, kind: str | None = None, but: str | None = None) -> list[str]:
     """Names of the configured sources, sorted; of one kind, or of all but one."""
-    sources = params.load(root / "params.yaml").sources
-    return sorted(name for name, options in sources.items() if options.get("kind") != but and kind in (None, options.get("kind")))
+    import yaml
+
+    # Read as it stands: checking it (pydantic) takes longer than all else that a run with nothing to do needs.
+    content = yaml.load((root / "params.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    kinds = {name: (options or {}).get("kind") for name, options in (content.get("sources") or {}).items()}
+    return sorted(name for name, its in kinds.items() if its != but and kind in (None, its))
 
 
 def _is_there(root: Path, stage: tables.Stage) -> bool:
@@ -125,6 +129,8 @@ def _stage(root: Path, stage: tables.Stage) -> dict[str, Any]:
 
 
 def _params(stage: tables.Stage) -> list[str]:
+    from analytics import params
+
     names = [stage.name] if stage.name in params.Params.model_fields else []
     if stage.number is not None:
         names += [f"project.{name}" for name in params.Project.model_fields if name not in WITHOUT_EFFECT]

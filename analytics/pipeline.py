@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 import os
 import shutil
 import sys
@@ -12,16 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analytics import dvcfiles, params, tables
+from analytics import dvcfiles, tables
 from analytics.runner import warm
-from analytics.runner.arguments import Arguments, check
 from analytics.runner.cells import position
 from analytics.runner.child import Limits, can_fork
 from analytics.runner.failure import ChainFailed, StageFailed, describe, plain
 from analytics.runner.progress import Progress, Verbosity
 from analytics.runner.staging import publish, staging_folder
+
+if TYPE_CHECKING:
+    from analytics.runner.arguments import Arguments
 
 __all__ = ["LIMITS", "AllResult", "RunResult", "limits_of", "run", "run_all", "stage_command"]
 
@@ -62,6 +65,8 @@ def run(
     StageFailed
         If a cell fails or a limit is reached; its text is for people. What was published before is untouched.
     """
+    from analytics.runner.arguments import check
+
     root = root.resolve()
     notebook = dvcfiles.notebook_of(root, tables.stage_of(stage))
     if notebook is not None and not notebook.is_file():
@@ -138,6 +143,8 @@ def run_all(
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
 
+        # DVC announces stages, too; here they announce themselves.
+        logging.getLogger("dvc").setLevel(logging.INFO if verbosity == "verbose" else logging.ERROR)
         try:
             with Repo(str(root)) as repo:
                 wanted = list(targets) or ["dvc.yaml"]
@@ -222,6 +229,7 @@ class _Run:
 
     def simulate(self, staging: Path, progress: Progress) -> None:
         """Make the default world; it has no notebook."""
+        from analytics import params
         from analytics.runner import execute
         from analytics.runner.child import run_child
 
@@ -253,7 +261,7 @@ class _Run:
         return {"ANALYTICS_ROOT": str(self.root), "ANALYTICS_OUT": str(staging), **draft}
 
     def _write_pages(self, notebook: Any, folder: Path, staging: Path) -> Path:
-        from analytics import store
+        from analytics import params, store
         from analytics.reporting.render import render
         from analytics.runner.normalise import as_text, normalise
         from analytics.runner.provenance import pages, provenance

@@ -45,7 +45,8 @@ class ChainFailed(RuntimeError):
                 stage = reasons[0].rpartition(" ")[2].strip("'")
                 return cls(f"stopped at {stage}: the stages that need it were not run", stage=stage)
             cause = cause.__cause__
-        return cls("DVC could not run the chain: " + ": ".join(dict.fromkeys(reasons)))
+        remedy = "; complete it with: analytics params --write" if "missing from 'params.yaml'" in reasons[-1] else ""
+        return cls("DVC could not run the chain: " + ": ".join(dict.fromkeys(reasons)) + remedy)
 
 
 def describe(executed: Executed, *, stage: str, notebook: str, parameters: dict[str, Any], partial: str | None) -> StageFailed:
