@@ -1,5 +1,6 @@
 """Raw rows -> regular series: what was measured, and can it be trusted?"""
 
+from analytics.ingest import says
 from analytics.ingest.catalogue import Catalogue, catalogue
 from analytics.ingest.measure import Measured, measure
 from analytics.ingest.outages import exclude, find_outages
@@ -17,5 +18,6 @@ __all__ = [
     "find_outages",
     "measure",
     "refused_rows",
+    "says",
     "survey",
 ]

@@ -19,7 +19,7 @@ from analytics.store.raw import (
     write_raw,
     write_raw_day,
 )
-from analytics.store.session import begin, out, root
+from analytics.store.session import begin, out, root, sources
 
 __all__ = [
     "Appended",
@@ -47,6 +47,7 @@ __all__ = [
     "root",
     "save",
     "set_cursor",
+    "sources",
     "write_atomically",
     "write_panels",
     "write_raw",

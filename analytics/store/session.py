@@ -13,7 +13,7 @@ from typing import Any
 
 from analytics import params, tables
 
-__all__ = ["begin", "current_stage", "is_draft", "out", "root"]
+__all__ = ["begin", "current_stage", "is_draft", "out", "root", "sources"]
 
 
 @dataclass
@@ -60,3 +60,8 @@ def begin(stage: str, *, overrides: dict[str, Any] | None = None) -> tuple[Any, 
     _session.stage = tables.stage_of(stage)
     all_params = params.load(root() / "params.yaml")
     return params.section(all_params, stage, overrides or {}), all_params.project
+
+
+def sources() -> list[str]:
+    """Names of the configured sources, in the order of `params.yaml`: where two say different things, the first is believed."""
+    return list(params.load(root() / "params.yaml").sources)

@@ -1,0 +1,311 @@
+"""The command line: `analytics …`. What each command does lives elsewhere; here are its words."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from analytics.runner import client
+
+__all__ = ["main"]
+
+DESCRIPTION = "Reproducible analytics for service monitoring data: is anything wrong, what breaks next, why, what to do."
+EPILOG = """\
+usual ways in:
+  analytics run --all             bring every report up to date: what is stale, and only that
+  analytics analyze checks.csv    finished reports for data of your own, nothing to configure
+  analytics collect               fetch what is new from the sources in params.yaml
+  analytics status                what is stale and why, how old the data are
+
+exit codes:
+  0  done        1  failed, the message says why
+  2  wrong use   130  stopped by Ctrl-C; nothing is left half-written
+"""
+FAILED, WRONG_USE, STOPPED = 1, 2, 130
+
+
+def main() -> None:
+    """Entry point of the command `analytics`."""
+    # A stage that DVC starts within `analytics run --all` is handed to the waiting warm process before anything is imported.
+    code = client.forward(sys.argv[1:])
+    sys.exit(_command(sys.argv[1:]) if code == client.CANNOT_ASK else code)
+
+
+def _command(arguments: list[str]) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        return int(given.command(given) or 0)
+    except KeyboardInterrupt:
+        _complain("stopped; what was published is unchanged")
+        return STOPPED
+    except (ValueError, OSError, RuntimeError) as error:
+        # Errors of these kinds are written for people; any other is a defect of this program and keeps its traceback.
+        if text := str(error):
+            _complain(text)
+        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong words are answered with the nearest right one."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message and self._subparsers is not None:
+            word = message.split("'")[1]
+            known = list(self._subparsers._group_actions[0].choices or [])
+            near = difflib.get_close_matches(word, known, n=1)
+            message = f"there is no command '{word}'; " + (f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known)}")
+        self.print_usage(sys.stderr)
+        self.exit(WRONG_USE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="analytics", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = _add(commands, "run", _run, "run one stage, or all that is stale")
+    run.add_argument(
+        "stages", nargs="*", metavar="STAGE", help="stage to run alone, e.g. ingest; with --all: bring it and its inputs up to date"
+    )
+    run.add_argument("--all", action="store_true", help="bring everything up to date, as `dvc repro` would, in one warm process")
+    run.add_argument("--force", action="store_true", help="with --all: run every stage, stale or not")
+    run.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="vary a parameter; the results are a draft in data/draft",
+    )
+    _add_verbosity(run)
+
+    collect = _add(commands, "collect", _collect, "fetch what is new from the sources, and record it with DVC")
+    collect.add_argument("sources", nargs="*", metavar="SOURCE", help="names in params.yaml; none: all that are collected")
+    collect.add_argument("--from", dest="start", metavar="TIME", help="fetch again from this time (with a zone) instead of from the cursor")
+    collect.add_argument("--no-dvc", action="store_true", help="do not record the data with DVC")
+    _add_verbosity(collect)
+
+    analyze = _add(commands, "analyze", _analyze, "finished reports for a file or a server, in a folder of their own")
+    analyze.add_argument("data", metavar="FILE|URL", help="CSV, Parquet or JSON lines of checks; or the address of a Prometheus")
+    analyze.add_argument("--out", type=Path, default=Path("analytics-report"), metavar="FOLDER", help="where to (default: %(default)s)")
+    analyze.add_argument("--timezone", metavar="ZONE", help="zone of times that have none, e.g. Europe/Zurich")
+    analyze.add_argument(
+        "-o", "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the source, e.g. units.latency=ms"
+    )
+    _add_verbosity(analyze)
+
+    _add(commands, "status", _status, "what is stale and why, and how old the data are")
+
+    audit = _add(commands, "audit", _audit, "re-run a revision from a clean checkout and compare every output")
+    audit.add_argument("revision", nargs="?", default="HEAD", help="commit, tag or branch (default: %(default)s)")
+    _add_verbosity(audit)
+
+    params = _add(commands, "params", _params, "every parameter with its default and meaning")
+    params.add_argument("section", nargs="?", help="only this section, e.g. slo")
+    params.add_argument("--write", action="store_true", help="complete params.yaml; values that stand there are kept")
+
+    _add(commands, "dvc-deps", _dvc_deps, "write dvc.yaml from the import graph and the tables").add_argument(
+        "--check", action="store_true", help="only say what is stale in it"
+    )
+    _add(commands, "doctor", _doctor, "what is missing on this machine")
+    _add(commands, "version", _version, "versions of this program and of what it stands on")
+    return parser
+
+
+def _add(commands: Any, name: str, command: Any, meaning: str) -> _Parser:
+    parser: _Parser = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_verbosity(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--quiet", dest="verbosity", action="store_const", const="quiet", default="normal", help="say nothing but errors")
+    group.add_argument("--verbose", dest="verbosity", action="store_const", const="verbose", help="say more, with tracebacks")
+
+
+def _run(given: argparse.Namespace) -> int:
+    from analytics import pipeline, store
+
+    root = store.root()
+    if not given.all:
+        if len(given.stages) != 1 or given.force:
+            raise ValueError("name one stage (analytics run ingest), or bring all up to date with: analytics run --all")
+        done = pipeline.run(given.stages[0], root=root, parameters=_assignments(given.parameter), verbosity=given.verbosity)
+        if done.report is not None and given.verbosity != "quiet":
+            _say(str(done.report))
+        return 0
+    if given.parameter:
+        raise ValueError("-p varies one stage: analytics run ingest -p service=checkout; for all stages change params.yaml")
+    result = pipeline.run_all(root=root, targets=tuple(given.stages), force=given.force, verbosity=given.verbosity)
+    if given.verbosity != "quiet":
+        ran = f"{len(result.changed)} of {len(result.stages)} stages ran" if result.changed else "everything was up to date"
+        _say(f"{ran} ({result.wall_s:.1f} s)\n")
+        _say_findings(root)
+    return 0
+
+
+def _collect(given: argparse.Namespace) -> int:
+    import pandas as pd
+
+    from analytics import params, sources, store
+    from analytics.sources import collect
+
+    root = store.root()
+    configured = params.load(root / "params.yaml").sources
+    names = given.sources or [name for name, options in configured.items() if sources.is_collected(options)]
+    unknown = [name for name in names if name not in configured]
+    if unknown:
+        raise ValueError(f"source '{unknown[0]}' is not in params.yaml; {sources.did_you_mean(unknown[0], configured)}")
+    if not names:
+        raise ValueError("params.yaml has no source to collect from; add one under `sources` (README, 'Your own data')")
+    start = None if given.start is None else _time(given.start)
+    for name in names:
+        quiet = given.verbosity == "quiet"
+        progress = (lambda text: None) if quiet else _say
+        collected = collect.collect(
+            name, configured[name], root=root, now=pd.Timestamp.now(tz="UTC"), start=start, progress=progress
+        )  # fmt: skip
+        if not quiet:
+            for sentence in [*collected.says, collected.sentence]:
+                _say(sentence)
+        if not given.no_dvc and collect.record(name, root=root) and not quiet:
+            _say(f"recorded: data/raw/{name}.dvc (commit it, so that today's data can be brought back)")
+    return 0
+
+
+def _analyze(given: argparse.Namespace) -> int:
+    from analytics import analyze
+
+    say = (lambda text: None) if given.verbosity == "quiet" else _say
+    options = _nested(_assignments(given.option))
+    if given.timezone:
+        options["timezone"] = given.timezone
+    root = analyze.analyze(given.data, folder=given.out, options=options, verbosity=given.verbosity, say=say)
+    if given.verbosity != "quiet":
+        _say("")
+        _say_findings(root)
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    from analytics import status, store
+
+    for line in status.describe(store.root()):
+        _say(line)
+    return 0
+
+
+def _audit(given: argparse.Namespace) -> int:
+    from analytics import audit, store
+
+    result = audit.audit(given.revision, root=store.root(), verbosity=given.verbosity)
+    for line in result.lines:
+        _say(line)
+    return 0 if result.is_same else FAILED
+
+
+def _params(given: argparse.Namespace) -> int:
+    from analytics import params, store
+
+    if given.write:
+        path = store.root() / "params.yaml"
+        before = path.read_text(encoding="utf-8")
+        after = params.dump(params.load(path))
+        store.write_atomically(path, after.encode())
+        _say("params.yaml was complete" if before == after else "params.yaml is complete now")
+        return 0
+    rows = [row for row in params.describe() if given.section in (None, row[0].partition(".")[0])]
+    if not rows:
+        known = sorted({row[0].partition(".")[0] for row in params.describe()})
+        raise ValueError(f"there is no section '{given.section}'; there are {', '.join(known)}")
+    for name, kind, default, meaning in rows:
+        _say(f"{name:<38} {default:<16} {meaning}  ({kind})")
+    return 0
+
+
+def _dvc_deps(given: argparse.Namespace) -> int:
+    from analytics import dvcfiles, store
+
+    root = store.root()
+    if given.check:
+        stale = dvcfiles.check(root)
+        for line in stale or ["dvc.yaml is as the code says"]:
+            _say(line)
+        return FAILED if stale else 0
+    _say("dvc.yaml was written" if dvcfiles.write_dvc_yaml(root) else "dvc.yaml was as the code says")
+    return 0
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from analytics import doctor
+
+    findings = doctor.examine()
+    for finding in findings:
+        _say(f"{'ok     ' if finding.is_fine else 'missing'}  {finding.what}" + ("" if finding.is_fine else f"\n         {finding.remedy}"))
+    return 0 if all(finding.is_fine or not finding.is_needed for finding in findings) else FAILED
+
+
+def _version(given: argparse.Namespace) -> int:
+    from importlib import metadata
+
+    import analytics
+
+    _say(f"analytics {analytics.__version__}, Python {sys.version.split()[0]}")
+    for name in ("pandas", "numpy", "pyarrow", "duckdb", "dvc", "papermill", "matplotlib"):
+        _say(f"  {name} {metadata.version(name)}")
+    return 0
+
+
+def _assignments(texts: list[str]) -> dict[str, Any]:
+    """`NAME=VALUE` as names and YAML values."""
+    import yaml
+
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ValueError(f"'{text}' is no NAME=VALUE")
+        values[name] = yaml.safe_load(value)
+    return values
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """`units.latency: ms` as `units: {latency: ms}`."""
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        inner = nested
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return nested
+
+
+def _time(text: str) -> Any:
+    import pandas as pd
+
+    time = pd.Timestamp(text)
+    if time.tzinfo is None:
+        raise ValueError(f"'{text}' has no zone; write it with one (2026-03-01T00:00Z)")
+    return time.tz_convert("UTC")
+
+
+def _say_findings(root: Path) -> None:
+    """What the summary found, and where it stands."""
+    from analytics import status
+
+    for line in status.findings(root):
+        _say(line)
+    _say(f"\n{(root / 'reports' / 'index.html').resolve()}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(text + "\n")

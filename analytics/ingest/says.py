@@ -1,0 +1,197 @@
+"""What the tables of this stage mean, in sentences and in small frames to show."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analytics import params, words
+from analytics.ingest.catalogue import Catalogue
+from analytics.ingest.measure import Measured
+from analytics.ingest.survey import Survey
+
+__all__ = [
+    "coverage_sentence",
+    "finding",
+    "flag_summary",
+    "gap_sentence",
+    "kicker",
+    "outage_sentence",
+    "refusal_summary",
+    "tiles",
+    "todo",
+    "trust",
+]
+
+TRUST = {"critical": "no", "warning": "with care", "info": "yes"}
+FLAG_WORDS = {
+    "gap": "pauses longer than usual",
+    "duplicates": "repeated rows",
+    "clock_skew": "times in the future",
+    "prober_outage": "faults of the prober",
+    "constant": "constant response times",
+    "always_down": "never or hardly ever up",
+    "irregular": "irregular checks",
+    "change_only": "written on change only",
+    "unit_jump": "suspected mix-up of units",
+    "too_few": "too few checks",
+}
+REMEDIES = {
+    "always_down": ("Remove or repair what never answers", "It hides real failures in every total; it was right if nobody misses it."),
+    "unit_jump": ("Check the unit of the response times", "Set `units` of the source; wrong if the service really became that slow."),
+    "constant": ("Look at constant response times", "A probe that answers itself measures nothing."),
+    "too_few": ("Let short series grow, or drop them", "Nothing can be said of fewer than ten checks."),
+    "prober_outage": ("Watch the probers themselves", "A second prober in the region tells their faults from those of the services."),
+    "clock_skew": ("Set the clocks of the monitors", "Rows of the future are refused; it worked when no more come."),
+}
+
+
+def kicker(measured: Measured, catalogue: Catalogue, *, zone: str) -> str:
+    """The line above the title: what, when, how much."""
+    series = measured.series
+    n_services, n_regions = series["service"].nunique(), series["region"].nunique()
+    of = f"{words.counted(n_services, 'service')}, {words.counted(n_regions, 'region')}"
+    end = (series["last"] + pd.to_timedelta(series["step_s"], unit="s")).max()
+    return f"Data quality · {words.span(series['first'].min(), end, zone)} · {of}"
+
+
+def trust(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
+    """One row per service and region, worst first: checks, coverage, usual interval, gaps, and whether the data can be trusted."""
+    rows = measured.coverage.groupby(["service", "region"], as_index=False)[["n_checks", "n_up", "n_excluded", "n_expected"]].sum()
+    rows["came"] = ((rows["n_checks"] + rows["n_excluded"]) / rows["n_expected"]).clip(upper=1.0)
+    own = flags[flags["service"].notna()]
+    order = pd.CategoricalDtype(["info", "warning", "critical"], ordered=True)
+    worst = own.assign(severity=own["severity"].astype(order)).groupby(["service", "region"], as_index=False)["severity"].max()
+    gaps = own[own["flag"] == "gap"].groupby(["service", "region"], as_index=False).agg(gaps=("n", "size"))
+    length = (own["end"] - own["start"]).dt.total_seconds()
+    longest = own.assign(longest_gap_s=length)[own["flag"] == "gap"].groupby(["service", "region"], as_index=False)["longest_gap_s"].max()
+    steps = measured.series[measured.series["signal"] == "availability"][["service", "region", "step_s", "first", "last"]]
+    joined = rows.merge(worst, how="left").merge(gaps[["service", "region", "gaps"]], how="left").merge(longest, how="left").merge(steps)
+    joined["trust"] = joined["severity"].astype("object").fillna("info").map(TRUST)
+    joined["gaps"] = joined["gaps"].fillna(0).astype("int64")
+    rank = joined["trust"].map({"no": 0, "with care": 1, "yes": 2})
+    return joined.assign(rank=rank).sort_values(["rank", "came", "service", "region"], ignore_index=True)[
+        ["service", "region", "trust", "n_checks", "came", "step_s", "gaps", "longest_gap_s", "first", "last"]
+    ]
+
+
+def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -> str:
+    """The answer: how much came, and whether it can be trusted."""
+    if measured.coverage.empty:
+        return f"{words.counted(len(measured.series), 'series', 'series')} of metrics; no checks."
+    totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
+    came = min(1.0, (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"])
+    verdicts = trust(measured, flags)
+    bad, careful = verdicts[verdicts["trust"] == "no"], verdicts[verdicts["trust"] == "with care"]
+    first = f"{words.count(totals['n_checks'])} checks came, {words.percent(came)} of those expected."
+    if len(bad) + len(careful) == 0:
+        return f"{first} All of them can be trusted."
+    parts = []
+    if len(bad):
+        parts.append(f"{words.listed([_pair(row) for row in bad.itertuples()], limit=3)} cannot be trusted")
+    if len(careful):
+        parts.append(f"{words.counted(len(careful), 'service and region', 'services and regions')} only with care")
+    return f"{first} {', '.join(parts)}; the rest can be."
+
+
+def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, found: Survey) -> list[tuple[str, str, str]]:
+    """Four numbers: checks, coverage, refused rows, faults of the probers."""
+    totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
+    came = (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"] if totals["n_expected"] else float("nan")
+    faults = measured.faults
+    lost = (faults["end"] - faults["start"]).dt.total_seconds().sum()
+    share = len(quarantine) / max(1, found.n_rows + len(quarantine))
+    fault_text = f"{words.duration(lost)} in all, not counted against services" if len(faults) else "none"
+    return [
+        ("Checks", words.count(totals["n_checks"]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
+        ("Came, of those expected", words.percent(min(came, 1.0)), f"{words.count((flags['flag'] == 'gap').sum())} long pauses"),
+        ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "none"),
+        ("Faults of probers", words.count(len(faults)), fault_text),
+    ]
+
+
+def coverage_sentence(measured: Measured, *, zone: str) -> str:
+    """What the grid of coverage shows, for those who do not see it."""
+    days = measured.coverage.assign(came=measured.coverage["n_checks"] + measured.coverage["n_excluded"])
+    if days.empty:
+        return "There is no check on any day."
+    poor = days[days["came"] < 0.9 * days["n_expected"]]
+    if poor.empty:
+        return f"On all {words.count(len(days))} days of all services at least 90 % of the expected checks came."
+    by_day = (poor["n_expected"] - poor["came"]).groupby(poor["day"]).sum()
+    worst = words.day(by_day.idxmax(), zone, year=True)
+    return (
+        f"On {words.count(len(poor))} of {words.count(len(days))} days of a service in a region less than 90 % of the expected "
+        f"checks came; most are missing on {worst}."
+    )
+
+
+def gap_sentence(flags: pd.DataFrame, *, zone: str) -> str:
+    """What the figure of pauses shows, for those who do not see it."""
+    if flags.empty:
+        return "There was no pause longer than usual."
+    longest = flags.loc[(flags["end"] - flags["start"]).idxmax()]
+    length = words.duration((longest["end"] - longest["start"]).total_seconds())
+    return (
+        f"{words.counted(len(flags), 'pause or fault', 'pauses and faults')}; the longest, of {length}, began on "
+        f"{words.moment(longest['start'], zone, year=True)} in {_pair(longest)}."
+    )
+
+
+def flag_summary(flags: pd.DataFrame) -> pd.DataFrame:
+    """One row per kind of flag: how many, where, the gravest of them in words."""
+    order = {"critical": 0, "warning": 1, "info": 2}
+    ranked = flags.assign(rank=flags["severity"].map(order), length=flags["end"] - flags["start"])
+    ranked = ranked.sort_values(["rank", "length", "start"], ascending=[True, False, True], kind="stable")
+    grouped = ranked.groupby("flag", sort=False)
+    firsts = grouped.first().reset_index()
+    where = firsts["service"].fillna("all services") + firsts["region"].map(lambda region: "" if pd.isna(region) else f", {region}")
+    return pd.DataFrame(
+        {
+            "what": firsts["flag"].map(FLAG_WORDS),
+            "severity": firsts["severity"],
+            "n": grouped.size().reindex(firsts["flag"]).to_numpy(),
+            "gravest": where + ": " + firsts["text"],
+        }
+    )
+
+
+def refusal_summary(quarantine: pd.DataFrame) -> pd.DataFrame:
+    """Refused rows by source and reason, with the first of each as an example."""
+    grouped = quarantine.groupby(["source", "kind", "reason"], as_index=False, sort=True)
+    return grouped.agg(n=("row", "size"), place=("place", "first"), row=("row", "first")).sort_values(
+        "n", ascending=False, ignore_index=True
+    )
+
+
+def outage_sentence(outages: pd.DataFrame, accounting: params.Accounting) -> str:
+    """How many outages there were by the stated rule, and how many of them do not count."""
+    rule = f"{accounting.outage_k} of {accounting.outage_n} consecutive checks"
+    if outages.empty:
+        return f"No check failed, so there is no outage (the rule: {rule} fail)."
+    confirmed = outages[outages["is_confirmed"]]
+    excluded = confirmed["excluded_reason"].value_counts()
+    single = int((~outages["is_confirmed"]).sum())
+    left_out = " and ".join(f"{words.count(n)} by {reason}" for reason, n in excluded.sort_index().items())
+    counted = len(confirmed) - int(excluded.sum())
+    return (
+        f"By the rule that {rule} must fail there were {words.counted(counted, 'outage')}"
+        + (f"; {left_out} are explained and left out" if left_out else "")
+        + f". {words.counted(single, 'failure')} stood alone and were not confirmed."
+    )
+
+
+def todo(flags: pd.DataFrame) -> list[tuple[str, str]]:
+    """What to do about the data, the gravest first."""
+    present = [flag for flag in REMEDIES if (flags["flag"] == flag).any()]
+    items = []
+    for flag in present:
+        what, why = REMEDIES[flag]
+        mine = flags[flags["flag"] == flag]
+        names = sorted({_pair(row) for row in mine.itertuples()})
+        items.append((f"{what}: {words.listed(names, limit=3)}.", why))
+    return items or [("Nothing needs to be done.", "The next run looks again.")]
+
+
+def _pair(row: object) -> str:
+    service, region = getattr(row, "service", None), getattr(row, "region", None)
+    return " in ".join(str(part) for part in (service, region) if not pd.isna(part)) or "all"
