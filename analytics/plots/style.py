@@ -117,7 +117,9 @@ def _ticks(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> tuple[list[pd.T
     days = (end - start) / pd.Timedelta(days=1)
     if days <= 3:
         hours = next(step for step in (1, 2, 3, 6, 12) if days * 24 / step <= 9 or step == 12)
-        marks = pd.date_range(first.normalize(), last, freq=f"{hours}h")
+        marks = pd.date_range(first.ceil("h"), last, freq="h")
+        # By the clock on the wall: a day with a clock change has 23 or 25 hours.
+        marks = marks[marks.hour % hours == 0]
         return _inside(marks, first, last, lambda t: words.moment(t, zone) if t.hour == 0 else f"{t.hour:02d}:{t.minute:02d}")
     if days <= 100:
         freq = next(f for f, step in (("D", 1), ("2D", 2), ("W-MON", 7), ("2W-MON", 14)) if days / step <= 11 or step == 14)

@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from analytics.plots import style
 from analytics.plots.marks import decimate
 from analytics.plots.style import COLOURS
 
@@ -32,6 +33,7 @@ DEFAULTS = {
     "stroke-dashoffset": {"0"}, "text-anchor": {"start"}, "stroke-opacity": {"1"}, "stroke-width": {"1", "0"}, "font-weight": {"400"},
 }  # fmt: skip
 _PATH = re.compile(r"([MLQCZz])([^MLQCZz]*)")
+_NO_TURN = re.compile(r"rotate\(-?0[ ,][^)]*\)$")
 _NUMBER = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
 
 
@@ -50,11 +52,10 @@ def to_svg(drawing: Figure | Axes, *, alt: str) -> str:
 
 
 def _drawn(drawing: Figure | Axes) -> str:
-    from matplotlib import rc_context
-
     figure: Any = drawing if hasattr(drawing, "savefig") else drawing.figure
     text = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "analytics"}):
+    # Some settings are only looked up while drawing: the style must hold then, too.
+    with style.use():
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     return text.getvalue()
 
@@ -94,8 +95,8 @@ def _shorten(element: ElementTree.Element, used: set[str]) -> None:
     identity = old.pop("id", None)
     if identity in used:
         element.set("id", str(identity))
-    style = dict(part.split(":", 1) for part in old.pop("style", "").split(";") if ":" in part)
-    for name, value in [*old.items(), *((name.strip(), value.strip()) for name, value in style.items())]:
+    styles = dict(part.split(":", 1) for part in old.pop("style", "").split(";") if ":" in part)
+    for name, value in [*old.items(), *((name.strip(), value.strip()) for name, value in styles.items())]:
         for short_name, short_value in _attribute(name, value, element.tag):
             element.set(short_name, short_value)
 
@@ -106,7 +107,7 @@ def _attribute(name: str, value: str, tag: str) -> list[tuple[str, str]]:
         return _font(value)
     if name == XLINK:
         return [("href", value)]
-    if value in DEFAULTS.get(name, ()) or name == "font-family":
+    if value in DEFAULTS.get(name, ()) or name == "font-family" or (name == "transform" and _NO_TURN.match(value)):
         return []
     if name == "d":
         return [("d", _path(value))]

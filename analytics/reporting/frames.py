@@ -187,7 +187,7 @@ def _cells(values: pd.Series, kind: Format, tones: Mapping[Any, str], zone: str,
     if kind == "spark":
         return [f"<td>{sparkline(value)}</td>" for value in values]
     is_left = _is_left(values, kind)
-    write = (lambda value: FORMATS[kind](value, zone)) if isinstance(kind, str) else kind
+    write: Callable[[Any], str] = (lambda value: FORMATS[kind](value, zone)) if isinstance(kind, str) else kind
     start = "<td" if is_left else '<td class="n"'
     if is_left and max((len(str(value)) for value in values), default=0) > WRAP_AT:
         start = '<td class="t"'

@@ -30,7 +30,7 @@
   // Only what really scrolls is a stop for the keyboard.
   function stops() {
     document.querySelectorAll(".scroll, .table").forEach(function (box) {
-      box.tabIndex = box.scrollWidth > box.clientWidth + 1 ? 0 : -1;
+      box.tabIndex = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1 ? 0 : -1;
     });
   }
   stops();

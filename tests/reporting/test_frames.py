@@ -1,0 +1,109 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.reporting import frames
+
+N = "\u00a0"
+
+
+def cells(body):
+    return [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", body)]
+
+
+def test_type_and_unit_of_a_column_decide_how_it_is_written():
+    time = pd.Timestamp("2026-11-15T13:00Z")
+    frame = pd.DataFrame(
+        {
+            "service": ["a"],
+            "p95_ms": [146.2],
+            "down_s": [2460],
+            "left_share": [0.38],
+            "n": [12345],
+            "start": [time],
+            "day": [time],
+            "is_up": [True],
+        }
+    )
+    body = frames.table_html(frame, caption="c", zone="Europe/Zurich")
+    assert cells(body) == ["a", f"146{N}ms", f"41{N}min", f"38{N}%", "12,345", f"15{N}Nov{N}14:00", f"15{N}Nov{N}2026", "yes"]
+    assert "<span>c Times: Europe/Zurich.</span>" in body
+
+
+def test_a_format_by_name_or_function_overrides_the_usual():
+    frame = pd.DataFrame({"a": [0.5, 0.25], "b": [1.0, 2.0]})
+    body = frames.table_html(frame, caption="c", formats={"a": "percent1", "b": lambda value: f"<{value:.0f}>"})
+    assert cells(body) == [f"50.0{N}%", "&lt;1&gt;", f"25.0{N}%", "&lt;2&gt;"]
+
+
+def test_missing_values_are_a_dash_in_every_kind_of_column():
+    frame = pd.DataFrame({"a": [None], "b_ms": [np.nan], "c": pd.to_datetime([None], utc=True), "d_share": [np.nan]})
+    assert cells(frames.table_html(frame, caption="c")) == ["–"] * 4
+
+
+def test_rows_are_sorted_and_the_heading_says_so():
+    frame = pd.DataFrame({"n": [1, 3, 2]})
+    down = frames.table_html(frame, caption="c", sort="-n")
+    assert cells(down) == ["3", "2", "1"]
+    assert 'aria-sort="descending"' in down
+    up = frames.table_html(frame, caption="c", sort="n")
+    assert cells(up) == ["1", "2", "3"]
+    assert 'aria-sort="ascending"' in up
+
+
+def test_a_sortable_cell_carries_its_number():
+    body = frames.table_html(pd.DataFrame({"down_s": [7500.0]}), caption="c")
+    assert 'data-v="7500"' in body
+    assert "data-v" not in frames.table_html(pd.DataFrame({"down_s": [7500.0]}), caption="c", is_sortable=False)
+
+
+def test_rows_beyond_the_limit_are_counted():
+    body = frames.table_html(pd.DataFrame({"n": range(3211)}), caption="All.", limit=60)
+    assert len(cells(body)) == 60
+    assert "The first 60 of 3,211 rows." in body
+
+
+def test_a_verdict_is_a_chip_with_its_word():
+    body = frames.table_html(
+        pd.DataFrame({"state": ["missed", "kept", "new"]}), caption="c", chips={"state": {"missed": "bad", "kept": "good"}}
+    )
+    assert '<span class="chip bad">missed</span>' in body
+    assert '<span class="chip good">kept</span>' in body
+    assert "<td>new</td>" in body
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"formats": {"n": "per cent"}}, "format 'per cent' is none of"),
+        ({"formats": {"m": "count"}}, "column 'm' is not in the table; it has n"),
+        ({"sort": "-m"}, "column 'm' is not in the table"),
+        ({"chips": {"n": {1: "red"}}}, "tone 'red' is none of bad, worse, good, calm"),
+    ],
+)
+def test_a_wrong_option_is_an_error_that_names_what_is_right(options, said):
+    with pytest.raises(ValueError, match=said):
+        frames.table_html(pd.DataFrame({"n": [1]}), caption="c", **options)
+
+
+def test_the_frame_is_not_changed():
+    frame = pd.DataFrame({"n": [2, 1], "spark": [[1, 2], [3]]})
+    before = frame.copy(deep=True)
+    frames.table_html(frame, caption="c", sort="n", formats={"spark": "spark"})
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_headings_are_words_without_the_unit():
+    frame = pd.DataFrame({"left_share": [1.0], "n_failed": [1], "is_confirmed": [True], "latency_ms": [1.0]})
+    heads = re.findall(r"<button[^>]*>(.*?)</button>", frames.table_html(frame, caption="c"))
+    assert heads == ["Left", "Failed", "Confirmed", "Latency"]
+
+
+def test_a_sparkline_says_its_range():
+    svg = frames.sparkline([10, 14, 8, 15, 12], mark=1)
+    assert 'role="img" aria-label="from 10 to 12, lowest 8, highest 15"' in svg
+    assert svg.count("<circle") == 1
+    assert frames.sparkline([np.nan, np.nan]) == "–"
+    assert "<polyline" in frames.sparkline([5, 5, 5])

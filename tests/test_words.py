@@ -1,0 +1,117 @@
+import math
+
+import pandas as pd
+import pytest
+
+from analytics import words
+
+N = "\u00a0"
+M = "\u2212"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.9993, f"99.93{N}%"), (0.99881, f"99.88{N}%"), (0.999995, f"99.9995{N}%"), (0.954, f"95.4{N}%"),
+        (0.38, f"38{N}%"), (0.021, f"2.1{N}%"),
+        (0.0012, f"0.12{N}%"), (0.0007, f"0.07{N}%"), (-0.9, f"{M}90{N}%"), (1.0, f"100{N}%"),
+        (0.0, f"0{N}%"), (1.5, f"150{N}%"),
+        (math.nan, "–"), (None, "–"), (math.inf, f"∞{N}%"),
+    ],
+)  # fmt: skip
+def test_a_share_is_written_with_the_digits_it_needs(share, said):
+    assert words.percent(share) == said
+
+
+def test_a_share_below_one_is_never_written_as_all():
+    assert words.percent(0.99999, 2) == f"99.99{N}%"
+    assert words.percent(0.9999999999) != words.percent(1.0)
+    assert words.percent(1.0, 2) == f"100.00{N}%"
+
+
+def test_a_share_above_zero_is_never_written_as_none():
+    assert words.percent(0.00001, 1) == f"0.1{N}%"
+    assert words.percent(-0.00001, 0) == f"{M}1{N}%"
+    assert words.percent(0.0, 1) == f"0.0{N}%"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, f"0{N}s"), (0.4, f"0.4{N}s"), (45, f"45{N}s"), (90, f"1{N}min{N}30{N}s"),
+        (2460, f"41{N}min"), (7500, f"2{N}h{N}5{N}min"),
+        (7176, f"2{N}h"), (259_200, f"3{N}d"), (273_600, f"3{N}d{N}4{N}h"),
+        (86_399, f"1{N}d"), (-300, f"{M}5{N}min"), (math.nan, "–"), (math.inf, "∞"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_written_in_its_two_largest_units(seconds, said):
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0123, "0.0123"), (1.25, "1.25"), (146.2, "146"), (12345.6, "12,346"), (-0.02, f"{M}0.02"), (0, "0"), (math.nan, "–")],
+)
+def test_a_number_has_three_significant_digits(value, said):
+    assert words.number(value) == said
+
+
+def test_decimals_can_be_fixed_for_columns():
+    assert [words.fixed(value, 2) for value in (1.4, 0.0, -0.25, -0.001, math.nan)] == ["1.40", "0.00", f"{M}0.25", "0.00", "–"]
+
+
+def test_counts_have_thousands_separators_and_their_noun():
+    assert words.count(3_628_800) == "3,628,800"
+    assert words.counted(1, "outage") == f"1{N}outage"
+    assert words.counted(0, "outage") == f"0{N}outages"
+    assert words.counted(2, "series", "series") == f"2{N}series"
+
+
+def test_response_times_keep_their_unit():
+    assert [words.milliseconds(value) for value in (0.52, 146, 1250, None)] == [f"0.52{N}ms", f"146{N}ms", f"1,250{N}ms", "–"]
+
+
+def test_the_unit_stands_at_the_estimate_and_not_in_its_interval():
+    assert words.interval(0.15, 0.21, words.percent) == f"[15,{N}21]"
+    assert words.interval(18, 26) == f"[18,{N}26]"
+    assert words.interval(math.nan, 26) == "–"
+    # Ends with different units keep them.
+    assert words.interval(45, 2460, words.duration) == f"[45{N}s,{N}41{N}min]"
+
+
+def test_a_change_carries_its_sign():
+    assert [words.signed(value) for value in (0.18, -0.02, 0)] == ["+0.18", f"{M}0.02", "0"]
+
+
+def test_times_are_told_in_the_zone_of_the_reader():
+    time = pd.Timestamp("2026-10-31T23:30Z")
+    assert words.moment(time, "Europe/Zurich") == f"1{N}Nov{N}00:30"
+    assert words.day(time) == f"31{N}Oct"
+    assert words.day(time, year=True) == f"31{N}Oct{N}2026"
+    assert words.month(time, "Europe/Zurich") == f"November{N}2026"
+    assert words.moment(pd.NaT) == "–"
+
+
+def test_a_time_without_zone_is_refused():
+    with pytest.raises(ValueError, match="has no zone"):
+        words.day(pd.Timestamp("2026-11-01"))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("2026-08-31", "2026-11-23", f"31{N}August to 22{N}November{N}2026"),
+        ("2026-11-16", "2026-11-23", f"16 to 22{N}November{N}2026"),
+        ("2026-12-30", "2027-01-02", f"30{N}December{N}2026 to 1{N}January{N}2027"),
+        ("2026-11-16", "2026-11-17", f"16{N}November{N}2026"),
+    ],
+)
+def test_a_span_names_the_last_day_inside_it(start, end, said):
+    assert words.span(pd.Timestamp(start, tz="UTC"), pd.Timestamp(end, tz="UTC")) == said
+
+
+def test_a_long_list_ends_in_how_many_more():
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert words.listed(list("abcdefgh"), limit=4) == "a, b, c and 5 more"
+    assert words.listed([]) == ""
