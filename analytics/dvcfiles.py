@@ -11,8 +11,8 @@ __all__ = ["GITIGNORE", "check", "dvc_yaml", "notebook_of", "report_of", "source
 
 HEADER = "# Written by `analytics dvc-deps` from the import graph and analytics/tables.py: change those, then write it again.\n"
 # What makes the bytes of a report beside the notebook's own code: the engine, the normaliser and the template.
-RUNNER_USED = ("analytics.runner.execute", "analytics.runner.normalise", "analytics.reporting.render", "analytics.runner.provenance")
-RUNNER_PASSED = ("analytics.pipeline", "analytics.runner.shell")
+RUNNER = ("analytics.runner.execute", "analytics.runner.normalise", "analytics.runner.provenance", "analytics.reporting.render")
+RUNNER_FILES = ("analytics/runner/stage.py",)
 ASSETS = (".css", ".html", ".j2", ".js", ".json", ".mplstyle", ".svg", ".txt", ".woff2")
 # The same results with any of these: a change of them makes nothing stale.
 WITHOUT_EFFECT = ("workers",)
@@ -107,14 +107,21 @@ def _is_there(root: Path, stage: tables.Stage) -> bool:
 def _stage(root: Path, stage: tables.Stage) -> dict[str, Any]:
     notebook = notebook_of(root, stage)
     if notebook is None:
-        reached = imports.reach(_code_root(root), use=["analytics.sources.simulated"], pass_through=["analytics.pipeline"])
+        reached = imports.reach(_code_root(root), use=["analytics.sources.simulated"])
         deps = [*reached.files, *_lock(root)]
         outs = [f"data/raw/{name}" for name in sources_of(root, kind="simulated")]
     else:
         # What every page needs is reached once for all stages.
-        reached = imports.reach(_code_root(root), use=RUNNER_USED, pass_through=RUNNER_PASSED)
+        reached = imports.reach(_code_root(root), use=RUNNER)
         imports.reach_notebook(reached, notebook)
-        deps = [*reached.files, *_assets(_code_root(root)), *_lock(root), str(notebook.relative_to(root)), *_data(root, stage, reached)]
+        deps = [
+            *reached.files,
+            *RUNNER_FILES,
+            *_assets(_code_root(root)),
+            *_lock(root),
+            str(notebook.relative_to(root)),
+            *_data(root, stage, reached),
+        ]
         outs = [f"data/tables/{name}.parquet" for name in tables.writes(stage.name)]
         outs += [f"data/panels/{name}" for name in stage.panels_written]
         outs += [f"data/models/{stage.name}"] if "registry.save" in reached.calls else []

@@ -33,11 +33,9 @@ class Reached:
         return sorted({str(_file(self.root, name).relative_to(self.root)) for name in self.used | self.passed})
 
 
-def reach(root: Path, *, use: list[str] | tuple[str, ...] = (), pass_through: list[str] | tuple[str, ...] = ()) -> Reached:
+def reach(root: Path, *, use: list[str] | tuple[str, ...] = ()) -> Reached:
     """What is reached from modules of the package."""
     reached = Reached(root)
-    for name in pass_through:
-        _pass(reached, name)
     for name in use:
         _use(reached, name)
     return reached

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from analytics import dvcfiles, tables
 from analytics.runner import warm
-from analytics.runner.cells import position
 from analytics.runner.child import Limits, can_fork
-from analytics.runner.failure import ChainFailed, StageFailed, describe, plain
-from analytics.runner.progress import Progress, Verbosity
+from analytics.runner.failure import ChainFailed, StageFailed
+from analytics.runner.progress import Verbosity
+from analytics.runner.stage import StageRun, logged
 from analytics.runner.staging import publish, staging_folder
-
-if TYPE_CHECKING:
-    from analytics.runner.arguments import Arguments
 
 __all__ = ["LIMITS", "AllResult", "RunResult", "limits_of", "run", "run_all", "stage_command"]
 
@@ -72,8 +67,8 @@ def run(
     if notebook is not None and not notebook.is_file():
         raise ValueError(f"stage '{stage}' needs {notebook.relative_to(root)}, which does not exist")
     arguments = check(stage, parameters, root=root, notebook=notebook)
-    one = _Run(stage, root, notebook, arguments, draft or arguments.is_draft, limits or limits_of(stage), fork)
-    with staging_folder(root, stage) as staging, _logged(one, verbosity) as progress:
+    one = StageRun(stage, root, notebook, arguments, draft or arguments.is_draft, limits or limits_of(stage), fork)
+    with staging_folder(root, stage) as staging, logged(one, verbosity) as progress:
         if notebook is None:
             one.simulate(staging, progress)
         else:
@@ -181,138 +176,3 @@ def limits_of(stage: str) -> Limits:
     usual = LIMITS.get(stage, Limits())
     seconds, megabytes = os.environ.get("ANALYTICS_TIME_LIMIT_S"), os.environ.get("ANALYTICS_MEMORY_LIMIT_MB")
     return Limits(float(seconds) if seconds else usual.seconds, int(float(megabytes) * 2**20) if megabytes else usual.memory_bytes)
-
-
-@dataclass
-class _Run:
-    """One run of one stage."""
-
-    stage: str
-    root: Path
-    notebook: Path | None
-    arguments: Arguments
-    is_draft: bool
-    limits: Limits
-    fork: bool | None
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    cell_s: tuple[float, ...] = ()
-
-    def execute(self, staging: Path, progress: Progress) -> None:
-        """Execute the notebook, normalise it, render its page; all into the staging folder."""
-        from analytics.runner.execute import execute
-
-        if self.notebook is None:
-            raise ValueError(f"stage '{self.stage}' has no notebook")
-        executed = execute(
-            self.notebook,
-            parameters=self.arguments.given,
-            environment=self._environment(staging),
-            limits=self.limits,
-            log=staging / "output.log",
-            fork=self.fork,
-            on_cell=lambda notebook, index: progress.cell(position(notebook, index)),
-            on_tick=progress.tick,
-        )
-        self.cell_s = tuple(executed.cell_s.values())
-        if executed.ended.reason != "done":
-            partial = self._write_pages(executed.notebook, self.root / "data" / "draft", staging)
-            raise describe(
-                executed,
-                stage=self.stage,
-                notebook=str(self.notebook.relative_to(self.root)),
-                parameters=self.arguments.telling(),
-                partial=str(partial.relative_to(self.root)),
-            )
-        self._refuse_missing_tables(staging, executed)
-        self._write_pages(executed.notebook, staging, staging)
-
-    def simulate(self, staging: Path, progress: Progress) -> None:
-        """Make the default world; it has no notebook."""
-        from analytics import params
-        from analytics.runner import execute
-        from analytics.runner.child import run_child
-
-        raised: list[dict[str, Any]] = []
-
-        def work(send: Any) -> None:
-            del send
-            # Raw data lie under a project's root: here the staging folder is the root.
-            os.environ.update(self._environment(staging), ANALYTICS_ROOT=str(staging))
-            from analytics.sources import simulated
-
-            simulated.write_world(self.arguments.model, workers=params.load(self.root / "params.yaml").project.workers)
-
-        execute.prepare_process()
-        shutil.copy(self.root / "params.yaml", staging / "params.yaml")
-        ended = run_child(work, limits=self.limits, log=staging / "output.log", on_event=raised.append, on_tick=progress.tick)
-        if ended.reason != "done":
-            told: dict[str, Any] = raised[-1] if raised else {"raised": ended.reason, "message": ended.detail, "traceback": []}
-            raise plain(self.stage, told["raised"], told["message"], "".join(told["traceback"]), place=staging)
-
-    def place(self, path: Path) -> Path:
-        """Where a result belongs: published, or among the drafts."""
-        if not self.is_draft:
-            return self.root / path
-        return self.root / "data" / "draft" / (path.relative_to("data") if path.parts[0] == "data" else path)
-
-    def _environment(self, staging: Path) -> dict[str, str]:
-        draft = {"ANALYTICS_DRAFT": "1"} if self.is_draft else {}
-        return {"ANALYTICS_ROOT": str(self.root), "ANALYTICS_OUT": str(staging), **draft}
-
-    def _write_pages(self, notebook: Any, folder: Path, staging: Path) -> Path:
-        from analytics import params, store
-        from analytics.reporting.render import render
-        from analytics.runner.normalise import as_text, normalise
-        from analytics.runner.provenance import pages, provenance
-
-        plain = normalise(notebook, places={staging: ".", self.root: "."})
-        project = params.load(self.root / "params.yaml").project
-        made_from = provenance(
-            self.root, self.stage, given=self.arguments.given, model=self.arguments.model, project=project, is_draft=self.is_draft
-        )
-        text = render(plain, stage=self.stage, provenance=made_from, pages=pages(), site=project.name)
-        page = folder / dvcfiles.report_of(self.stage)
-        store.write_atomically(folder / "reports" / "executed" / f"{self.stage}.ipynb", as_text(plain).encode())
-        store.write_atomically(page, text.encode())
-        return page
-
-    def _refuse_missing_tables(self, staging: Path, executed: Any) -> None:
-        wanted = [Path("data", "tables", f"{name}.parquet") for name in tables.writes(self.stage)]
-        wanted += [Path("data", "panels", name) for name in tables.STAGES[self.stage].panels_written]
-        missing = ", ".join(path.stem for path in wanted if not (staging / path).exists())
-        if missing and not self.is_draft:
-            raise StageFailed(
-                f"{self.stage} ran to its end, but saved no {missing}\n"
-                f"  expected    it writes {', '.join(path.stem for path in wanted)} (analytics/tables.py)\n"
-                f"  last cell   {executed.notebook.cells[-1].source.strip()[:80]!r}\n"
-                "  published   unchanged; save each of them in the last cell: store.save(frame, name)"
-            )
-
-
-@contextlib.contextmanager
-def _logged(one: _Run, verbosity: Verbosity) -> Iterator[Progress]:
-    """Progress while it runs, a line in the log of runs when it has ended."""
-    from analytics.runner import runs
-
-    progress = Progress(one.stage, expected_s=runs.expected_s(one.root, one.stage), verbosity=verbosity)
-    started, began, cpu = datetime.datetime.now(datetime.UTC), time.monotonic(), sum(os.times()[:4])
-    progress.start()
-    outcome = "failed"
-    try:
-        yield progress
-        outcome = "done"
-    finally:
-        one.wall_s, one.cpu_s = time.monotonic() - began, sum(os.times()[:4]) - cpu
-        progress.end(outcome if sys.exc_info()[0] is not KeyboardInterrupt else "stopped")
-        entry = {
-            "stage": one.stage,
-            "started": started.isoformat(timespec="seconds"),
-            "outcome": outcome,
-            "draft": one.is_draft,
-            "wall_s": round(one.wall_s, 3),
-            "cpu_s": round(one.cpu_s, 3),
-            "cell_s": list(one.cell_s),
-            "cpu": runs.cpu_kind(),
-        }
-        runs.record(one.root, entry)

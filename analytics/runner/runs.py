@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cpu_kind", "expected_s", "last_run", "record"]
+__all__ = ["cpu_kind", "expected_s", "last_run", "made_on", "record"]
 
 TAIL = 1 << 18
 
@@ -34,6 +34,19 @@ def last_run(root: Path, stage: str) -> dict[str, Any] | None:
             entry: dict[str, Any] = json.loads(line)
             if entry.get("stage") == stage and entry.get("outcome") == "done" and not entry.get("draft"):
                 return entry
+    return None
+
+
+def made_on(root: Path, stage: str, page_md5: str) -> str | None:
+    """The kind of processor on which a page was made; None: not here, as far as the log goes back."""
+    path = root / "data" / "runs.jsonl"
+    if not path.is_file():
+        return None
+    for line in reversed(path.read_bytes().split(b"\n")):
+        if page_md5.encode() in line and line.endswith(b"}"):
+            entry: dict[str, Any] = json.loads(line)
+            if entry["stage"] == stage:
+                return str(entry["cpu"])
     return None
 
 
