@@ -70,6 +70,10 @@ class Chapter:
         """End of a lasting change: repaired at the end of the chapter, still there at the end of the world."""
         return None if self.end == self.world_end else self.end
 
+    def lasting(self, hours: float, share: float) -> int:
+        """So many hours in ms, but at most that share of the chapter, in whole minutes: short worlds have short troubles."""
+        return int(min(hours * HOUR_MS, share * (self.end - self.start))) // MINUTE_MS * MINUTE_MS
+
     def has_room(self, at: int) -> bool:
         """Whether a lasting change lasts long enough to be called one."""
         return self.end - at >= 3 * DAY_MS

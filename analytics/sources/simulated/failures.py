@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from analytics.sources.simulated.chapter import DAY_MS, HOUR_MS, MINUTE_MS, Chapter
+from analytics.sources.simulated.chapter import DAY_MS, MINUTE_MS, Chapter
 from analytics.sources.simulated.faults import Declared, Effect, Fault
 
 __all__ = ["PARTS"]
@@ -54,7 +54,7 @@ _FAILURES = (
         3.0,
         "HTTP 502",
         "the card provider's gateway fails",
-        Declared("provider", "Card provider reports degraded service", 14 * 60),
+        Declared("provider", "Card provider reports degraded service", 14 * 60, is_everywhere=True),
     ),
     _Failure("login", 1, 0.875, 9.1, 24, 0.9, 1.5, "HTTP 500", "signing keys were rotated too early", None),
 )
@@ -67,13 +67,14 @@ def _failures(chapter: Chapter) -> Iterator[Fault]:
             failure.at, failure.hour + chapter.rng.uniform(-0.5, 0.5), chapter.region(failure.region or 0), (0, 1, 2, 3, 4)
         )
         if happens:
-            for region in chapter.regions(failure.region):
-                yield from _cascade(
-                    chapter, failure, region.name, at, f"incident-{chapter.members[failure.root].name}-{at // DAY_MS}-{number}"
-                )
+            group = f"incident-{chapter.members[failure.root].name}-{at // DAY_MS}-{number}"
+            for place, region in enumerate(chapter.regions(failure.region)):
+                # One announcement, however many regions feel it.
+                told = failure.declared if place == 0 else None
+                yield from _cascade(chapter, failure, region.name, at, group, told)
 
 
-def _cascade(chapter: Chapter, failure: _Failure, region: str, at: int, group: str) -> Iterator[Fault]:
+def _cascade(chapter: Chapter, failure: _Failure, region: str, at: int, group: str, declared: Declared | None) -> Iterator[Fault]:
     """The root fails first; each call further up it is felt later and less, slow answers before failed ones."""
     root = chapter.members[failure.root].name
     distances = chapter.landscape.distances(root)
@@ -93,7 +94,7 @@ def _cascade(chapter: Chapter, failure: _Failure, region: str, at: int, group: s
             error = failure.error if distance == 0 else "HTTP 504"
             effects += [Effect("fail", fails, delay_s=wait, error=error), Effect("load", -0.5 * fails, delay_s=wait)]
         text = failure.text if distance == 0 else f"depends on {root}: {'slow, then failing' if fails >= FELT else 'slow'}"
-        told = failure.declared if distance == 0 else None
+        told = declared if distance == 0 else None
         size = fails if fails >= FELT else slower
         yield Fault("incident", begins[name], over, size, text, name, region, root, group, tuple(effects), told)
 
@@ -115,8 +116,8 @@ def _flapping(chapter: Chapter) -> Iterator[Fault]:
     happens, at = chapter.happens("images"), chapter.at(0.84)
     if happens:
         effect = Effect("fail", 0.97, "flap", error="HTTP 503")
-        text = "restarts every eleven minutes: three minutes down, eight up"
-        yield Fault("flapping", at, at + 5 * HOUR_MS, 0.27, text, chapter.members["images"].name, chapter.region(1).name, effects=(effect,))
+        text, over = "restarts every eleven minutes: three minutes down, eight up", at + chapter.lasting(5, 0.01)
+        yield Fault("flapping", at, over, 0.27, text, chapter.members["images"].name, chapter.region(1).name, effects=(effect,))
 
 
 def _probers(chapter: Chapter) -> Iterator[Fault]:
@@ -133,12 +134,12 @@ def _probers(chapter: Chapter) -> Iterator[Fault]:
 def _pauses(chapter: Chapter) -> Iterator[Fault]:
     if chapter.is_first:
         at = chapter.at(0.34)
-        region = chapter.region(1).name
-        yield Fault("gap", at, at + 6 * HOUR_MS, 1.0, "the prober was switched off", region=region, effects=(Effect("absent"),))
+        region, over = chapter.region(1).name, at + chapter.lasting(6, 0.005)
+        yield Fault("gap", at, over, 1.0, "the prober was switched off", region=region, effects=(Effect("absent"),))
     happens, at = chapter.happens("mail"), chapter.at(0.69)
     if happens:
         text, region = "the monitor of this service was paused and forgotten", chapter.region(0).name
-        yield Fault("gap", at, at + 26 * HOUR_MS, 1.0, text, chapter.members["mail"].name, region, effects=(Effect("absent"),))
+        yield Fault("gap", at, at + chapter.lasting(26, 0.02), 1.0, text, chapter.members["mail"].name, region, effects=(Effect("absent"),))
 
 
 def _maintenance(chapter: Chapter) -> Iterator[Fault]:
@@ -180,7 +181,9 @@ def _surge(chapter: Chapter) -> Iterator[Fault]:
             told = Declared("launch", "Spring sale opens") if kind == "web" else None
             effects = (Effect("load", 0.8), Effect("level", 0.1), Effect("cpu", 0.2))
             name, region, group = chapter.members[kind].name, chapter.region(0).name, f"surge-{at // DAY_MS}"
-            yield Fault("surge", at, at + 5 * HOUR_MS, 0.8, "a sale: far more requests", name, region, None, group, effects, told)
+            yield Fault(
+                "surge", at, at + chapter.lasting(5, 0.01), 0.8, "a sale: far more requests", name, region, None, group, effects, told
+            )
 
 
 PARTS = (_failures, _regional_outage, _flapping, _probers, _pauses, _maintenance, _spikes, _surge)

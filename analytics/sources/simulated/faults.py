@@ -53,12 +53,13 @@ class Effect:
 
 @dataclass(frozen=True)
 class Declared:
-    """What people were told of a fault: an event, `delay_s` after it began."""
+    """What people were told of a fault: an event, `delay_s` after it began, of its region or of all."""
 
     kind: str
     title: str
     delay_s: int = 0
     is_moment: bool = False
+    is_everywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def event_rows(faults: Sequence[Fault]) -> list[dict[str, Any]]:
             "end": None if said.is_moment else fault.end,
             "kind": said.kind,
             "service": fault.service,
-            "region": fault.region,
+            "region": None if said.is_everywhere else fault.region,
             "title": said.title,
             "source": "simulated",
         }

@@ -192,7 +192,7 @@ def _apply(one: Active, block: _Block, day: Day, rows: slice) -> None:
 
 
 def _measure(block: _Block, uniform: Floats, latency: npt.NDArray[np.float64], state: npt.NDArray[np.int32]) -> None:
-    """Draw the checks of a block into `latency` (hundredths of a ms, NaN unless up) and `state`."""
+    """Draw the checks of a block into `latency` (whole hundredths of a ms) and `state`."""
     block.level += block.noise
     # One uniform draw decides both: its lower end fails, its upper end falls into the heavy tail, and how far says how heavy.
     above = uniform > 1 - block.tail
@@ -205,7 +205,6 @@ def _measure(block: _Block, uniform: Floats, latency: npt.NDArray[np.float64], s
     latency /= 100.0
     if block.is_maintenance is not None:
         state[block.is_maintenance] = MAINTENANCE
-    latency[state != UP] = np.nan
 
 
 def _check_table(
