@@ -135,11 +135,17 @@ def _start_pool(workers: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(["analytics.engine"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(_session(),))
 
 
-def _start_worker() -> None:
+def _session() -> dict[str, str]:
+    """What says where this session works; the server that workers are forked from may be older than it."""
+    return {name: value for name, value in os.environ.items() if name.startswith("ANALYTICS_")}
+
+
+def _start_worker(session: dict[str, str]) -> None:
     """One thread per worker: the workers are the parallelism, and sums must not depend on the number of threads."""
+    os.environ.update(session)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
 
