@@ -1,0 +1,235 @@
+"""Steps of panels -> how many checks counted and how many were bad, by service, region, kind of objective and month.
+
+One partition is a block of services with all its steps; it is read a month at a time, so that memory does not depend on how many months
+or services there are. 'all' joins the regions of a service: its counts are their sums, day by day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import engine, params
+from analytics.calendars import Period
+from analytics.panel import Panel, PanelRef, Panels, to_ms
+from analytics.slo.excluded import Excluded, judged_steps
+from analytics.slo.promises import SIGNALS
+
+__all__ = ["ALL", "count_checks", "recent_period"]
+
+ALL = "all"
+"""Stands for the joined regions of a service."""
+
+COUNTS = ("n", "n_bad", "n_excluded", "measured_s", "n_steps")
+COLUMNS = [
+    "service", "region", "objective_kind", "period_start", "period_end", "objective", "n", "n_bad", "n_excluded", "measured_s",
+    "seen_s", "n_regions", "n_days", "bad_days", "usual_bad", "square_bad", "square_n", "cross", "exhausted_ms",
+]  # fmt: skip
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Services that are counted together: their panels, promises, and what concerns them of outages and masks."""
+
+    key: str
+    refs: tuple[PanelRef, ...]
+    promises: pd.DataFrame
+    excluded: Excluded
+
+
+def recent_period(now: pd.Timestamp, *, days: int) -> Period:
+    """The last `days` days before `now`."""
+    return Period("recent", now - pd.Timedelta(days=days), now)
+
+
+def count_checks(
+    signals: Panels,
+    promises: pd.DataFrame,
+    outages: pd.DataFrame,
+    masks: pd.DataFrame,
+    periods: Sequence[Period],
+    *,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
+    """Checks that count and bad ones, one row per service, region (and 'all'), kind of objective and period with a measured step.
+
+    A step belongs to the period in which it begins. For latency a "check" is a step with a median.
+
+    Returns
+    -------
+    frame with COLUMNS: counts, `measured_s` (time of steps that count) and `seen_s` (of all steps with a value), both the mean of the
+    regions; `n_days` and the sums over days that `stats.rates` needs; `usual_bad`, the sum over bad days of their bad share;
+    `exhausted_ms`, when the period's budget was used up (NaN: it was not)
+    """
+    wanted = signals if len(signals) == 0 else _only_judged(signals)
+    blocks = list(_blocks(wanted, promises, outages, masks, project.accounting, now))
+    work = partial(count_block, periods=tuple(periods), zone=project.zone, now=now)
+    parts = [part for part in engine.map(work, blocks, workers=project.workers, points=wanted.size) if len(part)]
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in COLUMNS})
+    keys = ["service", "region", "objective_kind", "period_start"]
+    return pd.concat(parts, ignore_index=True).sort_values(keys, ignore_index=True)
+
+
+def _dtype(name: str) -> str:
+    return "datetime64[ms, UTC]" if name.startswith("period") else "object" if name in COLUMNS[:3] else "float64"
+
+
+def _only_judged(signals: Panels) -> Panels:
+    """The panels reduced to the series that promises are judged by."""
+    refs = [replace(ref, series=ref.series[ref.series["signal"].isin(SIGNALS.values())].reset_index(drop=True)) for ref in signals]
+    return Panels([ref for ref in refs if len(ref.series)])
+
+
+def _blocks(
+    signals: Panels, promises: pd.DataFrame, outages: pd.DataFrame, masks: pd.DataFrame, rules: params.Accounting, now: pd.Timestamp
+) -> Iterator[Block]:
+    for number in sorted({ref.block for ref in signals}):
+        refs = tuple(ref for ref in signals if ref.block == number)
+        names = {name for ref in refs for name in ref.series["service"]}
+        mine = promises[promises["service"].isin(names)].reset_index(drop=True)
+        yield Block("+".join(ref.key for ref in refs), refs, mine, Excluded.of(outages, masks, names, rules, now))
+
+
+def count_block(block: Block, *, periods: tuple[Period, ...], zone: str, now: pd.Timestamp) -> pd.DataFrame:
+    """`count_checks` of one block."""
+    rows = [row for period in periods for row in _count_month(block, period, zone, now)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Judged steps of one panel and one kind of objective: which key each row belongs to, counts of shape (n_rows, n_times)."""
+
+    key_of_row: IntArray
+    times_ms: IntArray
+    step_s: int
+    n: IntArray
+    bad: IntArray
+    left_out: IntArray
+
+
+def _count_month(block: Block, period: Period, zone: str, now: pd.Timestamp) -> Iterator[tuple[object, ...]]:
+    end = min(period.end, now)
+    keys, parts = _parts(block, period.start, end)
+    if not parts:
+        return
+    days = _day_starts(period.start, end, zone)
+    daily = {name: np.zeros((len(keys), len(days))) for name in COUNTS}
+    for part in parts:
+        _add_days(daily, part, days)
+    for kind, service in sorted({(kind, service) for service, _, kind in keys}):
+        mine = [row for row, key in enumerate(keys) if key[0] == service and key[2] == kind]
+        objective = float(_promise(block.promises, service, kind)["objective"].iloc[0])
+        for region, rows in [*((keys[row][1], [row]) for row in mine), (ALL, mine)]:
+            sums = {name: daily[name][rows].sum(axis=0) for name in COUNTS}
+            if not sums["n_steps"].any():
+                continue
+            n_regions = int(daily["n_steps"][rows].any(axis=1).sum())
+            measured_s = sums["measured_s"].sum() / n_regions
+            allowed = _allowed(sums["n"].sum(), measured_s, objective, to_ms(period.end) - to_ms(end))
+            spent_up = sums["n_bad"].sum() > allowed
+            yield (
+                service, region, kind, period.start, period.end, objective, sums["n"].sum(), sums["n_bad"].sum(), sums["n_excluded"].sum(),
+                measured_s, sums["n_steps"].sum() / n_regions, n_regions, *_day_sums(sums["n"], sums["n_bad"]),
+                _exhausted(parts, rows, allowed) if spent_up else np.nan,
+            )  # fmt: skip
+
+
+def _parts(block: Block, start: pd.Timestamp, end: pd.Timestamp) -> tuple[list[tuple[str, str, str]], list[_Part]]:
+    """Keys (service, region, kind) of a block, and its judged steps in [start, end)."""
+    number: dict[tuple[str, str, str], int] = {}
+    parts = []
+    for ref in Panels(block.refs).between(start, end):
+        if not _overlaps(ref, start, end):
+            continue
+        panel = ref.load().between(start, end)
+        for kind, signal in SIGNALS.items():
+            promised = set(block.promises.loc[block.promises["objective_kind"] == kind, "service"])
+            is_wanted = (panel.series["signal"] == signal) & panel.series["service"].isin(promised)
+            if is_wanted.any():
+                part = _judge(_rows(panel, is_wanted.to_numpy()), kind, block)
+                names = zip(part[0].series["service"], part[0].series["region"], strict=True)
+                key_of_row = np.array([number.setdefault((*name, kind), len(number)) for name in names])
+                parts.append(_Part(key_of_row, part[0].times.astype(np.int64), ref.step_s, *part[1:]))
+    return list(number), parts
+
+
+def _overlaps(ref: PanelRef, start: pd.Timestamp, end: pd.Timestamp) -> bool:
+    return bool(((ref.series["first"] < end) & (ref.series["last"] >= start)).any())
+
+
+def _rows(panel: Panel, keep: npt.NDArray[np.bool_]) -> Panel:
+    return replace(panel, series=panel.series[keep], values=panel.values[keep], n_checks=panel.n_checks[keep])
+
+
+def _judge(panel: Panel, kind: str, block: Block) -> tuple[Panel, IntArray, IntArray, IntArray]:
+    """Counting checks, bad ones and left-out ones of each step."""
+    is_known = np.isfinite(panel.values)
+    if kind == "latency":
+        limit = block.promises[block.promises["objective_kind"] == kind].set_index("service")["limit_ms"]
+        limits = limit.loc[list(panel.series["service"])].to_numpy()
+        n = is_known.astype(np.int64)
+        bad = (is_known & (panel.values > limits[:, None])).astype(np.int64)
+    else:
+        n = np.where(is_known, panel.n_checks, 0).astype(np.int64)
+        bad = n - np.rint(np.where(is_known, panel.values, 0.0) * n).astype(np.int64)
+    return (panel, *judged_steps(panel, n, bad, block.excluded, is_forgiving=kind == "availability"))
+
+
+def _promise(promises: pd.DataFrame, service: str, kind: str) -> pd.DataFrame:
+    return promises[(promises["service"] == service) & (promises["objective_kind"] == kind)]
+
+
+def _day_starts(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> IntArray:
+    """Local midnights in [start, end), ms; the first is `start` itself."""
+    local = pd.date_range(start.tz_convert(zone).normalize(), end.tz_convert(zone), freq="D").tz_convert("UTC").as_unit("ms")
+    inside = local.asi8[(local.asi8 > to_ms(start)) & (local.asi8 < to_ms(end))]
+    return np.concatenate([[to_ms(start)], inside]).astype(np.int64)
+
+
+def _add_days(daily: dict[str, FloatArray], part: _Part, days: IntArray) -> None:
+    """Add a panel's steps to the sums of their days, in place."""
+    day = np.searchsorted(days, part.times_ms, side="right") - 1
+    begins = np.flatnonzero(np.diff(day, prepend=-1))
+    counts = part.n > 0
+    seen = counts | (part.left_out > 0)
+    found = {"n": part.n, "n_bad": part.bad, "n_excluded": part.left_out, "measured_s": counts, "n_steps": seen}
+    for name, values in found.items():
+        sums = np.add.reduceat(values, begins, axis=1, dtype=np.float64) * (part.step_s if name in ("measured_s", "n_steps") else 1)
+        np.add.at(daily[name], (part.key_of_row[:, None], day[begins][None, :]), sums)
+
+
+def _allowed(n: float, measured_s: float, objective: float, to_come_ms: int) -> float:
+    """Bad checks that the promise allows in the whole period, if what is to come is measured as densely as what was."""
+    if n == 0 or not np.isfinite(objective):
+        return float("inf")
+    return (1 - objective) * n * (measured_s + to_come_ms / 1000) / measured_s
+
+
+def _day_sums(n: FloatArray, bad: FloatArray) -> tuple[float, ...]:
+    is_bad = bad > 0
+    usual = float((bad[is_bad] / n[is_bad]).sum())
+    return int((n > 0).sum()), int(is_bad.sum()), usual, float(bad @ bad), float(n @ n), float(bad @ n)
+
+
+def _exhausted(parts: list[_Part], rows: list[int], allowed: float) -> float:
+    """Start (ms) of the step in which the bad checks became more than are allowed."""
+    times, counts = [], []
+    for part in parts:
+        row, column = np.nonzero(part.bad * np.isin(part.key_of_row, rows)[:, None])
+        times.append(part.times_ms[column])
+        counts.append(part.bad[row, column])
+    time, bad = np.concatenate(times), np.concatenate(counts)
+    order = np.argsort(time, kind="stable")
+    passed = np.cumsum(bad[order]) > allowed
+    # A step shared by several regions is one moment: its first row stands for it.
+    return float(time[order][passed.argmax()])
