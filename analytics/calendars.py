@@ -35,7 +35,7 @@ def zone_of(name: str) -> ZoneInfo:
     """
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"time zone '{name}' is unknown; use an IANA name such as Europe/Zurich or UTC") from error
 
 

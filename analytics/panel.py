@@ -155,13 +155,11 @@ class Panels(Sequence[PanelRef]):
 
     def between(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Panels:
         """The partitions reduced to the steps in [start, end)."""
-        low = None if start is None else to_ms(start)
-        high = None if end is None else to_ms(end)
         cut = [
             replace(
                 ref,
-                start_ms=max(ref.start_ms, ref.start_ms if low is None else low),
-                end_ms=min(ref.end_ms, ref.end_ms if high is None else high),
+                start_ms=ref.start_ms if start is None else max(ref.start_ms, _next_step(to_ms(start), ref.step_s)),
+                end_ms=ref.end_ms if end is None else min(ref.end_ms, _next_step(to_ms(end), ref.step_s)),
             )
             for ref in self._refs
         ]
@@ -175,6 +173,11 @@ class Panels(Sequence[PanelRef]):
             if frames
             else pd.DataFrame(columns=["time", "service", "region", "signal", "value", "n_checks"])
         )
+
+
+def _next_step(time_ms: int, step_s: int) -> int:
+    """First step that begins at or after a time; steps are counted from midnight UTC."""
+    return -(-time_ms // (step_s * 1000)) * step_s * 1000
 
 
 def to_ms(time: pd.Timestamp) -> int:

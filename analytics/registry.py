@@ -50,7 +50,7 @@ class Model:
         """First 16 digits of the hash of arrays, parameters and lineage."""
         parts = [json.dumps([self.name, self.parameters, self.lineage], sort_keys=True)]
         for name in sorted(self.arrays):
-            array = np.ascontiguousarray(self.arrays[name])
+            array = np.asarray(self.arrays[name], order="C")
             parts += [name, str(array.dtype), str(array.shape), store.digest(array.tobytes())]
         return store.digest(*parts)[:16]
 
@@ -122,7 +122,7 @@ def _encode(model: Model) -> bytes:
         archive.writestr(zipfile.ZipInfo("model.json", _ARCHIVE_DATE), card, zipfile.ZIP_DEFLATED)
         for name in sorted(model.arrays):
             content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(model.arrays[name]), allow_pickle=False)
+            np.lib.format.write_array(content, np.asarray(model.arrays[name], order="C"), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", _ARCHIVE_DATE), content.getvalue(), zipfile.ZIP_DEFLATED)
     return sink.getvalue()
 

@@ -347,15 +347,15 @@ TABLES: dict[str, Table] = {
                 Column("period_start", "time", "start of the calendar month in the reader's zone"),
                 Column("period_end", "time", "its end"),
                 Column("is_complete", "boolean", "the period is over"),
-                Column("objective", "float", "share promised", "fraction"),
-                Column("n", "integer", "checks that count"),
+                Column("objective", "float", "share promised; empty: nothing was promised", "fraction", optional=True),
+                Column("n", "integer", "checks that count; for latency: steps with a median"),
                 Column("n_bad", "integer", "of these, bad"),
-                Column("n_excluded", "integer", "checks that do not count"),
+                Column("n_excluded", "integer", "checks (or steps) that do not count: masked, or said to be maintenance, pending, unknown"),
                 Column("compliance", "float", "share of good checks", "fraction", optional=True),
                 Column("compliance_low", "float", "lower end of its 95 % interval", "fraction", optional=True),
                 Column("compliance_high", "float", "upper end of its 95 % interval", "fraction", optional=True),
                 Column("measured_share", "float", "share of the period's time so far that was measured", "fraction"),
-                Column("state", "label", "verdict", choices=("kept", "at risk", "missed", "unmeasured")),
+                Column("state", "label", "verdict", choices=("kept", "at risk", "missed", "unmeasured", "no promise")),
             ),
         ),
         Table(
@@ -368,13 +368,13 @@ TABLES: dict[str, Table] = {
                 Column("region", "label", "the region; 'all' joins them"),
                 Column("objective_kind", "label", "which promise", choices=("availability", "latency")),
                 Column("period_start", "time", "start of the calendar month in the reader's zone"),
-                Column("budget_s", "float", "time that may be bad in the whole period", "s"),
-                Column("spent_s", "float", "time that was bad", "s"),
+                Column("budget_s", "float", "time that may be bad: of what was measured and, in a running period, of what is to come", "s"),
+                Column("spent_s", "float", "time that was bad: share of bad checks of the measured time", "s"),
                 Column("left_share", "float", "share of the budget left; negative: overspent", "fraction"),
                 Column("left_low", "float", "lower end of its 95 % interval", "fraction"),
                 Column("left_high", "float", "upper end of its 95 % interval", "fraction"),
                 Column("burn_rate", "float", "spent so far against an even spend; 1: exactly used up at the end"),
-                Column("burn_rate_recent", "float", "the same over the last 7 days", optional=True),
+                Column("burn_rate_recent", "float", "the same over the last days (slo.recent_days) of a running period", optional=True),
                 Column("exhausted_at", "time", "when it was, or at the recent rate will be, used up", optional=True),
             ),
         ),
@@ -446,6 +446,7 @@ def validate(frame: pd.DataFrame, table: Table) -> pa.Table:
         For missing, unknown or wrongly typed columns, empty values where none may be, values outside `choices` and repeated
         keys; the message names the table, the column, the first bad value and what would be right.
     """
+    import pandas as pd
     import pyarrow as pa
 
     missing = [name for name in table.names if name not in frame.columns]
@@ -453,13 +454,25 @@ def validate(frame: pd.DataFrame, table: Table) -> pa.Table:
     if missing or unknown:
         said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has unknown {', '.join(unknown)}"] * bool(unknown)
         raise ValueError(f"table '{table.name}' {' and '.join(said)}; its columns are {', '.join(table.names)}")
-    ordered = frame[table.names]
-    if table.key and len(ordered):
-        ordered = ordered.sort_values(list(table.key), kind="stable", na_position="first")
+    # Categories sort in an order of their own, and rows without a key have none: both must not reach the bytes.
+    plain = {name: "object" for name in table.names if isinstance(frame[name].dtype, pd.CategoricalDtype)}
+    ordered = frame[table.names].reset_index(drop=True).astype(plain)
+    if len(ordered):
+        for column in table.columns:
+            _check_text(ordered[column.name], column, table.name)
+        ordered = ordered.sort_values(list(table.key or table.names), kind="stable", na_position="first")
     arrays = [_column_array(ordered[column.name], column, table.name) for column in table.columns]
     result = pa.Table.from_arrays(arrays, schema=schema(table))
     _check_key(ordered, table)
     return result
+
+
+def _check_text(values: pd.Series, column: Column, table: str) -> None:
+    if column.kind not in ("text", "label"):
+        return
+    wrong = [value for value in values.dropna().unique() if not isinstance(value, str)]
+    if wrong:
+        raise ValueError(f"table '{table}', column '{column.name}': expected text, got {wrong[0]!r} ({type(wrong[0]).__name__})")
 
 
 def _column_array(values: pd.Series, column: Column, table: str) -> pa.Array:
@@ -469,7 +482,7 @@ def _column_array(values: pd.Series, column: Column, table: str) -> pa.Array:
     where = f"table '{table}', column '{column.name}'"
     empty = values.isna()
     if empty.any() and not column.optional and column.kind not in ("float", "float32"):
-        raise ValueError(f"{where}: {int(empty.sum())} of {len(values)} values are empty, first in row {int(empty.to_numpy().argmax())}")
+        raise ValueError(f"{where}: {int(empty.sum())} of {len(values)} values are empty, first in row {int(values.index[empty].min())}")
     if column.kind == "time" and len(values):
         if not isinstance(values.dtype, pd.DatetimeTZDtype):
             raise ValueError(f"{where}: times need a zone (datetime64[ms, UTC]), got {values.dtype}")

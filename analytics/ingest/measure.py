@@ -26,7 +26,7 @@ class Measured:
     Attributes
     ----------
     series, coverage, outages : tables of these names; outages before any are excluded
-    days : coverage with first, last, median_ms, n_change, n_steps, n_off_schedule per service, region and day
+    days : coverage with first, last, first_judged, median_ms, n_change, n_steps, n_off_schedule per service, region and day
     extremes : series_id, low, high
     maintenance : service, region, start, end: said by the checks themselves
     faults : region, start, end, n_probed: a prober's own faults
@@ -93,7 +93,8 @@ _TEXT = ("series_id", "service", "region", "monitor", "down")
 _COLUMNS = {
     "series": ["series_id", "first", "last", "n", "low", "high"],
     "days": [
-        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "median_ms", "n_steps", "n_off_schedule",
+        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "first_judged", "median_ms", "n_steps",
+        "n_off_schedule",
     ],
     "failures": ["service", "region", "day", "time", "ordinal", "next"],
     "maintenance": ["service", "region", "start", "end"],
@@ -141,8 +142,8 @@ def _with_following(failures: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     judged = days[days["n_checks"] > 0].sort_values(["service", "region", "day"])
     lives = judged.groupby(["service", "region"], sort=False)
     base = lives["n_checks"].cumsum() - judged["n_checks"]
-    numbered = judged[["service", "region", "day"]].assign(base=base, next_day=lives["first"].shift(-1))
-    joined = failures.merge(numbered, on=["service", "region", "day"], how="left").sort_values(["service", "region", "time"])
+    numbered = judged[["service", "region", "day"]].assign(base=base, next_day=lives["first_judged"].shift(-1))
+    joined = failures.merge(numbered, on=["service", "region", "day"], how="left").sort_values(["service", "region", "day", "ordinal"])
     return joined.assign(
         ordinal=joined["ordinal"] + joined["base"], next=joined["next"].where(joined["next"] >= 0, joined["next_day"])
     ).drop(columns=["base", "next_day"])
@@ -168,7 +169,7 @@ def _touching(frame: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
     latest = ordered.groupby(keys)["end"].cummax().groupby([ordered[key] for key in keys]).shift()
     number = (~(ordered["start"] <= latest)).cumsum().rename("number")
     rest = {name: (name, "first") for name in ordered.columns if name not in ("start", "end")}
-    return ordered.groupby(number, as_index=False).agg(**rest, start=("start", "min"), end=("end", "max")).reset_index(drop=True)
+    return ordered.groupby(number).agg(**rest, start=("start", "min"), end=("end", "max")).reset_index(drop=True)
 
 
 def _pauses(inside: pd.DataFrame, days: pd.DataFrame, layout: pd.DataFrame, gap_factor: float) -> pd.DataFrame:

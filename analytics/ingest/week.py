@@ -32,7 +32,7 @@ class WeekResult:
     ----------
     files : panel files as (name, bytes)
     series : series_id, first, last, n, low, high: of the steps with a value
-    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, median_ms, n_steps, n_off_schedule
+    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, first_judged (-1: none), median_ms, n_steps, n_off_schedule
     failures : service, region, day, time, ordinal (among the day's judged checks), next (time of the next one, -1: another day)
     maintenance : service, region, start, end: steps with a check in state maintenance
     faults : region, monitor, start, end, n_probed, down (services, separated by a line feed): moments when nearly all was down
@@ -79,9 +79,9 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
             parts["maintenance"].append(found.maintenance())
             parts["faults"].append(found.faults(prober_share, prober_min_services))
             parts["pauses"].append(found.pauses(gap_factor))
-        for raw in of_day:
-            if raw.kind == "metrics":
-                _fill_metrics(store.read_raw(raw), grids, week, position)
+        metrics = [store.read_raw(raw) for raw in of_day if raw.kind == "metrics"]
+        if metrics:
+            _fill_metrics(pa.concat_tables(metrics).unify_dictionaries().combine_chunks(), grids, week, position)
     frames = {name: _concatenated(found) for name, found in parts.items()}
     return WeekResult(
         files=[file for grid in grids for file in _files(grid, week)],
@@ -144,7 +144,8 @@ class _Day:
         pair_of_row = self._lookup(service_names)[service, region]
         time = rows.column("time").cast(pa.int64()).to_numpy() - self.start
         columns = [pair_of_row, time, monitor, region, state, origin, rows.column("latency_ms").to_numpy()]
-        packed = pair_of_row * DAY_MS + time
+        # Of several checks at one moment the failures come last: an outage begins and ends at different times.
+        packed = (pair_of_row * DAY_MS + time) * 2 + _is(state, states, "down")
         if not (packed[1:] >= packed[:-1]).all():
             order = np.argsort(packed, kind="stable")
             columns = [column[order] for column in columns]
@@ -197,6 +198,10 @@ class _Day:
         present = np.bincount(self.pair, minlength=n) > 0
         starts = np.searchsorted(self.pair, np.arange(n), side="left")
         stops = np.searchsorted(self.pair, np.arange(n), side="right")
+        first_judged = np.full(n, -1, np.int64)
+        judged_pair = self.pair[self.is_judged]
+        # Written backwards: the first of each pair is what remains.
+        first_judged[judged_pair[::-1]] = self.start + self.time[self.is_judged][::-1]
         timed = self.is_up & np.isfinite(self.latency)
         _, medians = binned.cell_quantiles(self.pair[timed], self.latency[timed], n, (0.5,))
         frame = pd.DataFrame(
@@ -210,6 +215,7 @@ class _Day:
                 "n_change": np.bincount(self.pair[~self.is_scheduled], minlength=n),
                 "first": self.start + self.time[np.minimum(starts, len(self.time) - 1)],
                 "last": self.start + self.time[np.maximum(stops - 1, 0)],
+                "first_judged": first_judged,
                 "median_ms": medians[0],
                 "n_steps": np.bincount(self.pair[1:][same], minlength=n),
                 "n_off_schedule": np.bincount(self.pair[1:][off], minlength=n),
@@ -256,16 +262,19 @@ class _Day:
             usual = np.median(self.pairs.interval_ms[np.unique(pair)])
             width = int(max(PROBER_BIN_MS, usual))
             moment = self.time[mine] // width
-            n_judged = np.bincount(moment)
-            n_down = np.bincount(moment[down], minlength=len(n_judged))
-            for suspect in np.flatnonzero((n_judged >= min_services) & (n_down >= share * n_judged)):
-                inside = moment == suspect
-                probed = np.unique(pair[inside])
-                lost = np.setdiff1d(probed, pair[inside & ~down])
-                if len(probed) >= min_services and len(lost) >= share * len(probed):
-                    names = "\n".join(sorted(self.pairs.service[lost]))
-                    begin = self.start + int(suspect) * width
-                    rows.append((self.region_names[region], self.monitor_names[monitor], begin, begin + width, len(probed), names))
+            # As many services lost take at least as many failures: most moments need no closer look.
+            suspects = np.flatnonzero(np.bincount(moment[down]) >= min_services)
+            inside = np.isin(moment, suspects)
+            services, service = np.unique(pair[inside], return_inverse=True)
+            shape = (len(suspects), len(services))
+            cell = np.searchsorted(suspects, moment[inside]) * shape[1] + service
+            probed = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape) > 0
+            lost = probed & (np.bincount(cell[~down[inside]], minlength=shape[0] * shape[1]).reshape(shape) == 0)
+            n_probed, n_lost = probed.sum(axis=1), lost.sum(axis=1)
+            for at in np.flatnonzero((n_probed >= min_services) & (n_lost >= share * n_probed)):
+                names = "\n".join(sorted(self.pairs.service[services[lost[at]]]))
+                begin = self.start + int(suspects[at]) * width
+                rows.append((self.region_names[region], self.monitor_names[monitor], begin, begin + width, int(n_probed[at]), names))
         return pd.DataFrame(rows, columns=["region", "monitor", "start", "end", "n_probed", "down"])
 
     def pauses(self, gap_factor: float) -> pd.DataFrame:

@@ -95,7 +95,8 @@ def panels(name: str) -> Panels:
         if match := _FILE.fullmatch(path.name):
             monday = to_ms(pd.Timestamp(match["week"]))
             found.setdefault((int(match["block"]), int(match["step"])), []).append((monday, path))
-    return Panels([_ref(name, block, step, weeks, series) for (block, step), weeks in sorted(found.items())])
+    refs = [_ref(name, block, step, weeks, series) for (block, step), weeks in sorted(found.items())]
+    return Panels([ref for ref in refs if len(ref.series)])
 
 
 def _folder(name: str) -> Path:
@@ -110,8 +111,8 @@ def _folder(name: str) -> Path:
 def _ref(name: str, block: int, step_s: int, weeks: list[tuple[int, Path]], series: pd.DataFrame) -> PanelRef:
     mine = series[(series["block"] == block) & (series["step_s"] == step_s)].reset_index(drop=True)
     step_ms = step_s * 1000
-    first = to_ms(mine["first"].min()) if len(mine) else weeks[0][0]
-    last = to_ms(mine["last"].max()) + step_ms if len(mine) else weeks[-1][0] + WEEK_MS
+    first = to_ms(mine["first"].min()) if len(mine) else 0
+    last = to_ms(mine["last"].max()) + step_ms if len(mine) else 0
     files = tuple(path for _, path in weeks)
     # Size and time of change stand for the contents: reading every file to name it would cost as much as using it.
     state = "".join(f"{path.name}:{(stat := path.stat()).st_size}:{stat.st_mtime_ns};" for _, path in weeks)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from analytics import tables
 from analytics.store import session
@@ -80,8 +81,11 @@ class RawDay:
 
     @property
     def runs(self) -> list[Run]:
-        """Runs of all its files, from the footers alone."""
-        return [run for path in self.paths for run in _runs(path)]
+        """Runs of its rows: from the footer alone once the day is one file, else as if it were."""
+        if len(self.paths) == 1:
+            return _runs(self.paths[0], tables.RAW[self.kind])
+        table = tables.RAW[self.kind]
+        return _run_table(read_raw(self, [*table.key, *(["unit"] if "unit" in table.names else [])]), table)
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def raw_days(source: str, kind: str) -> list[RawDay]:
     folder = _folder(source, kind)
     days: dict[date, list[Path]] = {}
     for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else []:
-        days.setdefault(date.fromisoformat(path.name[:10]), []).append(path)
+        days.setdefault(_day_of(path), []).append(path)
     return [RawDay(source, kind, day, tuple(paths)) for day, paths in sorted(days.items())]
 
 
@@ -212,9 +216,8 @@ def read_raw_table(source: str, kind: str) -> pa.Table:
     table = tables.RAW[kind]
     folder = _folder(source, kind)
     paths = [folder.with_suffix(".parquet")] if table.key else sorted(folder.glob("*.parquet")) if folder.is_dir() else []
-    parts = [open_parquet(path).read() for path in paths if path.is_file()]
-    target = tables.schema(table)
-    return pa.concat_tables([part.cast(target) for part in parts]) if parts else target.empty_table()
+    parts = [_read_file(path, table, table.names) for path in paths if path.is_file()]
+    return pa.concat_tables(parts) if parts else tables.schema(table).empty_table()
 
 
 def cursor(source: str) -> dict[str, Any]:
@@ -245,14 +248,21 @@ def _folder(source: str, kind: str) -> Path:
     return session.root() / "data" / "raw" / source / kind
 
 
+def _day_of(path: Path) -> date:
+    try:
+        return date.fromisoformat(path.name[:10])
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not named like a day of raw data (2026-03-01.parquet); move it away and collect it through a source of kind 'files'"
+        ) from error
+
+
 def _conform(rows: pa.Table, table: tables.Table) -> pa.Table:
     target = tables.schema(table)
     missing = [name for name in target.names if name not in rows.column_names]
     if missing:
         raise ValueError(f"raw {table.name}: columns {', '.join(missing)} are missing; they are {', '.join(target.names)}")
     rows = rows.select(target.names)
-    if rows.schema.equals(target):
-        return rows.unify_dictionaries().combine_chunks()
     try:
         columns = [_to_type(rows.column(field.name), field.type) for field in target]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -261,9 +271,11 @@ def _conform(rows: pa.Table, table: tables.Table) -> pa.Table:
 
 
 def _to_type(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(wanted) and not pa.types.is_dictionary(column.type):
-        return column.cast(pa.string()).dictionary_encode().cast(wanted)
-    return column.cast(wanted)
+    if column.type != wanted:
+        labels = pa.types.is_dictionary(wanted) and not pa.types.is_dictionary(column.type)
+        column = column.cast(pa.string()).dictionary_encode().cast(wanted) if labels else column.cast(wanted)
+    # One way to say "no value": a NaN would differ from itself, and a repeated row would contradict the first.
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, wanted), column) if pa.types.is_floating(wanted) else column
 
 
 def _times(rows: pa.Table) -> npt.NDArray[np.int64]:
@@ -300,7 +312,7 @@ def _sorted_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], int]:
 def _unknown_rows(part: pa.Table, stored: RawDay, table: tables.Table) -> tuple[pa.Table, int, pa.Table]:
     """Rows that are not stored yet, the number of those stored with equal values, the rows that contradict a stored one."""
     known_runs: dict[tuple[str, ...], tuple[int, int]] = {}
-    for run in stored.runs:
+    for run in (run for path in stored.paths for run in _runs(path, table)):
         low, high = known_runs.get(run.keys, (run.first, run.last))
         known_runs[run.keys] = (min(low, run.first), max(high, run.last))
     mine = _run_table(part, table)
@@ -382,15 +394,15 @@ def _median_intervals(times: npt.NDArray[np.int64], starts: npt.NDArray[np.int64
     return intervals
 
 
-def _runs(path: Path) -> list[Run]:
-    said = open_parquet(path).schema_arrow.metadata or {}
-    return [Run(tuple(keys), *rest) for keys, *rest in json.loads(said.get(b"runs", b"[]"))]
+def _runs(path: Path, table: tables.Table) -> list[Run]:
+    said = _checked_metadata(open_parquet(path), path, table)
+    return [Run(tuple(keys), *rest) for keys, *rest in json.loads(said[b"runs"])]
 
 
 def _described(rows: pa.Table, table: tables.Table) -> pa.Table:
     described = {"analytics_raw": table.name, "analytics_format": str(RAW_FORMAT)}
     if table.name in TIMED:
-        described["runs"] = json.dumps([[run.keys, run.first, run.last, run.n] for run in _run_table(rows, table)], ensure_ascii=False)
+        described["runs"] = json.dumps([list(vars(run).values()) for run in _run_table(rows, table)], ensure_ascii=False)
     return rows.replace_schema_metadata(described)
 
 
@@ -435,20 +447,26 @@ def _hundredths(latency: pa.ChunkedArray) -> pa.Array | None:
     """Latency as whole hundredths of a millisecond, or None if that would lose precision."""
     missing = latency.is_null().to_numpy() if latency.null_count else None
     values = latency.to_numpy()
-    present = np.where(np.isfinite(values), values, 0.0) if missing is not None or not np.isfinite(values).all() else values
+    present = values if missing is None else np.where(missing, 0.0, values)
     whole = np.rint(present * HUNDREDTHS)
-    if (np.abs(whole) >= 2**31).any() or (whole / HUNDREDTHS != present).any():
+    if not (np.abs(whole) < 2**31).all() or (whole / HUNDREDTHS != present).any():
         return None
-    return pa.array(whole.astype(np.int32), mask=~np.isfinite(values))
+    return pa.array(whole.astype(np.int32), mask=missing)
 
 
-def _read_file(path: Path, table: tables.Table, columns: list[str]) -> pa.Table:
-    file = open_parquet(path)
-    said = file.schema_arrow.metadata or {}
+def _checked_metadata(file: pq.ParquetFile, path: Path, table: tables.Table) -> dict[bytes, bytes]:
+    """What a file says of itself, if it is one of this project's and this code can read it."""
+    said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
     if said.get(b"analytics_raw") != table.name.encode():
         raise ValueError(f"{path} holds no raw {table.name} of this project; move it away and collect it through a source of kind 'files'")
     if int(said[b"analytics_format"]) > RAW_FORMAT:
         raise ValueError(f"{path} has format {int(said[b'analytics_format'])}, this code reads up to {RAW_FORMAT}; update the code")
+    return said
+
+
+def _read_file(path: Path, table: tables.Table, columns: list[str]) -> pa.Table:
+    file = open_parquet(path)
+    _checked_metadata(file, path, table)
     content = file.read(columns=columns, use_threads=False).select(columns)
     if "latency_ms" in columns and pa.types.is_integer(content.schema.field("latency_ms").type):
         position = content.column_names.index("latency_ms")

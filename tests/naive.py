@@ -1,0 +1,140 @@
+"""Slow, obvious answers: what the fast code must say too. Written from the description of each table, a loop at a time."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+LADDER_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
+
+
+def percentile(values, share):
+    """Percentile with linear interpolation between the two nearest ranks."""
+    ranked = sorted(values)
+    place = share * (len(ranked) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ranked) - 1)
+    return ranked[below] + (place - below) * (ranked[above] - ranked[below])
+
+
+def step_start(time, step_s):
+    """Start of the step that holds `time`: steps are counted from midnight UTC."""
+    midnight = time.normalize()
+    return midnight + pd.Timedelta(seconds=int((time - midnight).total_seconds() // step_s) * step_s)
+
+
+def usual_interval(times):
+    """Median time between neighbours, s; None for fewer than two different times."""
+    ordered = sorted(set(times))
+    if len(ordered) < 2:
+        return None
+    return percentile([(later - earlier).total_seconds() for earlier, later in zip(ordered, ordered[1:], strict=False)], 0.5)
+
+
+def step_of(interval_s, wanted_s, ladder=LADDER_S):
+    """Smallest step of the ladder that is neither finer than wanted nor finer than the checks (5 % slack)."""
+    for step_s in ladder:
+        if step_s >= wanted_s and (interval_s is None or step_s * 1.05 >= interval_s):
+            return step_s
+    return ladder[-1]
+
+
+def check_series(checks, step_s):
+    """Values of the three signals of checks: {(service, region, signal): {step start: (value, n_checks)}}."""
+    found = {}
+    for (service, region), rows in checks[checks.origin == "check"].groupby(["service", "region"], observed=True):
+        steps = {}
+        for row in rows.itertuples():
+            steps.setdefault(step_start(row.time, step_s[service, region]), []).append(row)
+        for start, inside in steps.items():
+            latencies = [row.latency_ms for row in inside if row.state == "up" and not math.isnan(row.latency_ms)]
+            judged = [row.state == "up" for row in inside if row.state in ("up", "down")]
+            if latencies:
+                found.setdefault((service, region, "latency_ms"), {})[start] = (percentile(latencies, 0.5), len(latencies))
+                found.setdefault((service, region, "latency_p95_ms"), {})[start] = (percentile(latencies, 0.95), len(latencies))
+            if judged:
+                found.setdefault((service, region, "availability"), {})[start] = (sum(judged) / len(judged), len(judged))
+    return found
+
+
+def metric_series(metrics, step_s):
+    """Values of metrics: the mean of a step, the sum for requests."""
+    found = {}
+    for key, rows in metrics.groupby(["service", "region", "signal"], observed=True):
+        steps = {}
+        for row in rows.itertuples():
+            steps.setdefault(step_start(row.time, step_s[key]), []).append(row.value)
+        for start, values in steps.items():
+            total = math.fsum(values)
+            found.setdefault(key, {})[start] = (total if key[2] == "requests" else total / len(values), len(values))
+    return found
+
+
+def outages(checks, k, n):
+    """Runs of failed checks as (service, region, start, end or None, failures, confirmed), in that order."""
+    found = []
+    for (service, region), rows in checks.groupby(["service", "region"], observed=True):
+        judged = [
+            (row.time, row.state == "down") for row in rows.sort_values(["time", "monitor"]).itertuples() if row.state in ("up", "down")
+        ]
+        failed = [is_down for _, is_down in judged]
+        at = 0
+        while at < len(judged):
+            if not failed[at]:
+                at += 1
+                continue
+            until = at
+            while until < len(judged) and failed[until]:
+                until += 1
+            windows = [failed[left : left + n] for left in range(len(failed) - n + 1) if left < until and left + n > at]
+            confirmed = any(sum(window) >= k for window in windows)
+            found.append((service, region, judged[at][0], judged[until][0] if until < len(judged) else None, until - at, confirmed))
+            at = until
+    return sorted(found, key=lambda one: one[:3])
+
+
+def prober_faults(checks, *, min_services, share):
+    """Stretches (region, start, end) in which a monitor had no success with nearly all it probes."""
+    found = set()
+    judged = checks[checks.state.isin(["up", "down"]) & (checks.origin == "check")]
+    usually_works = {service for service, rows in judged.groupby("service", observed=True) if (rows.state == "up").mean() > 0.5}
+    for (region, _monitor), rows in judged.groupby(["region", "monitor"], observed=True):
+        intervals = [usual_interval(one.time) for _, one in rows.groupby("service", observed=True)]
+        width_s = max([60.0, *[percentile([one for one in intervals if one], 0.5)] * any(intervals)])
+        bins = {}
+        for row in rows.itertuples():
+            bins.setdefault(int(row.time.timestamp() // width_s), {}).setdefault(row.service, []).append(row.state == "up")
+        lost_bins = []
+        for number, services in sorted(bins.items()):
+            lost = [service for service, successes in services.items() if not any(successes)]
+            if len(services) >= min_services and len(lost) >= share * len(services) and len(usually_works & set(lost)) >= min_services:
+                lost_bins.append(number)
+        for number in lost_bins:
+            if number - 1 in lost_bins:
+                continue
+            last = number
+            while last + 1 in lost_bins:
+                last += 1
+            start, end = (pd.Timestamp(one * width_s, unit="s", tz="UTC") for one in (number, last + 1))
+            found.add((region, start, end))
+    return sorted(found)
+
+
+def excluded_reason(failure_times, prober_masks, maintenance_masks):
+    """Why an outage does not count: at least half of its failed checks lie in masks of a kind; maintenance wins."""
+    inside = {
+        reason: sum(any(start <= time < end for start, end in masks) for time in failure_times)
+        for reason, masks in (("maintenance", maintenance_masks), ("prober", prober_masks))
+    }
+    return next((reason for reason, count in inside.items() if 2 * count >= len(failure_times)), None)
+
+
+def month_starts(start, end, zone):
+    """Every first of a month, 0:00 local time, from the one at or before `start` to the first at or after `end`, as UTC."""
+    local = start.tz_convert(zone)
+    found = [pd.Timestamp(year=local.year, month=local.month, day=1, tz=zone)]
+    while found[-1] < end:
+        one = found[-1]
+        found.append(pd.Timestamp(year=one.year + one.month // 12, month=one.month % 12 + 1, day=1, tz=zone))
+    return [one.tz_convert("UTC") for one in found]
