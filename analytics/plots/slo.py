@@ -148,7 +148,7 @@ def plot_burn_down(burn: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp
 
 def _label_ends(ax: Axes, lines: list[tuple[float, str, pd.DataFrame]], floor: float) -> None:
     """Names at the ends of the lines, pushed apart so that none covers another."""
-    room = 0.075 * (1.1 - floor)
+    room = 0.055 * (1.1 - floor)
     heights: list[float] = []
     for left, _, _ in lines:
         heights.append(max(max(left, floor), heights[-1] + room if heights else floor))

@@ -29,16 +29,19 @@ STYLE = """<style>
 .report { --ink: var(--jp-content-font-color1, #1b2330); --muted: var(--jp-content-font-color2, #566170);
   --line: var(--jp-border-color2, #d9dee6); --wash: var(--jp-layout-color2, #f5f7fa); --axis: var(--jp-border-color1, #c9d0da);
   --grid: var(--jp-border-color3, #e4e8ee); --paper: var(--jp-layout-color0, #fff); max-width: 900px; font-size: 14px; line-height: 1.5 }
+[data-jp-theme-light="false"] .report { --series: #86b4f2; --band: #22344d; --violet: #b3a6e8;
+  --worse: #f0a267; --bad: #f58ab9; --good: #6fcfa8; --worse-wash: #33241a; --bad-wash: #351d2a; --good-wash: #172b24; --calm-wash: #1f2630 }
 .report .finding { font-size: 17px } .report .tiles { display: flex; flex-wrap: wrap; gap: 8px 40px } .report figure { margin: 12px 0 }
 .report :is(.kicker, .why, .context, dt, figcaption, caption, summary) { color: var(--muted) } .report dd { margin: 0 }
 .report :is(.what, .figure-title, .do-title, .value) { font-weight: 600 } .report .value { font-size: 22px }
-.report svg.figure { width: 100%; height: auto } .report circle { stroke: none; fill: #b4500f }
-.report .spark { width: 110px; height: 26px; fill: none; stroke: #2b5c9e; stroke-width: 1.3 }
+.report svg.figure { width: 100%; height: auto } .report circle { stroke: none; fill: var(--worse, #b4500f) }
+.report .spark { width: 110px; height: 26px; fill: none; stroke: var(--series, #2b5c9e); stroke-width: 1.3 }
 .report table { border-collapse: collapse } .report caption { text-align: left } .report th button { all: unset }
 .report :is(td, th) { padding: 4px 14px 4px 0; text-align: left } .report .n { text-align: right }
 .report .chip { padding: 1px 8px; border-radius: 9px; background: var(--wash); color: var(--muted) }
-.report .chip.bad { background: #fbe9f1; color: #a81e5b } .report .chip.worse { background: #fdf0e6; color: #b4500f }
-.report .chip.good { background: #e6f4ee; color: #14704f }
+.report .chip.bad { background: var(--bad-wash, #fbe9f1); color: var(--bad, #a81e5b) }
+.report .chip.worse { background: var(--worse-wash, #fdf0e6); color: var(--worse, #b4500f) }
+.report .chip.good { background: var(--good-wash, #e6f4ee); color: var(--good, #14704f) }
 .report .do { padding: 8px 16px; border-left: 3px solid #1f5fbf; background: var(--wash) }
 </style>"""
 """Enough for JupyterLab, light and dark; `render` takes it out."""

@@ -6,6 +6,7 @@ import pytest
 
 from analytics import words
 from analytics.plots import style
+from analytics.reporting import display
 
 N = words.NBSP
 
@@ -37,6 +38,14 @@ def test_figures_and_pages_have_the_same_colours():
 def test_the_dark_page_has_each_colour_of_the_light_one():
     light, _, rest = sheet().partition("@media screen and (prefers-color-scheme: dark)")
     assert set(variables(light)) == set(variables(rest.partition("* {")[0]))
+
+
+def test_jupyterlab_in_the_dark_has_the_colours_of_the_dark_page():
+    _, _, dark = sheet().partition("@media screen and (prefers-color-scheme: dark)")
+    _, _, lab = display.STYLE.partition('[data-jp-theme-light="false"]')
+    own = variables(lab.partition("}")[0])
+    assert own
+    assert own.items() <= variables(dark.partition("* {")[0]).items()
 
 
 def test_the_figure_style_uses_only_colours_of_the_palette():

@@ -48,9 +48,7 @@ def test_the_notebook_is_not_changed(notebook):
 
 def test_the_question_is_the_title_and_the_finding_stands_under_it(page):
     header = page[page.index("<header>") : page.index("</header>")]
-    order = [
-        header.index(part) for part in ("Objectives · 2", "<h1>Were the promises kept", "Ten of twelve services", "paged at night")
-    ]
+    order = [header.index(part) for part in ("Objectives · 2", "<h1>Were the promises kept", "Ten of twelve services", "paged at night")]
     assert order == sorted(order)
     assert page.count("Ten of twelve services") == 1
 
