@@ -30,7 +30,8 @@ STYLE = """<style>
   --line: var(--jp-border-color2, #d9dee6); --wash: var(--jp-layout-color2, #f5f7fa); --axis: var(--jp-border-color1, #c9d0da);
   --grid: var(--jp-border-color3, #e4e8ee); --paper: var(--jp-layout-color0, #fff); max-width: 900px; font-size: 14px; line-height: 1.5 }
 [data-jp-theme-light="false"] .report { --series: #86b4f2; --band: #22344d; --violet: #b3a6e8;
-  --worse: #f0a267; --bad: #f58ab9; --good: #6fcfa8; --worse-wash: #33241a; --bad-wash: #351d2a; --good-wash: #172b24; --calm-wash: #1f2630 }
+  --worse: #f0a267; --bad: #f58ab9; --good: #6fcfa8;
+  --worse-wash: #33241a; --bad-wash: #351d2a; --good-wash: #172b24; --calm-wash: #1f2630 }
 .report .finding { font-size: 17px } .report .tiles { display: flex; flex-wrap: wrap; gap: 8px 40px } .report figure { margin: 12px 0 }
 .report :is(.kicker, .why, .context, dt, figcaption, caption, summary) { color: var(--muted) } .report dd { margin: 0 }
 .report :is(.what, .figure-title, .do-title, .value) { font-weight: 600 } .report .value { font-size: 22px }
