@@ -52,11 +52,14 @@ def to_svg(drawing: Figure | Axes, *, alt: str) -> str:
 
 
 def _drawn(drawing: Figure | Axes) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     figure: Any = drawing if hasattr(drawing, "savefig") else drawing.figure
     text = io.StringIO()
     # Some settings are only looked up while drawing: the style must hold then, too.
     with style.use():
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        # Not `savefig`: it draws everything once more beforehand, to find a backend and a bounding box that are known here.
+        FigureCanvasSVG(figure).print_svg(text)
     return text.getvalue()
 
 
