@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-__all__ = ["blackbox", "free_port", "import_lines", "needs", "prometheus", "prometheus_with", "victoria_metrics"]
+__all__ = ["blackbox", "free_port", "import_lines", "needs", "prometheus", "prometheus_with", "victoria_metrics", "wait_for"]
 
 PACKAGES = {
     "prometheus": "prometheus",
@@ -125,3 +125,13 @@ def blackbox(folder: Path) -> Iterator[str]:
     command = ["prometheus-blackbox-exporter", f"--config.file={folder / 'blackbox.yml'}", f"--web.listen-address={url.removeprefix('http://')}"]
     with _running(command, f"{url}/-/healthy", folder / "blackbox.log"):
         yield url
+
+
+def wait_for(url: str, query: str) -> None:
+    """Wait until a query of a Prometheus gives something (its first scrape comes up to five seconds after the start)."""
+    end = time.monotonic() + START_S
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        while not client.get(f"{url}/api/v1/query", params={"query": query}).json()["data"]["result"]:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{url} gave nothing for {query} within {START_S:g} s")
+            time.sleep(0.1)
