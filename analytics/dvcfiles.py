@@ -148,19 +148,16 @@ def _data(root: Path, stage: tables.Stage, reached: imports.Reached) -> list[str
     deps = [f"data/tables/{name}.parquet" for name in stage.reads] + [f"data/panels/{name}" for name in stage.panels_read]
     if stage.name == "ingest":
         deps += [f"data/raw/{name}" for name in sources_of(root)]
-    # Files that people keep in git: an input of the stages whose code names them, once they exist.
-    kept = [root / "data" / "services.csv", root / "data" / "regions.csv", *sorted((root / "data" / "decisions").glob("*.csv"))]
-    return deps + [
-        str(path.relative_to(root)) for path in kept if path.is_file() and (path.name in reached.texts or path.stem in _decisions(reached))
-    ]
+    # Files that people keep in git are an input once they exist: what is monitored of ingest, decisions of the stages that name them.
+    if stage.name == "ingest":
+        deps += [str(path.relative_to(root)) for path in sorted((root / "data").glob("*.csv"))]
+    decisions = sorted((root / "data" / "decisions").glob("*.csv"))
+    named = reached.texts if "store.decisions" in reached.calls else set()
+    return deps + [str(path.relative_to(root)) for path in decisions if path.name in reached.texts or path.stem in named]
 
 
 def _lock(root: Path) -> list[str]:
     return ["requirements.lock"] if (root / "requirements.lock").is_file() else []
-
-
-def _decisions(reached: imports.Reached) -> set[str]:
-    return reached.texts if "store.decisions" in reached.calls else set()
 
 
 def _code_root(root: Path) -> Path:

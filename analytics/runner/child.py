@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import selectors
@@ -161,7 +162,7 @@ def _be_child(work: Callable[[Callable[[Event], None]], None], write_end: int, l
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(target, 1)
         os.dup2(target, 2)
-        os.set_inheritable(1, True)
+        faulthandler.enable(file=2)
 
         def send(event: Event) -> None:
             content = memoryview(json.dumps(event).encode() + b"\n")

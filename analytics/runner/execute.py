@@ -132,6 +132,7 @@ def execute(
         os.environ.pop("ANALYTICS_DRAFT", None)
         os.environ.update(environment)
         _single_thread()
+        _usual_warnings()
         _run_papermill(path, parameters, engine="analytics", on_event=send)
 
     result.ended = run_child(work, limits=limits, log=log, on_event=listen, on_tick=on_tick)
@@ -221,6 +222,16 @@ def _single_thread() -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     threadpoolctl.threadpool_limits(1)
+
+
+def _usual_warnings() -> None:
+    """Python's own filters, as in a new process, whatever the process that forked has set."""
+    import warnings
+
+    warnings.resetwarnings()
+    for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", kind)
+    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
 
 
 def _in_kernel(path: Path, parameters: dict[str, Any], environment: dict[str, str], limits: Limits, log: Path) -> Executed:

@@ -80,8 +80,9 @@ def describe(executed: Executed, *, stage: str, notebook: str, parameters: dict[
 def _cause(executed: Executed, index: int) -> tuple[str, list[str], str, str]:
     """The cause in one line, its further lines if it has any, the last place inside the package, the traceback."""
     if executed.ended.detail:
-        crash = executed.log.strip().splitlines()
-        return executed.ended.detail, [], crash[-1] if crash else "(the cell itself)", executed.log
+        # Of a crash, Python's fault handler has written where it was.
+        crash = [line.strip() for line in executed.log.splitlines() if line.strip().startswith("File ")]
+        return executed.ended.detail, [], crash[0] if crash else "(the cell itself)", executed.log
     cells = executed.notebook.cells
     errors = [output for output in (cells[index].get("outputs", []) if cells else []) if output.output_type == "error"]
     if not errors:
