@@ -26,7 +26,14 @@ def test_a_readers_own_matplotlib_settings_change_nothing():
 
     plain = figures.to_svg(drawing(), alt=ALT)
     with matplotlib.rc_context(
-        {"font.size": 20, "lines.linewidth": 9, "svg.hashsalt": "other", "axes.grid": False, "savefig.facecolor": "red"}
+        {
+            "font.size": 20,
+            "axes.linewidth": 9,
+            "xtick.direction": "in",
+            "svg.hashsalt": "other",
+            "axes.grid": False,
+            "savefig.facecolor": "red",
+        }
     ):
         assert figures.to_svg(drawing(), alt=ALT) == plain
 

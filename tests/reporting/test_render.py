@@ -50,7 +50,7 @@ def test_the_question_is_the_title_and_the_finding_stands_under_it(page):
     header = page[page.index("<header>") : page.index("</header>")]
     order = [header.index(part) for part in ("Objectives · 2", "<h1>Were the promises kept", "Ten of twelve services", "paged at night")]
     assert order == sorted(order)
-    assert page.count("Ten of twelve services") == 1
+    assert re.sub(r"<details.*?</details>", "", page, flags=re.S).count("Ten of twelve services") == 1
 
 
 def test_contents_list_each_section_that_shows_something(page):
