@@ -25,7 +25,7 @@ __all__ = ["ALL", "count_checks", "recent_period"]
 ALL = "all"
 """Stands for the joined regions of a service."""
 
-COUNTS = ("n", "n_bad", "n_excluded", "measured_s", "n_steps")
+COUNTS = ("n", "n_bad", "n_excluded", "measured_s", "seen_s")
 COLUMNS = [
     "service", "region", "objective_kind", "period_start", "period_end", "objective", "n", "n_bad", "n_excluded", "measured_s",
     "seen_s", "n_regions", "n_days", "bad_days", "usual_bad", "square_bad", "square_n", "cross", "exhausted_ms",
@@ -42,6 +42,15 @@ class Block:
     refs: tuple[PanelRef, ...]
     promises: pd.DataFrame
     excluded: Excluded
+
+
+@dataclass(frozen=True)
+class Month:
+    """A period as far as it has come: `end` is its end or the present, `days_ms` where its local days begin."""
+
+    period: Period
+    end: pd.Timestamp
+    days_ms: IntArray
 
 
 def recent_period(now: pd.Timestamp, *, days: int) -> Period:
@@ -71,7 +80,9 @@ def count_checks(
     """
     wanted = signals if len(signals) == 0 else _only_judged(signals)
     blocks = list(_blocks(wanted, promises, outages, masks, project.accounting, now))
-    work = partial(count_block, periods=tuple(periods), zone=project.zone, now=now)
+    ends = [min(period.end, now) for period in periods]
+    months = [Month(period, end, _day_starts(period.start, end, project.zone)) for period, end in zip(periods, ends, strict=True)]
+    work = partial(count_block, months=tuple(months))
     parts = [part for part in engine.map(work, blocks, workers=project.workers, points=wanted.size) if len(part)]
     if not parts:
         return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in COLUMNS})
@@ -99,10 +110,46 @@ def _blocks(
         yield Block("+".join(ref.key for ref in refs), refs, mine, Excluded.of(outages, masks, names, rules, now))
 
 
-def count_block(block: Block, *, periods: tuple[Period, ...], zone: str, now: pd.Timestamp) -> pd.DataFrame:
+def count_block(block: Block, *, months: tuple[Month, ...]) -> pd.DataFrame:
     """`count_checks` of one block."""
-    rows = [row for period in periods for row in _count_month(block, period, zone, now)]
+    wanted = _Wanted.of(block)
+    rows = [row for month in months for row in _count_month(wanted, month, block.excluded)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Series of one panel that one kind of objective is judged by: their rows, the key and the limit of each."""
+
+    kind: str
+    row: IntArray
+    key: IntArray
+    limit: FloatArray
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is counted in a block: keys (service, kind, region), the rows of each panel, the objective of each key."""
+
+    keys: list[tuple[str, str, str]]
+    panels: list[tuple[PanelRef, list[_Rows]]]
+    objectives: dict[tuple[str, str], float]
+
+    @classmethod
+    def of(cls, block: Block) -> _Wanted:
+        promised = {(row.service, row.objective_kind): row for row in block.promises.itertuples(index=False)}
+        number: dict[tuple[str, str, str], int] = {}
+        panels = []
+        for ref in block.refs:
+            names = list(zip(ref.series["service"], ref.series["region"], ref.series["signal"], strict=True))
+            found = []
+            for kind, signal in SIGNALS.items():
+                rows = [row for row, name in enumerate(names) if name[2] == signal and (name[0], kind) in promised]
+                keys = [number.setdefault((names[row][0], kind, names[row][1]), len(number)) for row in rows]
+                limits = [promised[names[row][0], kind].limit_ms for row in rows]
+                found.append(_Rows(kind, np.array(rows, np.int64), np.array(keys, np.int64), np.array(limits, float)))
+            panels.append((ref, [one for one in found if len(one.row)]))
+        return cls(list(number), panels, {keys: float(row.objective) for keys, row in promised.items()})
 
 
 @dataclass(frozen=True)
@@ -117,76 +164,53 @@ class _Part:
     left_out: IntArray
 
 
-def _count_month(block: Block, period: Period, zone: str, now: pd.Timestamp) -> Iterator[tuple[object, ...]]:
-    end = min(period.end, now)
-    keys, parts = _parts(block, period.start, end)
+def _count_month(wanted: _Wanted, month: Month, excluded: Excluded) -> Iterator[tuple[object, ...]]:
+    parts = list(_parts(wanted, month, excluded))
     if not parts:
         return
-    days = _day_starts(period.start, end, zone)
-    daily = {name: np.zeros((len(keys), len(days))) for name in COUNTS}
+    daily = {name: np.zeros((len(wanted.keys), len(month.days_ms))) for name in COUNTS}
     for part in parts:
-        _add_days(daily, part, days)
-    for kind, service in sorted({(kind, service) for service, _, kind in keys}):
-        mine = [row for row, key in enumerate(keys) if key[0] == service and key[2] == kind]
-        objective = float(_promise(block.promises, service, kind)["objective"].iloc[0])
-        for region, rows in [*((keys[row][1], [row]) for row in mine), (ALL, mine)]:
+        _add_days(daily, part, month.days_ms)
+    period = month.period
+    for (service, kind), objective in sorted(wanted.objectives.items()):
+        mine = [row for row, key in enumerate(wanted.keys) if key[:2] == (service, kind)]
+        for region, rows in [*((wanted.keys[row][2], [row]) for row in mine), (ALL, mine)]:
             sums = {name: daily[name][rows].sum(axis=0) for name in COUNTS}
-            if not sums["n_steps"].any():
+            if not sums["seen_s"].any():
                 continue
-            n_regions = int(daily["n_steps"][rows].any(axis=1).sum())
+            n_regions = int(daily["seen_s"][rows].any(axis=1).sum())
             measured_s = sums["measured_s"].sum() / n_regions
-            allowed = _allowed(sums["n"].sum(), measured_s, objective, to_ms(period.end) - to_ms(end))
+            allowed = _allowed(sums["n"].sum(), measured_s, objective, to_ms(period.end) - to_ms(month.end))
             spent_up = sums["n_bad"].sum() > allowed
             yield (
                 service, region, kind, period.start, period.end, objective, sums["n"].sum(), sums["n_bad"].sum(), sums["n_excluded"].sum(),
-                measured_s, sums["n_steps"].sum() / n_regions, n_regions, *_day_sums(sums["n"], sums["n_bad"]),
+                measured_s, sums["seen_s"].sum() / n_regions, n_regions, *_day_sums(sums["n"], sums["n_bad"]),
                 _exhausted(parts, rows, allowed) if spent_up else np.nan,
             )  # fmt: skip
 
 
-def _parts(block: Block, start: pd.Timestamp, end: pd.Timestamp) -> tuple[list[tuple[str, str, str]], list[_Part]]:
-    """Keys (service, region, kind) of a block, and its judged steps in [start, end)."""
-    number: dict[tuple[str, str, str], int] = {}
-    parts = []
-    for ref in Panels(block.refs).between(start, end):
-        if not _overlaps(ref, start, end):
-            continue
-        panel = ref.load().between(start, end)
-        for kind, signal in SIGNALS.items():
-            promised = set(block.promises.loc[block.promises["objective_kind"] == kind, "service"])
-            is_wanted = (panel.series["signal"] == signal) & panel.series["service"].isin(promised)
-            if is_wanted.any():
-                part = _judge(_rows(panel, is_wanted.to_numpy()), kind, block)
-                names = zip(part[0].series["service"], part[0].series["region"], strict=True)
-                key_of_row = np.array([number.setdefault((*name, kind), len(number)) for name in names])
-                parts.append(_Part(key_of_row, part[0].times.astype(np.int64), ref.step_s, *part[1:]))
-    return list(number), parts
+def _parts(wanted: _Wanted, month: Month, excluded: Excluded) -> Iterator[_Part]:
+    """Judged steps of a month, panel by panel."""
+    for whole, kinds in wanted.panels:
+        for ref in Panels([whole]).between(month.period.start, month.end):
+            panel = ref.load().between(month.period.start, month.end)
+            if not (panel.values == panel.values).any():
+                continue
+            for rows in kinds:
+                part = replace(panel, series=panel.series.iloc[rows.row], values=panel.values[rows.row], n_checks=panel.n_checks[rows.row])
+                yield _Part(rows.key, part.times.astype(np.int64), part.step_s, *_judge(part, rows, excluded))
 
 
-def _overlaps(ref: PanelRef, start: pd.Timestamp, end: pd.Timestamp) -> bool:
-    return bool(((ref.series["first"] < end) & (ref.series["last"] >= start)).any())
-
-
-def _rows(panel: Panel, keep: npt.NDArray[np.bool_]) -> Panel:
-    return replace(panel, series=panel.series[keep], values=panel.values[keep], n_checks=panel.n_checks[keep])
-
-
-def _judge(panel: Panel, kind: str, block: Block) -> tuple[Panel, IntArray, IntArray, IntArray]:
+def _judge(panel: Panel, rows: _Rows, excluded: Excluded) -> tuple[IntArray, IntArray, IntArray]:
     """Counting checks, bad ones and left-out ones of each step."""
     is_known = np.isfinite(panel.values)
-    if kind == "latency":
-        limit = block.promises[block.promises["objective_kind"] == kind].set_index("service")["limit_ms"]
-        limits = limit.loc[list(panel.series["service"])].to_numpy()
+    if rows.kind == "latency":
         n = is_known.astype(np.int64)
-        bad = (is_known & (panel.values > limits[:, None])).astype(np.int64)
+        bad = (is_known & (panel.values > rows.limit[:, None])).astype(np.int64)
     else:
         n = np.where(is_known, panel.n_checks, 0).astype(np.int64)
         bad = n - np.rint(np.where(is_known, panel.values, 0.0) * n).astype(np.int64)
-    return (panel, *judged_steps(panel, n, bad, block.excluded, is_forgiving=kind == "availability"))
-
-
-def _promise(promises: pd.DataFrame, service: str, kind: str) -> pd.DataFrame:
-    return promises[(promises["service"] == service) & (promises["objective_kind"] == kind)]
+    return judged_steps(panel, n, bad, excluded, is_forgiving=rows.kind == "availability")
 
 
 def _day_starts(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> IntArray:
@@ -202,9 +226,9 @@ def _add_days(daily: dict[str, FloatArray], part: _Part, days: IntArray) -> None
     begins = np.flatnonzero(np.diff(day, prepend=-1))
     counts = part.n > 0
     seen = counts | (part.left_out > 0)
-    found = {"n": part.n, "n_bad": part.bad, "n_excluded": part.left_out, "measured_s": counts, "n_steps": seen}
+    found = {"n": part.n, "n_bad": part.bad, "n_excluded": part.left_out, "measured_s": counts, "seen_s": seen}
     for name, values in found.items():
-        sums = np.add.reduceat(values, begins, axis=1, dtype=np.float64) * (part.step_s if name in ("measured_s", "n_steps") else 1)
+        sums = np.add.reduceat(values, begins, axis=1, dtype=np.float64) * (part.step_s if name in ("measured_s", "seen_s") else 1)
         np.add.at(daily[name], (part.key_of_row[:, None], day[begins][None, :]), sums)
 
 

@@ -62,7 +62,9 @@ def _in_ms(frame: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     return pd.DataFrame({**text, **times}).astype({"start_ms": "int64", "end_ms": "int64"})
 
 
-def judged_steps(panel: Panel, n: IntArray, bad: IntArray, excluded: Excluded, *, is_forgiving: bool) -> tuple[IntArray, IntArray, IntArray]:
+def judged_steps(
+    panel: Panel, n: IntArray, bad: IntArray, excluded: Excluded, *, is_forgiving: bool
+) -> tuple[IntArray, IntArray, IntArray]:
     """Counting checks, bad ones, and left-out ones of each step, each of shape (n_series, n_times).
 
     Parameters
@@ -118,7 +120,9 @@ def _of_rows(panel: Panel, stretches: pd.DataFrame) -> list[tuple[IntArray, IntA
     near = stretches[inside].sort_values(["start_ms", "end_ms"])
     start, end = near["start_ms"].to_numpy(), near["end_ms"].to_numpy()
     service, region = near["service"].to_numpy(object), near["region"].to_numpy(object)
-    whole = {name: np.array([value is None or pd.isna(value) for value in values], bool) for name, values in (("s", service), ("r", region))}
+    whole = {
+        name: np.array([value is None or pd.isna(value) for value in values], bool) for name, values in (("s", service), ("r", region))
+    }
     found = []
     for one, place in zip(panel.series["service"], panel.series["region"], strict=True):
         mine = (whole["s"] | (service == one)) & (whole["r"] | (region == place))

@@ -10,7 +10,7 @@ import pandas as pd
 from analytics import calendars, params, store
 from analytics.panel import Panels
 
-__all__ = ["chosen", "find_periods", "find_promises"]
+__all__ = ["chosen", "find_periods", "find_promises", "of_signals"]
 
 PROMISING = ("service", "client_view")
 """Roles that promise something by themselves; the others only where an objective is given for them."""
@@ -30,8 +30,17 @@ def chosen(signals: Panels, *, service: str | None, region: str | None, start: A
     low, high = (None if time is None else store.now(time) for time in (start, end))
     found = signals.select(service=service, region=region)
     if len(signals) and not len(found):
-        raise ValueError(f"nothing was measured of service {service or 'any'} in region {region or 'any'}; see the tables services, regions")
+        raise ValueError(
+            f"nothing was measured of service {service or 'any'} in region {region or 'any'}; see the tables services, regions"
+        )
     return found.between(low, now if high is None else min(high, now))
+
+
+def of_signals(frame: pd.DataFrame, signals: Panels) -> pd.DataFrame:
+    """Rows that concern a service and region of the panels; an empty service or region concerns all."""
+    known = {name: {value for ref in signals for value in ref.series[name]} for name in ("service", "region")}
+    keep = [frame[name].isna() | frame[name].isin(values) for name, values in known.items()]
+    return frame[keep[0] & keep[1]].reset_index(drop=True)
 
 
 def find_promises(services: pd.DataFrame, *, project: params.Project) -> pd.DataFrame:

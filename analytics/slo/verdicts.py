@@ -69,7 +69,20 @@ def _with_unmeasured(counts: pd.DataFrame, periods: list[Period]) -> pd.DataFram
     grid = grid.merge(measured.drop(columns=["objective", "period_start", "period_end"]), on=[*KEYS, "number"], how="left")
     edges = pd.DataFrame({"period_start": [p.start for p in periods], "period_end": [p.end for p in periods]}).astype("datetime64[ms, UTC]")
     whole = grid.merge(edges, left_on="number", right_index=True).drop(columns="number")
-    sums = ["n", "n_bad", "n_excluded", "measured_s", "seen_s", "n_regions", "n_days", "bad_days", "usual_bad", "square_bad", "square_n", "cross"]
+    sums = [
+        "n",
+        "n_bad",
+        "n_excluded",
+        "measured_s",
+        "seen_s",
+        "n_regions",
+        "n_days",
+        "bad_days",
+        "usual_bad",
+        "square_bad",
+        "square_n",
+        "cross",
+    ]
     return whole.fillna(dict.fromkeys(sums, 0.0)).sort_values([*KEYS, "period_start"])
 
 

@@ -1,0 +1,61 @@
+"""How the budgets of a period were spent, day by day."""
+
+from __future__ import annotations
+
+import itertools
+
+import pandas as pd
+
+from analytics import params
+from analytics.calendars import Period
+from analytics.panel import Panels
+from analytics.slo.counts import ALL, count_checks
+from analytics.slo.verdicts import Verdicts
+
+__all__ = ["burn_down", "worst_budgets"]
+
+
+def worst_budgets(verdicts: Verdicts, period: Period, *, limit: int | None = None) -> pd.DataFrame:
+    """Budgets of a period, regions joined, with the columns of their compliance, the least left first."""
+    keys = ["service", "region", "objective_kind", "period_start"]
+    mine = verdicts.budgets[(verdicts.budgets["period_start"] == period.start) & (verdicts.budgets["region"] == ALL)]
+    joined = mine.merge(verdicts.compliance, on=keys).sort_values(["left_share", "service", "objective_kind"], ignore_index=True)
+    return joined if limit is None else joined.head(limit)
+
+
+def burn_down(
+    worst: pd.DataFrame,
+    signals: Panels,
+    promises: pd.DataFrame,
+    outages: pd.DataFrame,
+    masks: pd.DataFrame,
+    period: Period,
+    *,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
+    """Budget left at the end of each local day of `period`, for the rows of `worst` (result of `worst_budgets`).
+
+    Returns
+    -------
+    frame with service (a promise of response time is told apart: 'web (latency)'), region, time, left_share
+    """
+    names = set(worst["service"])
+    mine = Panels([part for name in sorted(names) for part in signals.select(service=name).between(period.start, period.end)])
+    edges = pd.date_range(period.start.tz_convert(project.zone), min(period.end, now).tz_convert(project.zone), freq="D")
+    ends = [edge.tz_convert("UTC").as_unit("ms") for edge in edges]
+    if not ends or ends[-1] < min(period.end, now):
+        ends.append(min(period.end, now))
+    days = [Period("day", start, end) for start, end in itertools.pairwise(ends)]
+    daily = count_checks(mine, promises[promises["service"].isin(names)], outages, masks, days, project=project, now=now)
+    bad = daily[daily["region"] == ALL].pivot_table(index=["service", "objective_kind"], columns="period_start", values="n_bad")
+    bad = bad.reindex(columns=[day.start for day in days]).fillna(0.0)
+    lines = []
+    for row in worst.itertuples(index=False):
+        spent = bad.loc[(row.service, row.objective_kind)].cumsum()
+        share = spent / spent.iloc[-1] if spent.iloc[-1] else spent
+        name = row.service if row.objective_kind == "availability" else f"{row.service} ({row.objective_kind})"
+        left = [1.0, *(1 - (1 - row.left_share) * share)]
+        lines.append(pd.DataFrame({"service": name, "region": ALL, "time": ends, "left_share": left}))
+    columns = ["service", "region", "time", "left_share"]
+    return pd.concat(lines, ignore_index=True)[columns] if lines else pd.DataFrame(columns=columns)
