@@ -151,14 +151,14 @@ def _collect(given: argparse.Namespace) -> int:
     import pandas as pd
 
     from analytics import params, sources, store
-    from analytics.sources import collect
+    from analytics.sources import base, collect
 
     root = store.root()
     configured = params.load(root / "params.yaml").sources
     names = given.sources or [name for name, options in configured.items() if sources.is_collected(options)]
     unknown = [name for name in names if name not in configured]
     if unknown:
-        raise ValueError(f"source '{unknown[0]}' is not in params.yaml; {sources.did_you_mean(unknown[0], configured)}")
+        raise ValueError(f"source '{unknown[0]}' is not in params.yaml; {base.did_you_mean(unknown[0], configured)}")
     if not names:
         raise ValueError("params.yaml has no source to collect from; add one under `sources` (README, 'Your own data')")
     start = None if given.start is None else _time(given.start)

@@ -42,9 +42,15 @@ def digest(*contents: bytes | str | Path) -> str:
 
 
 def parquet_bytes(table: pa.Table, **options: Any) -> bytes:
-    """Parquet file of a table, the same bytes for the same content."""
+    """Parquet file of a table, the same bytes for the same content; metadata of its schema become those of the file."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=3, store_schema=True, **options)
+    described = table.schema.metadata or {}
+    # Metadata left in the schema would be stored twice: as they are, and once more inside Arrow's own encoded schema.
+    plain = table.replace_schema_metadata(None)
+    row_group_size = options.pop("row_group_size", None)
+    with pq.ParquetWriter(sink, plain.schema, compression="zstd", compression_level=3, **options) as writer:
+        writer.write_table(plain, row_group_size=row_group_size)
+        writer.add_key_value_metadata(described)
     return sink.getvalue().to_pybytes()
 
 

@@ -50,7 +50,7 @@ def load(name: str, **equal: Any) -> pd.DataFrame:
         )
     path = _path(name)
     file = open_parquet(path)
-    _check_format(file.schema_arrow, table, path)
+    _check_format(file.metadata.metadata or {}, table, path)
     content = file.read()
     frame = _as_frame(content, table)
     for column, value in equal.items():
@@ -90,8 +90,8 @@ def _path(name: str) -> Path:
     raise FileNotFoundError(f"table '{name}' has not been written yet; run `analytics run {producer}` (or `analytics run --all`)")
 
 
-def _check_format(schema: pa.Schema, table: tables.Table, path: Path) -> None:
-    said = (schema.metadata or {}).get(b"analytics_format")
+def _check_format(described: dict[bytes, bytes], table: tables.Table, path: Path) -> None:
+    said = described.get(b"analytics_format")
     if said is None:
         raise ValueError(f"{path} was not written by this project (no format version); run the stage '{table.producer}' again")
     if int(said) > table.version:

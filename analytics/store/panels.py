@@ -132,7 +132,7 @@ def read_panel(ref: PanelRef) -> Panel:
         if low >= high:
             continue
         file = open_parquet(path)
-        said = file.schema_arrow.metadata or {}
+        said = file.metadata.metadata or {}
         if int(said.get(b"analytics_panel", -1)) not in (1, PANEL_FORMAT):
             raise ValueError(f"{path} is no panel of a format this code reads (1 to {PANEL_FORMAT}); run the stage that writes it again")
         content = file.read(columns=["value", "n_checks"], use_threads=False)

@@ -456,7 +456,7 @@ def _hundredths(latency: pa.ChunkedArray) -> pa.Array | None:
 
 def _checked_metadata(file: pq.ParquetFile, path: Path, table: tables.Table) -> dict[bytes, bytes]:
     """What a file says of itself, if it is one of this project's and this code can read it."""
-    said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
+    said: dict[bytes, bytes] = file.metadata.metadata or {}
     if said.get(b"analytics_raw") != table.name.encode():
         raise ValueError(f"{path} holds no raw {table.name} of this project; move it away and collect it through a source of kind 'files'")
     if int(said[b"analytics_format"]) > RAW_FORMAT:
