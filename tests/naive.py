@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pandas as pd
@@ -29,7 +30,7 @@ def usual_interval(times):
     ordered = sorted(set(times))
     if len(ordered) < 2:
         return None
-    return percentile([(later - earlier).total_seconds() for earlier, later in zip(ordered, ordered[1:], strict=False)], 0.5)
+    return percentile([(later - earlier).total_seconds() for earlier, later in itertools.pairwise(ordered)], 0.5)
 
 
 def step_of(interval_s, wanted_s, ladder=LADDER_S):
@@ -95,30 +96,36 @@ def outages(checks, k, n):
 
 
 def prober_faults(checks, *, min_services, share):
-    """Stretches (region, start, end) in which a monitor had no success with nearly all it probes."""
+    """Stretches (region, start, end) in which a monitor had no success with nearly all that it probes."""
+    judged = checks[checks.state.isin(["up", "down"])]
     found = set()
-    judged = checks[checks.state.isin(["up", "down"]) & (checks.origin == "check")]
-    usually_works = {service for service, rows in judged.groupby("service", observed=True) if (rows.state == "up").mean() > 0.5}
-    for (region, _monitor), rows in judged.groupby(["region", "monitor"], observed=True):
-        intervals = [usual_interval(one.time) for _, one in rows.groupby("service", observed=True)]
-        width_s = max([60.0, *[percentile([one for one in intervals if one], 0.5)] * any(intervals)])
-        bins = {}
-        for row in rows.itertuples():
-            bins.setdefault(int(row.time.timestamp() // width_s), {}).setdefault(row.service, []).append(row.state == "up")
-        lost_bins = []
-        for number, services in sorted(bins.items()):
-            lost = [service for service, successes in services.items() if not any(successes)]
-            if len(services) >= min_services and len(lost) >= share * len(services) and len(usually_works & set(lost)) >= min_services:
-                lost_bins.append(number)
-        for number in lost_bins:
-            if number - 1 in lost_bins:
-                continue
-            last = number
-            while last + 1 in lost_bins:
-                last += 1
-            start, end = (pd.Timestamp(one * width_s, unit="s", tz="UTC") for one in (number, last + 1))
+    for region, in_region in judged.groupby("region", observed=True):
+        usually_works = {service for service, rows in in_region.groupby("service", observed=True) if (rows.state == "up").mean() > 0.5}
+        lost_moments = set()
+        for _, rows in in_region.groupby("monitor", observed=True):
+            usual = [usual_interval(one.time) for _, one in rows.groupby("service", observed=True)]
+            width = pd.Timedelta(seconds=max(60.0, percentile(usual, 0.5)))
+            moments = {}
+            for row in rows.itertuples():
+                moments.setdefault(row.time.floor(width), {}).setdefault(row.service, []).append(row.state == "up")
+            for moment, services in moments.items():
+                lost = {service for service, successes in services.items() if not any(successes)}
+                if len(services) >= min_services and len(lost) >= share * len(services) and len(usually_works & lost) >= min_services:
+                    lost_moments.add((moment, moment + width))
+        for start, end in joined(lost_moments):
             found.add((region, start, end))
     return sorted(found)
+
+
+def joined(intervals):
+    """Intervals, those that touch or overlap as one."""
+    result = []
+    for start, end in sorted(intervals):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result
 
 
 def excluded_reason(failure_times, prober_masks, maintenance_masks):

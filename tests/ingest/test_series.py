@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analytics import store
 from tests import naive, projects
@@ -143,7 +142,7 @@ def test_checks_of_one_service_from_two_sources_are_joined(project, rng):
     checks = some_checks(rng, monitors=("m", "n"), n=200)
     for source, monitor in (("one", "n"), ("two", "m")):
         store.append_raw(source, "checks", projects.raw_checks(checks[checks.monitor == monitor]))
-    steps = {key: 300 for key in checks.groupby(["service", "region"]).groups}
+    steps = dict.fromkeys(checks.groupby(["service", "region"]).groups, 300)
     made = projects.ingest_all()
     assert_same_signals(made.signals, naive.check_series(checks, steps))
     assert sorted(as_tuples(made.outages)) == naive.outages(checks, 2, 3)

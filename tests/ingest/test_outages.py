@@ -1,0 +1,238 @@
+"""Outages by their stated rule, and what excuses them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, strategies as st
+
+from analytics import ingest, store
+from tests import naive, projects
+
+MONDAY = pd.Timestamp("2026-03-02T00:00Z")
+
+
+def checks_of(states, *, every_min=1, start=MONDAY, service="a", **more):
+    """Checks of one service from letters: u up, d down, p pending, m maintenance; a dot is no check."""
+    words = {"u": "up", "d": "down", "p": "pending", "m": "maintenance"}
+    rows = [(start + pd.Timedelta(minutes=every_min * at), words[letter]) for at, letter in enumerate(states) if letter != "."]
+    frame = pd.DataFrame(rows, columns=["time", "state"]).assign(service=service, region="default", monitor="m", **more)
+    return frame.assign(latency_ms=np.where(frame.state == "up", 10.0, np.nan))
+
+
+def ingested(frame, **settings):
+    store.append_raw("s", "checks", projects.raw_checks(frame))
+    return projects.ingest_all(**settings)
+
+
+def as_tuples(outages):
+    return [
+        (row.service, row.region, row.start, None if pd.isna(row.end) else row.end, row.n_failed, row.is_confirmed)
+        for row in outages.itertuples()
+    ]
+
+
+def minute(number):
+    return MONDAY + pd.Timedelta(minutes=number)
+
+
+def test_runs_of_failures_end_at_the_next_success_and_need_two_of_three(project):
+    made = ingested(checks_of("uuduudduduuuduuppdduud"))
+    assert as_tuples(made.outages) == [
+        ("a", "default", minute(2), minute(3), 1, False),
+        ("a", "default", minute(5), minute(7), 2, True),
+        ("a", "default", minute(8), minute(9), 1, True),  # with its neighbours: d u d
+        ("a", "default", minute(12), minute(13), 1, False),
+        ("a", "default", minute(17), minute(19), 2, True),  # pending is skipped, not a success
+        ("a", "default", minute(21), None, 1, False),
+    ]
+
+
+@pytest.mark.parametrize("first_of_next_day", ["u", "pu", "ppp.m.u", "dppu"])
+def test_an_outage_over_midnight_ends_at_the_next_judged_check(project, first_of_next_day):
+    frame = checks_of("uuudd" + first_of_next_day, start=MONDAY + pd.Timedelta("23:55:00"))
+    made = ingested(frame)
+    assert as_tuples(made.outages) == naive.outages(frame, 2, 3)
+    assert made.outages["end"].notna().all()
+
+
+def test_an_outage_of_days_without_checks_is_one(project):
+    frame = pd.concat([checks_of("uuddd"), checks_of("ddduu", start=MONDAY + pd.Timedelta("9D"))])
+    made = ingested(frame)
+    assert as_tuples(made.outages) == [("a", "default", minute(2), MONDAY + pd.Timedelta("9D 3min"), 6, True)]
+
+
+def test_three_monitors_at_one_moment_make_at_most_one_outage(project):
+    frames = [checks_of(states).assign(monitor=name) for name, states in (("1", "uduu"), ("2", "uuuu"), ("3", "uduu"))]
+    made = ingested(pd.concat(frames))
+    assert as_tuples(made.outages) == [("a", "default", minute(1), minute(2), 2, True)]
+
+
+@given(data=st.data(), k=st.integers(1, 4), extra=st.integers(0, 3))
+@example(data=None, k=2, extra=1)
+def test_rule_of_k_of_n_equals_a_loop(data, k, extra):
+    states = "udduuduud" if data is None else data.draw(st.text("ud", min_size=1, max_size=25))
+    frame = checks_of(states)
+    expected = naive.outages(frame, k, k + extra)
+    failed = np.flatnonzero([state == "d" for state in states])
+    following = [float(at + 1) if at + 1 < len(states) else np.nan for at in failed]
+    failures = pd.DataFrame({"service": "a", "region": "default", "time": failed, "ordinal": failed, "next": following})
+    found = ingest.find_outages(failures, k=k, n=k + extra)
+    if len(states) >= k + extra:
+        assert [(row.start, row.n_failed, row.is_confirmed) for row in found.itertuples()] == [
+            (int((start - MONDAY) / pd.Timedelta("1min")), n, confirmed) for _, _, start, _, n, confirmed in expected
+        ]
+    assert found["n_failed"].sum() == len(failed)
+
+
+def test_more_failures_than_checks_cannot_be_asked_for():
+    with pytest.raises(ValueError, match=r"outage_k is 3, more than outage_n, which is 2"):
+        ingest.find_outages(pd.DataFrame({"service": []}), k=3, n=2)
+
+
+def test_no_failure_is_no_outage(project):
+    assert ingested(checks_of("uuuppp")).outages.empty
+
+
+def test_most_of_an_outage_in_maintenance_excuses_it(project):
+    events = projects.raw_events([{"event_id": "1", "start": minute(2), "end": minute(4), "kind": "maintenance"}])
+    store.write_raw("s", "events", events)
+    made = ingested(checks_of("uudddduudduu"))
+    assert made.outages["excluded_reason"].fillna("").tolist() == ["maintenance", ""]
+    assert made.catalogue.masks["reason"].tolist() == ["maintenance"]
+
+
+def test_less_than_half_in_maintenance_excuses_nothing(project):
+    store.write_raw("s", "events", projects.raw_events([{"event_id": "1", "start": minute(2), "end": minute(4), "kind": "maintenance"}]))
+    assert ingested(checks_of("uudddduu".replace("dddd", "ddddd"))).outages["excluded_reason"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("service", "region", "excused"), [("a", None, True), ("b", None, False), (None, "default", True), (None, "x", False)]
+)
+def test_maintenance_of_a_service_or_region_excuses_only_that(project, service, region, excused):
+    event = {"event_id": "1", "start": minute(0), "end": minute(9), "kind": "maintenance", "service": service, "region": region}
+    store.write_raw("s", "events", projects.raw_events([event]))
+    assert ingested(checks_of("uudduu")).outages["excluded_reason"].notna().tolist() == [excused]
+
+
+def test_other_events_excuse_nothing_and_are_no_masks_unless_incidents(project):
+    rows = [
+        {"event_id": str(n), "start": minute(0), "end": minute(9), "kind": kind} for n, kind in enumerate(("deploy", "incident", "holiday"))
+    ]
+    store.write_raw("s", "events", projects.raw_events(rows))
+    made = ingested(checks_of("uudduu"))
+    assert made.catalogue.masks["reason"].tolist() == ["incident"]
+    assert made.outages["excluded_reason"].isna().all()
+
+
+def test_checks_that_say_maintenance_mask_their_steps(project):
+    made = ingested(checks_of("uuuuummmuuuuuuumuu" + "u" * 10))
+    masks = made.catalogue.masks
+    assert list(zip(masks["start"], masks["end"], masks["reason"], strict=True)) == [
+        (minute(5), minute(10), "maintenance"),
+        (minute(15), minute(20), "maintenance"),
+    ]
+
+
+def test_maintenance_over_midnight_is_one_mask(project):
+    made = ingested(checks_of("uummmmmmmmuu", start=MONDAY + pd.Timedelta("23:54:00")))
+    assert list(zip(made.catalogue.masks["start"], made.catalogue.masks["end"], strict=True)) == [
+        (MONDAY + pd.Timedelta("23:55:00"), MONDAY + pd.Timedelta("1D 5min"))
+    ]
+
+
+def world_of_a_broken_prober(rng, *, services=6, n=300, monitors=("m",), every_min=1):
+    """Services that fail now and then, one that never works, and stretches in which one monitor reaches nothing or all but one."""
+    frames = []
+    for number in range(services):
+        for monitor in monitors:
+            failing = rng.random(n) < (1.0 if number == 0 else 0.02)
+            if monitor == monitors[0]:
+                failing[40:47] = True
+                failing[120:123] = number != 1
+                failing[200:202] = number > 3
+            states = "".join(np.where(rng.random(n) < 0.03, "p", np.where(failing, "d", "u")))
+            frames.append(checks_of(states, service=f"s{number}", every_min=every_min).assign(monitor=monitor))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ({}, {}),
+        ({}, {"prober_share": 0.8}),
+        ({"services": 3}, {"prober_min_services": 2, "prober_share": 0.6}),
+        ({"monitors": ("m", "n")}, {"prober_share": 0.8}),
+        ({"every_min": 5}, {"prober_share": 0.8}),
+        ({"every_min": 30, "n": 250}, {}),
+    ],
+)
+def test_faults_of_probers_equal_a_loop(project, rng, shape, settings):
+    frame = world_of_a_broken_prober(rng, **shape)
+    made = ingested(frame, **settings)
+    expected = naive.prober_faults(frame, min_services=settings.get("prober_min_services", 3), share=settings.get("prober_share", 0.9))
+    assert expected
+    assert sorted((row.region, row.start, row.end) for row in made.measured.faults.itertuples()) == expected
+    masks = made.catalogue.masks[made.catalogue.masks["reason"] == "prober"]
+    assert sorted((row.region, row.start, row.end) for row in masks.itertuples()) == expected
+    assert (made.flags["flag"] == "prober_outage").sum() == len(expected)
+
+
+def test_a_fault_is_seen_although_the_one_that_works_is_probed_often(project):
+    lost = [checks_of("u" * 30 + "d" + "u" * 30, service=f"s{number}") for number in range(9)]
+    busy = checks_of("u" * 61 * 12, service="busy").assign(time=MONDAY + pd.to_timedelta(np.arange(61 * 12) * 5, unit="s"))
+    made = ingested(pd.concat([*lost, busy]))
+    assert [(row.start, row.end) for row in made.measured.faults.itertuples()] == [(minute(30), minute(31))]
+
+
+def test_services_that_never_work_are_no_evidence_against_the_prober(project):
+    frames = [checks_of("d" * 60, service=f"dead{number}") for number in range(8)]
+    made = ingested(pd.concat([*frames, checks_of("u" * 30 + "d" * 30, service="a")]))
+    assert made.measured.faults.empty
+
+
+@pytest.mark.parametrize(("maintained", "reason"), [(False, "prober"), (True, "maintenance")])
+def test_a_fault_of_the_prober_excuses_outages_and_maintenance_wins(project, maintained, reason):
+    if maintained:
+        store.write_raw(
+            "s", "events", projects.raw_events([{"event_id": "1", "start": minute(0), "end": minute(99), "kind": "maintenance"}])
+        )
+    made = ingested(
+        pd.concat([checks_of("u" * 20 + "dddd" + "u" * 20 + "dddd" * (number == 0), service=f"s{number}") for number in range(4)])
+    )
+    early = made.outages[made.outages["start"] == minute(20)]
+    assert early["excluded_reason"].tolist() == [reason] * 4
+    late = made.outages[made.outages["start"] > minute(20)]
+    assert late["excluded_reason"].fillna("").tolist() == ["maintenance" if maintained else ""]
+
+
+def test_reasons_equal_a_loop(rng):
+    failures = pd.DataFrame(
+        {
+            "service": "a",
+            "region": "r",
+            "time": [minute(at) for at in range(200)],
+            "ordinal": np.arange(200) + np.arange(200) // 7,
+            "next": np.nan,
+        }
+    )
+    outages = ingest.find_outages(failures, k=1, n=1)
+    starts = rng.integers(0, 200, 40)
+    masks = pd.DataFrame(
+        {
+            "service": None,
+            "region": rng.choice(["r", "other", None], 40),
+            "start": [minute(at) for at in starts],
+            "end": [minute(at + 6) for at in starts],
+            "reason": rng.choice(["prober", "prober", "maintenance", "incident"], 40),
+        }
+    )
+    found = ingest.exclude(outages, failures, masks)["excluded_reason"].fillna("").tolist()
+    here = masks[masks.region != "other"]
+    spans = {reason: list(zip(rows.start, rows.end, strict=True)) for reason, rows in here.groupby("reason")}
+    expected = [
+        naive.excluded_reason([minute(at) for at in range(first, first + 7) if at < 200], spans["prober"], spans["maintenance"]) or ""
+        for first in range(0, 200, 7)
+    ]
+    assert found == expected
+    assert set(expected) == {"", "prober", "maintenance"}
