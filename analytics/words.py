@@ -91,7 +91,8 @@ def percent(share: float | None, digits: int | None = None) -> str:
     if math.isinf(value):
         return number(value) + NBSP + "%"
     if digits is None:
-        digits = _percent_digits(value)
+        text = percent(value, _percent_digits(value)).removesuffix(NBSP + "%")
+        return (text.rstrip("0").rstrip(".") if "." in text else text) + NBSP + "%"
     text = _fixed(100 * value, digits)
     if value < 1 and text == _fixed(100, digits):
         text = _fixed(100 - 10.0**-digits, digits)

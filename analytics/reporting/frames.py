@@ -123,8 +123,10 @@ def table_html(
             raise ValueError(f"column '{column}': format '{kind}' is none of {', '.join(FORMATS)}, spark; a function works too")
     ordered = frame.sort_values(key, ascending=key == sort, kind="stable", na_position="last") if key else frame
     shown = ordered.head(limit)
-    said = html.escape(caption) + _remarks(
-        len(frame), len(shown), zone if TIMES & {k for k in kinds.values() if isinstance(k, str)} else ""
+    said = (
+        html.escape(caption.rstrip("."))
+        + "."
+        + _remarks(len(frame), len(shown), zone if TIMES & {k for k in kinds.values() if isinstance(k, str)} else "")
     )
     columns = [_cells(shown[column], kinds[str(column)], chips.get(str(column), {}), zone, is_sortable) for column in frame.columns]
     head = "".join(_heading(frame[c], str(c), kinds[str(c)], headers, sort, is_sortable) for c in frame.columns)
@@ -144,7 +146,7 @@ def _check_columns(frame: pd.DataFrame, names: list[str]) -> None:
 
 def _usual(values: pd.Series, name: str) -> str:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return "day" if name in ("day", "date") else "moment"
+        return {"day": "day", "period_start": "month"}.get(name, "moment")
     if pd.api.types.is_bool_dtype(values.dtype) or not pd.api.types.is_numeric_dtype(values.dtype):
         return "text"
     if name.endswith("_ms"):

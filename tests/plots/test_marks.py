@@ -1,7 +1,6 @@
 import numpy as np
 import numpy.testing as npt
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analytics.plots import marks

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from nbformat import v4
 
-from analytics import plots, words
-from analytics import reporting as report
+from analytics import plots, reporting as report, words
 from analytics.plots import ingest, marks, slo, style
 
 ZONE = "Europe/Zurich"

@@ -29,7 +29,12 @@ def test_type_and_unit_of_a_column_decide_how_it_is_written():
     )
     body = frames.table_html(frame, caption="c", zone="Europe/Zurich")
     assert cells(body) == ["a", f"146{N}ms", f"41{N}min", f"38{N}%", "12,345", f"15{N}Nov{N}14:00", f"15{N}Nov{N}2026", "yes"]
-    assert "<span>c Times: Europe/Zurich.</span>" in body
+    assert "<span>c. Times: Europe/Zurich.</span>" in body
+
+
+def test_a_period_is_named_by_its_month():
+    frame = pd.DataFrame({"period_start": [pd.Timestamp("2026-02-28T23:00Z")]})
+    assert cells(frames.table_html(frame, caption="c", zone="Europe/Zurich")) == [f"March{N}2026"]
 
 
 def test_a_format_by_name_or_function_overrides_the_usual():
