@@ -122,7 +122,7 @@ def blackbox(folder: Path) -> Iterator[str]:
     needs("prometheus-blackbox-exporter")
     (folder / "blackbox.yml").write_text("modules:\n  http_2xx:\n    prober: http\n    timeout: 2s\n    http:\n      preferred_ip_protocol: ip4\n")
     url = f"http://127.0.0.1:{free_port()}"
-    command = ["prometheus-blackbox-exporter", f"--config.file={folder / 'blackbox.yml'}", f"--web.listen-address={url.removeprefix('http://')}"]
+    command = ["prometheus-blackbox-exporter", "--timeout-offset=0.1", f"--config.file={folder / 'blackbox.yml'}", f"--web.listen-address={url.removeprefix('http://')}"]
     with _running(command, f"{url}/-/healthy", folder / "blackbox.log"):
         yield url
 
