@@ -127,6 +127,8 @@ def run_all(
     ------
     ChainFailed
         If a stage has failed (it has said why) or DVC cannot run; what was published before is unchanged.
+    KeyboardInterrupt
+        If a stage was stopped by a Ctrl-C.
     """
     root, started = root.resolve(), time.monotonic()
     _refuse_uncollected(root)
@@ -146,7 +148,10 @@ def run_all(
                 ran = repo.reproduce(wanted, force=force, no_commit=not commit, run_cache=use_run_cache)
                 names = tuple(stage.name for stage in repo.index.stages if getattr(stage, "name", None))
         except DvcException as error:
-            raise ChainFailed.from_dvc(error) from error
+            failed = ChainFailed.from_dvc(error)
+            if failed.is_stopped:
+                raise KeyboardInterrupt from None
+            raise failed from error
     return AllResult(tuple(stage.name for stage in ran if getattr(stage, "name", None)), names, time.monotonic() - started)
 
 

@@ -3,6 +3,9 @@
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -252,3 +255,77 @@ def test_every_stage_has_a_page_of_its_own():
     addresses = [address for address, _ in pages()]
     assert addresses[0] == "index.html"
     assert len(set(addresses)) == len([stage for stage in tables.STAGES.values() if stage.number is not None])
+
+
+def _clone(chain: Path, folder: Path) -> Path:
+    trial.git(chain, "clone", "-q", str(chain), str(folder))
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fresh_clone_without_a_remote_makes_the_same_bytes(chain, tmp_path):
+    pipeline.run_all(root=chain, verbosity="quiet")
+    trial.commit(chain)
+    clone = _clone(chain, tmp_path / "clone")
+    assert pipeline.run_all(root=clone, verbosity="quiet").changed == ("slo", "summary")
+    assert trial.hashes(clone) == trial.hashes(chain)
+    assert trial.git(clone, "status", "--porcelain") == ""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_fresh_clone_with_a_remote_has_nothing_to_run(chain, tmp_path):
+    from dvc.repo import Repo
+
+    pipeline.run_all(root=chain, verbosity="quiet")
+    with (chain / ".dvc" / "config").open("a") as config:
+        config.write(f"    remote = kept\n['remote \"kept\"']\n    url = {tmp_path / 'kept'}\n")
+    trial.commit(chain)
+    with Repo(str(chain)) as repo:
+        repo.push()
+    clone = _clone(chain, tmp_path / "clone")
+    with Repo(str(clone)) as repo:
+        repo.pull()
+    assert trial.hashes(clone) == trial.hashes(chain)
+    assert pipeline.run_all(root=clone, verbosity="quiet").changed == ()
+
+
+def test_plain_dvc_repro_does_the_same_and_a_failure_leaves_what_was_published(chain, tmp_path):
+    command = tmp_path / "bin" / "analytics"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c 'from analytics.cli import main; main()' \"$@\"\n")
+    command.chmod(0o755)
+    path = os.pathsep.join([str(command.parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(trial.REPOSITORY), "DVC_NO_ANALYTICS": "1"}
+
+    def repro() -> subprocess.CompletedProcess[str]:
+        dvc = [sys.executable, "-m", "dvc", "repro", "-q"]
+        return subprocess.run(dvc, cwd=chain, env=environment, capture_output=True, text=True, check=False)
+
+    assert repro().returncode == 0
+    before = trial.hashes(chain)
+    assert len(before) == 6
+    _break(chain, FAILING)
+    failed = repro()
+    assert failed.returncode != 0
+    assert "slo failed in cell 4 of 5" in failed.stderr
+    assert trial.hashes(chain) == before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_interrupted_chain_leaves_nothing_behind(chain, tmp_path):
+    pipeline.run_all(root=chain, verbosity="quiet")
+    before = trial.hashes(chain)
+    _break(chain, f"from pathlib import Path\nPath({str(tmp_path / 'begun')!r}).touch()\nwhile True: pass")
+    code = f"from pathlib import Path\nfrom analytics import pipeline\npipeline.run_all(root=Path({str(chain)!r}), verbosity='quiet')"
+    environment = {**os.environ, "PYTHONPATH": str(trial.REPOSITORY)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (tmp_path / "begun").exists() and process.poll() is None:
+        os.sched_yield()
+    # As a terminal does: to all of its processes.
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "KeyboardInterrupt" in said
+    assert "slo: stopped; what was published is unchanged" in said
+    assert trial.hashes(chain) == before
+    assert list((chain / "data" / ".staging").iterdir()) == []

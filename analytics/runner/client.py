@@ -34,9 +34,13 @@ def forward(arguments: list[str]) -> int:
         streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [1, 2]))]
         connection.sendmsg([len(request).to_bytes(8, "big")], streams)
         connection.sendall(request)
-        # A Ctrl-C reaches the warm process too; it stops the stage and says so here.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        answer = connection.recv(8)
+        try:
+            answer = connection.recv(8)
+        except KeyboardInterrupt:
+            # To the warm process the end of what is sent says: stop. The stage cleans up, says so here and has its exit code.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            connection.shutdown(socket.SHUT_WR)
+            answer = connection.recv(8)
     return int(answer) if answer else 1
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["ChainFailed", "StageFailed", "describe", "plain"]
 
 WIDTH = 160
+INTERRUPTED = 130
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME = re.compile(r"File (?P<file>\S*?analytics/\S+?\.py):(?P<line>\d+), in (?P<function>[\w.<>]+)")
 
@@ -28,11 +29,11 @@ class StageFailed(RuntimeError):
 
 
 class ChainFailed(RuntimeError):
-    """The chain stopped: `stage` has failed and said why, or (None) DVC could not run it."""
+    """The chain ended early: `stage` has failed and said why or (`is_stopped`) was interrupted; None: DVC could not run it."""
 
-    def __init__(self, text: str, *, stage: str | None = None) -> None:
+    def __init__(self, text: str, *, stage: str | None = None, is_stopped: bool = False) -> None:
         super().__init__(text)
-        self.stage = stage
+        self.stage, self.is_stopped = stage, is_stopped
 
     @classmethod
     def from_dvc(cls, error: BaseException) -> ChainFailed:
@@ -43,7 +44,8 @@ class ChainFailed(RuntimeError):
             reasons.append(str(cause))
             if type(cause).__name__ == "StageCmdFailedError":
                 stage = reasons[0].rpartition(" ")[2].strip("'")
-                return cls(f"stopped at {stage}: the stages that need it were not run", stage=stage)
+                is_stopped = reasons[-1].endswith(f" {INTERRUPTED}")
+                return cls(f"stopped at {stage}: the stages that need it were not run", stage=stage, is_stopped=is_stopped)
             cause = cause.__cause__
         remedy = "; complete it with: analytics params --write" if "missing from 'params.yaml'" in reasons[-1] else ""
         return cls("DVC could not run the chain: " + ": ".join(dict.fromkeys(reasons)) + remedy)

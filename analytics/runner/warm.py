@@ -74,8 +74,9 @@ def _write_command(folder: Path) -> None:
 def _serve(listener: socket.socket, lifeline: int, run_stage: Callable[[str], int]) -> NoReturn:
     code = 1
     try:
-        # A Ctrl-C is for the stage that runs; this process ends with its parent.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A Ctrl-C is for the stage that runs; this process ends with its parent. Held back and not ignored: a stage that is
+        # interrupted as soon as it is forked must hear of it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         with selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(lifeline, selectors.EVENT_READ)
@@ -130,7 +131,10 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int
 def _be_command(request: dict[str, Any], streams: list[int], run_stage: Callable[[str], int]) -> NoReturn:
     code = 1
     try:
+        # A group of its own: a Ctrl-C arrives once, from the warm process, and not in the middle of cleaning up after it.
+        os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         for number, stream in zip((1, 2), streams, strict=True):
             os.dup2(stream, number)
         os.chdir(request["folder"])
