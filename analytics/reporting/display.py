@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["figure", "finding", "kicker", "statements", "table", "text", "tiles", "todo"]
+__all__ = ["figure", "finding", "kicker", "statements", "table", "text", "tiles", "title", "todo"]
 
 ROLE = "analytics"
 """Key of the output's metadata that holds its role."""
@@ -51,6 +51,11 @@ STYLE = """<style>
 def finding(sentence: str) -> None:
     """The answer to the page's question, in one or two sentences: it stands under the title."""
     _show("finding", f'<p class="finding">{html.escape(sentence)}</p>', sentence)
+
+
+def title(sentence: str) -> None:
+    """A heading that is computed: it takes the place of the notebook's own on the page."""
+    _show("title", f'<p class="finding">{html.escape(sentence)}</p>', sentence)
 
 
 def kicker(line: str) -> None:

@@ -116,6 +116,8 @@ def _add_output(page: Page, output: Any, drawn: Iterator[str], source: str, prin
     body = str(data.get("text/html", "")).replace(display.STYLE, "")
     if role == "kicker":
         page.kicker = page.kicker or _inner(body)
+    elif role == "title":
+        page.title = html.unescape(_inner(body))
     elif role == "finding" and not page.finding:
         page.finding = _inner(body)
     elif role == "figure":

@@ -1,6 +1,6 @@
 """Promises and error budgets: were they kept, how much may still fail?"""
 
-from analytics.slo import says
+from analytics.slo import says, summary
 from analytics.slo.burn import burn_down, worst_budgets
 from analytics.slo.certificates import find_certificates
 from analytics.slo.counts import count_checks, recent_period
@@ -24,5 +24,6 @@ __all__ = [
     "repair_times",
     "rules",
     "says",
+    "summary",
     "worst_budgets",
 ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pandas as pd
 
 from analytics import params, words
+from analytics.slo.says import exactly
 
 __all__ = ["rules"]
 
 
-def rules(project: params.Project, params: params.Slo, promises: pd.DataFrame) -> str:
-    """Every accounting rule as a sentence, from the parameters; markdown."""
+def rules(project: params.Project, params: params.Slo, promises: pd.DataFrame, judged: pd.DataFrame) -> str:
+    """Every accounting rule as a sentence, from the parameters; markdown. `judged` is table `slo_compliance`."""
     return "\n".join(
-        f"- {line}" for line in [*_counting(project.accounting), *_promised(project), *_budgets(project, params), *_without(promises)]
+        f"- {line}"
+        for line in [*_counting(project.accounting), *_promised(project), *_budgets(project, params), *_without(promises, judged)]
     )
 
 
@@ -41,8 +43,8 @@ def _promised(project: params.Project) -> list[str]:
         else "only services with a limit of their own are judged."
     )
     return [
-        f"Availability: {words.percent(project.objective)} of the checks must be good where a service has no objective of its own.",
-        f"Response time: in {words.percent(project.latency_objective_share)} of the steps the median must keep the limit; {own}",
+        f"Availability: {exactly(project.objective)} of the checks must be good where a service has no objective of its own.",
+        f"Response time: in {exactly(project.latency_objective_share)} of the steps the median must keep the limit; {own}",
     ]
 
 
@@ -50,16 +52,15 @@ def _budgets(project: params.Project, params: params.Slo) -> list[str]:
     return [
         f"Periods are calendar months in {project.zone}; a step belongs to the month in which it begins.",
         "The budget is the share that may be bad, of the time that counts; in a running month also of all the time to come.",
-        f"A running month is at risk with less than {words.percent(params.at_risk_left)} of its budget left, or when the rate of the last "
+        f"A running month is at risk with less than {exactly(params.at_risk_left)} of its budget left, or when the rate of the last "
         f"{words.counted(params.recent_days, 'day')} would use it up before the end. It is missed once the budget is overspent.",
-        f"Intervals cover {words.percent(params.level)}.",
+        f"Intervals cover {exactly(params.level)}.",
     ]
 
 
-def _without(promises: pd.DataFrame) -> list[str]:
+def _without(promises: pd.DataFrame, judged: pd.DataFrame) -> list[str]:
     without = sorted(promises.loc[promises["objective"].isna(), "service"].unique())
-    if not without:
-        return []
-    return [
-        f"No promise and so no verdict: {words.listed(without, limit=6)}. Data stores and external services promise only what is given."
-    ]
+    unseen = sorted(set(promises["service"]) - set(judged["service"]))
+    none = f"No promise and so no verdict: {words.listed(without, limit=6)}. Data stores and external services promise only what is given."
+    never = f"Without a single regular check and so without a verdict: {words.listed(unseen, limit=6)}."
+    return [none] * bool(without) + [never] * bool(unseen)

@@ -15,20 +15,56 @@ from analytics.slo.counts import ALL
 from analytics.slo.verdicts import Verdicts
 
 __all__ = [
-    "CERTIFICATE_TONES", "STATE_TONES", "budget_sentence", "budget_table", "burn_sentence", "certificate_table", "compliance_rows",
-    "finding", "first_outage", "headline", "kicker", "missed_months", "moment_with_year", "month_sentence", "months_sentence", "named",
-    "outage_sentence", "outage_table", "promise_name", "regional_table", "repair_table", "service_states", "tiles", "todo",
+    "CERTIFICATE_TONES",
+    "STATE_TONES",
+    "budget_sentence",
+    "budget_table",
+    "burn_sentence",
+    "certificate_table",
+    "compliance_rows",
+    "drawn_from",
+    "drawn_outages",
+    "exactly",
+    "finding",
+    "headline",
+    "kicker",
+    "left_interval",
+    "moment_with_year",
+    "month_rows",
+    "month_sentence",
+    "months_sentence",
+    "named",
+    "newest_outages",
+    "outage_sentence",
+    "outage_table",
+    "promise_name",
+    "proof_sentence",
+    "regional_table",
+    "repair_table",
+    "service_states",
+    "tiles",
+    "todo",
 ]  # fmt: skip
 
 STATE_TONES = {"missed": "bad", "at risk": "worse", "kept": "good", "unmeasured": "calm", "no promise": "calm"}
 CERTIFICATE_TONES = {"expired": "bad", "renew now": "worse", "in time": "calm"}
 RENEW_DAYS = 21
+MONTHS_SHOWN = 8
+OUTAGE_DAYS = 92
+NAME_WIDTH = 30
+LEAST_TOLD = -10.0
+"""An overspent budget beyond this is told as such; the number itself says nothing more."""
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def promise_name(kind: str, objective: float) -> str:
     """'availability 99.9 %', 'latency 95 %'."""
-    return f"{kind} {words.percent(objective)}"
+    return f"{kind} {exactly(objective)}"
+
+
+def exactly(share: float) -> str:
+    """A promised share with the digits it was given: 99.9 %, 95 %."""
+    return words.number(100 * share, 7) + words.NBSP + "%"
 
 
 def service_states(compliance: pd.DataFrame, period_start: pd.Timestamp) -> pd.Series:
@@ -68,8 +104,7 @@ def month_sentence(compliance: pd.DataFrame, period: Period, zone: str) -> str:
     """The answer for a month, with its name: 'In March 2026 ten of twelve …'."""
     said = headline(compliance, period.start)
     is_over = bool(compliance.loc[compliance["period_start"] == period.start, "is_complete"].all())
-    said = said if said[:2] in ("No",) or said[0].isdigit() else said[0].lower() + said[1:]
-    return f"{'In' if is_over else 'So far in'} {words.month(period.start, zone)} {said[0].lower() + said[1:]}."
+    return f"{'In' if is_over else 'So far in'} {words.month(period.start, zone)}, {said[0].lower() + said[1:]}."
 
 
 def finding(verdicts: Verdicts, periods: list[Period], zone: str) -> str:
@@ -137,7 +172,7 @@ def budget_table(worst: pd.DataFrame) -> pd.DataFrame:
                 words.interval(low, high, _fine) for low, high in zip(worst["compliance_low"], worst["compliance_high"], strict=True)
             ],
             "left_share": worst["left_share"],
-            "left_between": [words.interval(*row, _whole) for row in zip(worst["left_low"], worst["left_high"], strict=True)],
+            "left_between": [left_interval(*row) for row in zip(worst["left_low"], worst["left_high"], strict=True)],
             "burn_rate": worst["burn_rate"],
             "burn_rate_recent": worst["burn_rate_recent"],
             "exhausted_at": worst["exhausted_at"],
@@ -145,12 +180,32 @@ def budget_table(worst: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def left_interval(low: float, high: float) -> str:
+    if low > LEAST_TOLD:
+        return words.interval(low, high, _whole)
+    return f"[below {words.fixed(100 * LEAST_TOLD, 0)}, {words.fixed(100 * high, 0)}]" if high > LEAST_TOLD else _whole(high)
+
+
 def _fine(share: float) -> str:
     return words.percent(share, 2)
 
 
 def _whole(share: float) -> str:
-    return words.percent(share, 0)
+    return words.percent(share, 0) if share > LEAST_TOLD else f"below {words.percent(LEAST_TOLD, 0)}"
+
+
+def proof_sentence(worst: pd.DataFrame) -> str:
+    """How many of the kept promises the checks can prove."""
+    kept = worst[worst["state"] == "kept"]
+    open_to_doubt = kept[kept["compliance_low"] < kept["objective"]]
+    if kept.empty:
+        return "No promise is kept so far this month."
+    if open_to_doubt.empty:
+        return f"{words.counted(len(kept), 'promise is', 'promises are')} kept, and the intervals of all lie above what was promised."
+    return (
+        f"Of {words.counted(len(kept), 'kept promise')} {words.count(len(open_to_doubt))} cannot be proven by so few days and checks: "
+        "the interval reaches below what was promised."
+    )
 
 
 def budget_sentence(worst: pd.DataFrame) -> str:
@@ -158,7 +213,7 @@ def budget_sentence(worst: pd.DataFrame) -> str:
     if worst.empty:
         return "No budget was spent because nothing with a promise was measured."
     said = [f"{row.service} {row.objective_kind} {words.percent(row.left_share, 0)}" for row in worst.head(3).itertuples()]
-    over = int((worst["left_share"] < 0).sum())
+    over = (worst["left_share"] < 0).sum()
     return f"Of {words.counted(len(worst), 'budget')} {over} {'is' if over == 1 else 'are'} overspent; the least is left to {words.listed(said)}."
 
 
@@ -169,10 +224,13 @@ def burn_sentence(burn: pd.DataFrame) -> str:
     return f"The budgets that fell furthest over the month: {words.listed(said)}." if said else "No budget was spent at all."
 
 
-def compliance_rows(compliance: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Rows of one kind of promise, regions joined, in the figure by month."""
-    rows = compliance[(compliance["objective_kind"] == kind) & (compliance["region"] == ALL)]
-    return rows[rows["state"] != "no promise"].reset_index(drop=True)
+def compliance_rows(compliance: pd.DataFrame, kind: str, periods: list[Period]) -> pd.DataFrame:
+    """One kind of promise in the last months, regions joined; services that were not measured in any of them are left out."""
+    newest = [period.start for period in periods[-MONTHS_SHOWN:]]
+    mine = compliance["period_start"].isin(newest) & (compliance["region"] == ALL) & (compliance["objective_kind"] == kind)
+    rows = compliance[mine & (compliance["state"] != "no promise")]
+    measured = rows.loc[rows["state"] != "unmeasured", "service"]
+    return rows[rows["service"].isin(measured)].reset_index(drop=True)
 
 
 def regional_table(compliance: pd.DataFrame, period: Period | None) -> pd.DataFrame:
@@ -192,12 +250,13 @@ def regional_table(compliance: pd.DataFrame, period: Period | None) -> pd.DataFr
     return rows.sort_values(["spent", "service", "region"], ascending=[False, True, True], ignore_index=True)[columns]
 
 
-def missed_months(rows: pd.DataFrame) -> pd.DataFrame:
-    """Months that were missed or are at risk, the newest first."""
-    columns = ["service", "period_start", "state", "objective", "compliance", "n", "n_bad", "n_excluded", "measured_share"]
-    return rows.loc[rows["state"].isin(["missed", "at risk"]), columns].sort_values(
-        ["period_start", "service"], ascending=[False, True], ignore_index=True
-    )
+def month_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `compliance_rows` for reading: what was missed or is at risk first, then the newest month."""
+    columns = ["service", "period_start", "state", "compliance", "n", "n_bad", "n_excluded", "measured_share"]
+    order = rows["state"].map({state: rank for rank, state in enumerate(STATE_TONES)})
+    return rows.assign(order=order).sort_values(["order", "period_start", "service"], ascending=[True, False, True], ignore_index=True)[
+        columns
+    ]
 
 
 def months_sentence(rows: pd.DataFrame, periods: list[Period], zone: str) -> str:
@@ -210,15 +269,40 @@ def months_sentence(rows: pd.DataFrame, periods: list[Period], zone: str) -> str
     return f"{said} {'was' if len(missed) == 1 else 'were'} missed" + (f", most often by {words.listed(names)}." if names else ".")
 
 
-def named(budgets: pd.DataFrame) -> pd.DataFrame:
-    """Budgets whose service carries the promise of response time in its name, for figures that hold both kinds."""
-    plain = budgets["objective_kind"] == "availability"
-    return budgets.assign(service=budgets["service"].where(plain, budgets["service"] + " (" + budgets["objective_kind"].astype(str) + ")"))
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows for a figure: names of services shortened in their middle, and told apart by kind where there are both."""
+    names = sorted(frame["service"].unique())
+    short = {name: _shortened(name) for name in names}
+    taken = list(short.values())
+    # Two names that would look alike keep their length.
+    label = frame["service"].map({name: name if taken.count(text) > 1 else text for name, text in short.items()})
+    if "objective_kind" not in frame.columns or frame["objective_kind"].nunique() < 2:
+        return frame.assign(service=label)
+    plain = frame["objective_kind"] == "availability"
+    return frame.assign(service=label.where(plain, label + " (" + frame["objective_kind"].astype(str) + ")"))
 
 
-def first_outage(listed: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp:
-    """Where a figure of outages begins."""
-    return listed["start"].min() if len(listed) else now - pd.Timedelta("1D")
+def _shortened(name: str) -> str:
+    if len(name) <= NAME_WIDTH:
+        return name
+    return f"{name[: NAME_WIDTH // 3]}…{name[-(NAME_WIDTH - NAME_WIDTH // 3 - 1) :]}"
+
+
+def newest_outages(listed: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Confirmed outages of the last three months, for tables and figures."""
+    is_new = listed["until"] > now - pd.Timedelta(days=OUTAGE_DAYS)
+    return listed[listed["is_confirmed"].astype(bool) & is_new].reset_index(drop=True)
+
+
+def drawn_outages(newest: pd.DataFrame) -> pd.DataFrame:
+    """The same for a figure: short names, and an end where measuring stopped."""
+    return named(newest.assign(end=newest["until"].where(~newest["is_open"], newest["end"])))
+
+
+def drawn_from(newest: pd.DataFrame, now: pd.Timestamp) -> pd.Timestamp:
+    """Where the figure of outages begins."""
+    begin = max(newest["start"].min(), now - pd.Timedelta(days=OUTAGE_DAYS)) if len(newest) else now - pd.Timedelta("1D")
+    return begin - (now - begin) / 50
 
 
 def moment_with_year(zone: str) -> Callable[[Any], str]:
@@ -246,9 +330,9 @@ def outage_sentence(listed: pd.DataFrame) -> str:
 
 
 def outage_table(listed: pd.DataFrame) -> pd.DataFrame:
-    """Confirmed outages for people, the longest first; what does not count, and why, after those that do."""
-    rows = listed[listed["is_confirmed"].astype(bool)]
-    verdict = rows["verdict"].replace({"prober": "prober's fault", "not confirmed": "counts"})
+    """Outages for people, the longest first; what does not count, and why, after those that do."""
+    rows = listed
+    verdict = rows["verdict"].replace({"prober": "prober's fault"})
     shown = rows.assign(verdict=verdict.where(~rows["is_open"] | (verdict != "counts"), "open"))
     return shown[["service", "region", "start", "duration_s", "n_failed", "verdict"]].reset_index(drop=True)
 
@@ -275,11 +359,10 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         names = [f"{row.service} in {row.region}" for row in open_now.itertuples()]
         items.append((f"Bring back {words.listed(names)}.", "They are down now; each minute spends budget."))
     for row in worst[worst["state"] == "missed"].head(2).itertuples(index=False):
-        back = f" {words.signed(-row.left_share, _whole)} of a budget too much"
         items.append(
             (
                 f"Take risk out of {row.service} until the month is over: no releases that can wait.",
-                f"Its {row.objective_kind} budget is spent,{back}; find what its longest outages have in common. "
+                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}; find what its longest outages have in common. "
                 "It was wrong if the burn rate stays above 1 without releases.",
             )
         )

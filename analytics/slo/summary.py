@@ -1,0 +1,262 @@
+"""The page for one minute: what matters, as rows of one frame. It computes no number that another page does not show.
+
+Every stage that finds something adds a function that returns statements; `rank` puts them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from analytics import words
+from analytics.slo import says
+from analytics.slo.counts import ALL
+
+__all__ = [
+    "about_budgets", "about_certificates", "about_data", "about_outages", "came_share", "finding", "kicker", "newest",
+    "overview", "rank", "shown", "tiles", "title", "todo",
+]  # fmt: skip
+
+COLUMNS = ["weight", "what", "why", "chip", "tone", "address", "link"]
+"""A statement: the heaviest stands first; `address` is where its evidence is."""
+
+LONE = 3
+"""So many of one kind have a statement each; the rest share one."""
+
+LONG_OUTAGE_S = 3600
+RECENT = pd.Timedelta("7D")
+SPARK_DAYS = 56
+MISSED, DOWN, EXPIRING, AT_RISK, CRITICAL, LONG = 100.0, 95.0, 80.0, 70.0, 50.0, 40.0
+FLAGS = {
+    "always_down": ("never worked while it was checked", "never worked while they were checked"),
+    "unit_jump": ("changed its unit, it seems", "changed their unit, it seems"),
+}
+
+
+def newest(compliance: pd.DataFrame, budgets: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts and budgets of the newest month, regions joined, the least left first; nothing promised comes last."""
+    if compliance.empty:
+        return compliance.merge(budgets, on=["service", "region", "objective_kind", "period_start"], how="left")
+    mine = compliance[(compliance["period_start"] == compliance["period_start"].max()) & (compliance["region"] == ALL)]
+    joined = mine.merge(budgets, on=["service", "region", "objective_kind", "period_start"], how="left")
+    return joined.sort_values(["left_share", "service", "objective_kind"], na_position="last", ignore_index=True)
+
+
+def never_up(flags: pd.DataFrame) -> set[str]:
+    """Services that are probably wrongly probed: what they miss says something about the data, not about them."""
+    return set(flags.loc[flags["flag"] == "always_down", "service"].dropna())
+
+
+def about_budgets(month: pd.DataFrame, flags: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> pd.DataFrame:
+    """Promises that were missed, and those that are at risk."""
+    judged = month[~month["service"].isin(never_up(flags))]
+    missed, at_risk = (judged[judged["state"] == state] for state in ("missed", "at risk"))
+    rows = [_missed(row, zone) for row in missed.head(LONE).itertuples(index=False)]
+    rows += [_at_risk(row, now, zone) for row in at_risk.head(LONE).itertuples(index=False)]
+    for rest, weight, does, tone in ((missed, MISSED, "missed theirs too", "bad"), (at_risk, AT_RISK, "are at risk too", "worse")):
+        more = rest.iloc[LONE:]
+        if len(more):
+            names = words.listed(more["service"].drop_duplicates(), limit=8)
+            what = f"{words.counted(len(more), 'more promise')}: services {does}."
+            rows.append((weight - 5, what, f"{names}.", does.split()[0], tone, "slo.html#how-much-budget-is-left", "Budgets"))
+    return _statements(rows)
+
+
+def _missed(row: Any, zone: str) -> tuple[object, ...]:
+    month = words.month(row.period_start, zone)
+    when = f" on {words.moment(row.exhausted_at, zone)}" if pd.notna(row.exhausted_at) else ""
+    what = f"{row.service} missed its {row.objective_kind} objective of {month}; the budget was used up{when}."
+    good = f"{words.percent(row.compliance, 2)} {words.interval(row.compliance_low, row.compliance_high, lambda x: words.percent(x, 2))}"
+    unit = "checks" if row.objective_kind == "availability" else "steps"
+    why = f"{good} of {words.count(row.n)} {unit} were good, promised are {says.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}."
+    weight = MISSED + min(-row.left_share, 10) / 10
+    return (weight, what, why, "missed", "bad", "slo.html#how-much-budget-is-left", "Budgets")
+
+
+def _at_risk(row: Any, now: pd.Timestamp, zone: str) -> tuple[object, ...]:
+    kind = f"{row.service} will use up its {row.objective_kind} budget"
+    if pd.notna(row.exhausted_at):
+        what = f"{kind} on {words.moment(row.exhausted_at, zone)} if it goes on like the last days."
+    else:
+        what = f"{row.service} has {words.percent(row.left_share, 0)} of its {row.objective_kind} budget left."
+    remaining = words.duration((row.period_end - now).total_seconds())
+    left = f"{words.percent(row.left_share, 0)} {says.left_interval(row.left_low, row.left_high)}"
+    why = f"{left} is left, with {remaining} to go; burn rate {words.fixed(row.burn_rate, 2)}, of late {words.fixed(row.burn_rate_recent, 2)}."
+    return (AT_RISK + 1 - max(row.left_share, 0), what, why, "at risk", "worse", "slo.html#how-much-budget-is-left", "Budgets")
+
+
+def about_outages(listed: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> pd.DataFrame:
+    """What is down now, and what was down for long in the last days (result of `slo.list_outages`)."""
+    counting = listed[listed["verdict"] == "counts"]
+    open_now = counting[counting["is_open"]]
+    rows: list[tuple[object, ...]] = []
+    if len(open_now):
+        first = open_now.sort_values("start").iloc[0]
+        names = words.listed([f"{row.service} in {row.region}" for row in open_now.itertuples()])
+        what = f"{names} {'is' if len(open_now) == 1 else 'are'} down now."
+        why = f"Down since {words.moment(first['start'], zone)}, {words.duration((now - first['start']).total_seconds())} so far."
+        rows.append((DOWN, what, why, "down", "bad", "slo.html#when-they-were-down", "Outages"))
+    long = counting[~counting["is_open"] & (counting["until"] > now - RECENT) & (counting["duration_s"] >= LONG_OUTAGE_S)]
+    for row in long.head(LONE).itertuples(index=False):
+        what = f"{row.service} was down in {row.region} for {words.duration(row.duration_s)}, from {words.moment(row.start, zone)}."
+        why = f"{words.counted(row.n_failed, 'failed check')} in a row."
+        rows.append((LONG + min(row.duration_s / 86_400, 1), what, why, "over", "calm", "slo.html#when-they-were-down", "Outages"))
+    return _statements(rows)
+
+
+def about_data(flags: pd.DataFrame) -> pd.DataFrame:
+    """Critical flags, one statement for each kind: what is computed from such data says nothing."""
+    critical = flags[flags["severity"] == "critical"]
+    rows = []
+    for flag, mine in critical.groupby("flag", sort=True):
+        names = sorted(mine["service"].dropna().unique())
+        one, many = FLAGS.get(str(flag), (f"has data flagged {flag}", f"have data flagged {flag}"))
+        what = f"{names[0]} {one}." if len(names) == 1 else f"{words.counted(len(names), 'service')} {many}."
+        who = "" if len(names) == 1 else f"{words.listed(names, limit=6)}. "
+        why = f"{who}{mine.sort_values(['n', 'service'], ascending=[False, True])['text'].iloc[0].capitalize()}."
+        rows.append((CRITICAL, what, why, "data", "worse", "ingest.html#what-to-know-before-believing-a-number", "Data quality"))
+    return _statements(rows)
+
+
+def about_certificates(certificates: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """Certificates that must be renewed now (result of `slo.find_certificates`)."""
+    rows = []
+    for row in says.certificate_table(certificates).itertuples(index=False):
+        if row.state == "in time":
+            continue
+        does = "has expired" if row.days_left <= 0 else f"expires in {words.counted(int(row.days_left), 'day')}"
+        why = f"On {words.day(row.expires, zone, year=True)}; after that browsers and clients refuse it."
+        weight = DOWN - 1 if row.days_left <= 0 else EXPIRING - row.days_left
+        tone = "bad" if row.days_left <= 0 else "worse"
+        rows.append(
+            (weight, f"The certificate of {row.service} {does}.", why, row.state, tone, "slo.html#certificates-that-expire", "Certificates")
+        )
+    return _statements(rows)
+
+
+def _statements(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=COLUMNS)
+
+
+def rank(statements: Iterable[pd.DataFrame], *, limit: int) -> pd.DataFrame:
+    """Statements of all stages, the heaviest first, `limit` at most; one that says so when nothing matters."""
+    filled = [frame for frame in statements if len(frame)]
+    if not filled:
+        why = "No promise is missed or at risk, nothing is down, no certificate expires soon, and no data are beyond trust."
+        return _statements([(0.0, "Nothing needs attention.", why, "calm", "good", "slo.html", "Objectives")])
+    joined = pd.concat(filled, ignore_index=True)
+    return joined.sort_values(["weight", "what"], ascending=[False, True], kind="stable", ignore_index=True).head(limit)
+
+
+def shown(ranked: pd.DataFrame) -> list[tuple[str, str, tuple[str, str], tuple[str, str]]]:
+    """As `report.statements` takes them."""
+    return [(row.what, row.why, (row.chip, row.tone), (row.link, row.address)) for row in ranked.itertuples(index=False)]
+
+
+def came_share(coverage: pd.DataFrame) -> float | None:
+    """Share of the expected checks that came; more than expected in one day does not make up for less in another."""
+    came = (coverage["n_checks"] + coverage["n_excluded"]).clip(upper=coverage["n_expected"])
+    expected = coverage["n_expected"].sum()
+    return float(came.sum() / expected) if expected else None
+
+
+def title(compliance: pd.DataFrame) -> str:
+    """The finding of the newest month, as the heading of the page."""
+    return says.headline(compliance, compliance["period_start"].max()) if len(compliance) else "No promise could be judged"
+
+
+def kicker(month: pd.DataFrame, coverage: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> str:
+    """The line above the title: the month that is judged, how much was measured."""
+    judged = words.month(month["period_start"].iloc[0], zone) if len(month) else "no month"
+    until = "" if month.empty or month["is_complete"].all() else f", to {words.moment(now, zone)}"
+    n = [coverage[name].nunique() for name in ("service", "region")]
+    return f"Summary · {judged}{until} · {words.counted(n[0], 'service')}, {words.counted(n[1], 'region')}"
+
+
+def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -> str:
+    """Under the title: how much matters, and whether the data can be trusted."""
+    grave = ranked[ranked["tone"].isin(["bad", "worse"])]
+    first = (
+        "Everything is calm."
+        if grave.empty
+        else f"{words.counted(len(grave), 'matter needs', 'matters need')} attention; the first is below."
+    )
+    first = first.replace("; the first is below", "") if len(grave) == 1 else first.replace("the first is below", "the gravest comes first")
+    critical = flags.loc[flags["severity"] == "critical", "service"].nunique()
+    trust = f"Of the checks that were expected {words.percent(came_share(coverage))} came"
+    doubt = f"; the data of {words.counted(critical, 'service')} cannot be trusted." if critical else " and no data are beyond trust."
+    return f"{first} {trust}{doubt}"
+
+
+def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, listed: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Objectives kept, availability, data trust, open outages."""
+    states = says.service_states(month, month["period_start"].max()) if len(month) else pd.Series(dtype="object")
+    judged = states[states.isin(["kept", "at risk", "missed"])]
+    checks = month[(month["objective_kind"] == "availability") & month["objective"].notna()]
+    n = checks["n"].sum()
+    share = 1 - checks["n_bad"].sum() / n if n else None
+    worst = [
+        words.listed(judged.index[judged == state], limit=2) + f" {state}" for state in ("missed", "at risk") if (judged == state).any()
+    ]
+    counting = listed[listed["verdict"] == "counts"]
+    n_open = int(counting["is_open"].sum())
+    longest = f"longest {words.duration(counting.loc[counting['is_open'], 'duration_s'].max())}" if n_open else "nothing is down now"
+    critical = flags.loc[flags["severity"] == "critical", "service"].nunique()
+    return [
+        ("Objectives kept", f"{int((judged == 'kept').sum())} of {len(judged)}", ", ".join(worst) or "all promises so far"),
+        ("Availability", words.percent(share), f"{words.count(n)} checks of promised services"),
+        (
+            "Checks that came",
+            words.percent(came_share(coverage)),
+            f"{words.counted(critical, 'service')} not to be trusted" if critical else "no data beyond trust",
+        ),
+        ("Open outages", words.count(n_open), longest),
+    ]
+
+
+def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame, listed: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """One row per service, the least budget left first: verdict, availability, budget left, daily availability, newest outage."""
+    states = says.service_states(month, month["period_start"].max()) if len(month) else pd.Series(dtype="object", name="state")
+    available = month[month["objective_kind"] == "availability"].set_index("service")["compliance"]
+    left = month.groupby("service")["left_share"].min()
+    counting = listed[listed["verdict"] == "counts"].sort_values("start").groupby("service").tail(1).set_index("service")
+    newest_outage = counting.apply(lambda row: f"{words.day(row['start'], zone, year=True)}, {words.duration(row['duration_s'])}", axis=1)
+    frame = pd.DataFrame({"service": services["service"], "owner": services["owner"]})
+    order = {state: rank for rank, state in enumerate(says.STATE_TONES)}
+    found = frame.assign(
+        state=frame["service"].map(states).fillna("unmeasured"),
+        availability=frame["service"].map(available).astype(float),
+        left_share=frame["service"].map(left).astype(float),
+        days=frame["service"].map(_daily(coverage)),
+        newest_outage=frame["service"].map(newest_outage.to_dict()).fillna("none"),
+    )
+    found["days"] = [values if isinstance(values, list) else [] for values in found["days"]]
+    ordered = found.assign(order=found["state"].map(order)).sort_values(["order", "left_share", "service"], ignore_index=True)
+    return ordered.drop(columns=["order", *(["owner"] if frame["owner"].isna().all() else [])])
+
+
+def _daily(coverage: pd.DataFrame) -> dict[str, list[float]]:
+    """Share of good checks of the last days, regions joined, oldest first; empty days are NaN."""
+    if coverage.empty:
+        return {}
+    newest_day = coverage["day"].max()
+    recent = coverage[coverage["day"] > newest_day - pd.Timedelta(days=SPARK_DAYS)]
+    sums = recent.groupby(["service", "day"])[["n_up", "n_checks"]].sum()
+    share = (sums["n_up"] / sums["n_checks"].where(sums["n_checks"] > 0)).unstack("day")
+    days = pd.date_range(newest_day - pd.Timedelta(days=SPARK_DAYS - 1), newest_day, freq="D")
+    return {str(service): values for service, values in zip(share.index, share.reindex(columns=days).to_numpy().tolist(), strict=True)}
+
+
+def todo(month: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, flags: pd.DataFrame, zone: str) -> list[tuple[str, str]]:
+    """What to do, at most four things."""
+    judged = month[~month["service"].isin(never_up(flags)) & month["left_share"].notna()]
+    items = says.todo(judged, listed, certificates, zone)
+    gone = sorted(never_up(flags))
+    if gone:
+        items = [item for item in items if item[0] != "Nothing has to be done."]
+        items.append(
+            (f"Take {words.listed(gone, limit=3)} out of the checks, or correct how they are probed.", "Nothing of them ever answered.")
+        )
+    return items[:4]
