@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["plot_budgets", "plot_burn_down", "plot_compliance", "plot_outages"]
 
 MAX_MONTHS = 14
+SHORT_FROM = 6
+"""With more months than this, cells hold the bare number."""
+
 STATES = {"kept": ("calm-wash", "ink"), "at risk": ("worse-wash", "worse"), "missed": ("bad-wash", "bad"), "unmeasured": ("paper", "muted")}
 """Verdict -> colour of the cell, colour of its text. Missed also carries a mark, so that it does not depend on colour."""
 
@@ -42,24 +45,34 @@ def plot_compliance(compliance: pd.DataFrame, *, zone: str = "UTC", ax: Axes | N
     place, column = {name: i for i, name in enumerate(names)}, {month: j for j, month in enumerate(months)}
     with style.use():
         ax = style.own_axes(ax, height=0.5 + 0.27 * max(len(names), 2))
+        is_short = len(months) > SHORT_FROM
         level = np.full((len(names), len(months)), -1, dtype=np.intp)
         for cell in cells.itertuples():
             i, j = place[cell.row], column[cell.period_start]
             level[i, j] = list(STATES).index(cell.state)
-            mark = "▾ " if cell.state == "missed" else ""
             weight: Literal["bold", "normal"] = "bold" if cell.state in ("missed", "at risk") else "normal"
-            text = words.percent(cell.compliance, 2) if pd.notna(cell.compliance) else "not measured"
-            ax.text(j, i, mark + text, ha="center", va="center", fontsize=8.5, fontweight=weight, color=COLOURS[STATES[cell.state][1]])
+            said = _share(cell.compliance, cell.objective, cell.state, is_short=is_short)
+            ax.text(
+                j,
+                i,
+                said,
+                ha="center",
+                va="center",
+                fontsize=7 if is_short else 8.5,
+                fontweight=weight,
+                color=COLOURS[STATES[cell.state][1]],
+            )
         tones = [marks.Tone(state, wash) for state, (wash, _) in STATES.items()]
         marks.grid_map(ax, level, tones=tones, edges=np.arange(len(months) + 1.0) - 0.5, labels=names)
-        ax.set_xticks(range(len(months)), [_month(month, zone, is_short=len(months) > 6) for month in months])
+        ax.set_xticks(range(len(months)), [_month(month, zone, is_short=is_short) for month in months])
         ax.xaxis.tick_top()
         ax.tick_params(length=0)
         ax.vlines(np.arange(len(months) - 1) + 0.5, *ax.get_ylim(), color=COLOURS["paper"], lw=3)
         ax.set_xlim(-0.5, max(len(months), 1) - 0.5)
         ax.spines["top"].set_visible(False)
-        if n_all > len(names):
-            style.note(ax, f"the worst {len(names)} of {n_all}")
+        remarks = ["share of good checks, %"] * is_short + [f"the worst {len(names)} of {n_all}"] * (n_all > len(names))
+        if remarks:
+            style.note(ax, "; ".join(remarks))
     return ax
 
 
@@ -192,6 +205,17 @@ def _percent_axis(ax: Axes, which: Literal["x", "y"], lowest: float) -> None:
     ticks = np.arange(np.ceil(lowest / step) * step, 1.01, step)
     labels = [words.percent(float(tick), 0) for tick in ticks]
     (ax.set_xticks if which == "x" else ax.set_yticks)(ticks, labels)
+
+
+def _share(compliance: float, objective: float, state: str, *, is_short: bool) -> str:
+    """What stands in a cell; a missed objective is never rounded up to it."""
+    if pd.isna(compliance):
+        return "–" if is_short else "not measured"
+    digits = next(
+        (digits for digits in (2, 3, 4) if state != "missed" or words.percent(compliance, digits) != words.percent(objective, digits)), 5
+    )
+    text = words.percent(compliance, digits)
+    return ("▾ " if state == "missed" else "") + (text.removesuffix(words.NBSP + "%") if is_short else text)
 
 
 def _month(time: pd.Timestamp, zone: str, *, is_short: bool) -> str:
