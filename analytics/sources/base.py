@@ -104,7 +104,13 @@ def refuse(source: str, kind: str, refused: Sequence[tuple[str, str, str]]) -> p
         return target.empty_table()
     places, reasons, rows = zip(*refused, strict=True)
     n = len(refused)
-    columns = [labels([source], [0] * n), labels([kind], [0] * n), pa.array(places), pa.array(reasons).dictionary_encode(), _shortened(rows)]
+    columns = [
+        labels([source], [0] * n),
+        labels([kind], [0] * n),
+        pa.array(places),
+        pa.array(reasons).dictionary_encode(),
+        _shortened(rows),
+    ]
     return pa.table(columns, schema=target)
 
 

@@ -196,10 +196,8 @@ def _distinct(keys: pa.Table) -> set[tuple[Any, ...]]:
     arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
     for array in arrays:
         packed = packed * (len(array.dictionary) + 1) + array.indices.to_numpy(zero_copy_only=False)
-    if (packed[1:] == packed[:-1]).all():
-        first = np.array([0])
-    else:
-        first = np.unique(packed, return_index=True)[1]
+    is_one = (packed[1:] == packed[:-1]).all()
+    first = np.array([0]) if is_one else np.unique(packed, return_index=True)[1]
     return {tuple(row.values()) for row in keys.take(pa.array(first)).to_pylist()}
 
 
@@ -210,7 +208,8 @@ def _refuse_if_too_many(name: str, fetched: _Fetched, max_share: float) -> None:
     rows = pa.concat_tables(fetched.refused).slice(0, REFUSED_SHOWN).to_pylist()
     shown = "\n".join(f"  {row['place']}: {row['reason']}: {row['row']}" for row in rows)
     raise SourceError(
-        f"source '{name}': {fetched.n_refused:,} of {total:,} rows were refused, more than the {max_share:.0%} that ingest.max_rejected_share allows; "
+        f"source '{name}': {fetched.n_refused:,} of {total:,} rows were refused, "
+        f"more than the {max_share:.0%} that ingest.max_rejected_share allows; "
         f"nothing was stored. The first {len(rows)}:\n{shown}"
     )
 

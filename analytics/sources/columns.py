@@ -117,10 +117,10 @@ def map_columns(
             free = [name for name in columns if name not in taken and not (role == "up" and name in set(numeric_status))]
             if role == "status_code" and "up" not in given:
                 free.sort(key=lambda name: name not in numeric_status)
-            name = _guess(role, free, where, numeric_status if role == "status_code" else ())
-            if name is not None:
-                found[role] = [name]
-                taken.add(name)
+            guess = _guess(role, free, where, numeric_status if role == "status_code" else ())
+            if guess is not None:
+                found[role] = [guess]
+                taken.add(guess)
                 guessed.append(role)
     _refuse_repeated(columns, found, where)
     parts = [f"{role} = {' + '.join(found[role])}{' (guessed)' if role in guessed else ''}" for role in roles if role in found]
@@ -132,7 +132,9 @@ def _guess(role: str, free: Sequence[str], where: str, numeric_status: Iterable[
     for group in SYNONYMS[role]:
         fitting = [name for name in free if _plain(role, name) in group.split()]
         if len(set(fitting)) > 1:
-            raise SourceError(f"{where}: {' and '.join(fitting)} could each be the {role}; choose one by `columns: {{{role}: {fitting[0]}}}`")
+            raise SourceError(
+                f"{where}: {' and '.join(fitting)} could each be the {role}; choose one by `columns: {{{role}: {fitting[0]}}}`"
+            )
         if fitting:
             return fitting[0]
     return next((name for name in free if name in set(numeric_status)), None)

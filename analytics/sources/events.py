@@ -27,7 +27,16 @@ NAMES = {
     "event": "kind", "type": "kind", "from": "start", "begin": "start", "time": "start", "timestamp": "start", "to": "end", "until": "end",
     "name": "title", "description": "title", "target": "service", "id": "event_id",
 }  # fmt: skip
-EDGE_NAMES = {"source": "caller", "from": "caller", "parent": "caller", "client": "caller", "to": "callee", "target": "callee", "child": "callee", "server": "callee"}
+EDGE_NAMES = {
+    "source": "caller",
+    "from": "caller",
+    "parent": "caller",
+    "client": "caller",
+    "to": "callee",
+    "target": "callee",
+    "child": "callee",
+    "server": "callee",
+}
 DEFAULTS = {"dependencies": {"origin": "declared"}, "services": {"role": "service"}}
 
 
@@ -108,7 +117,10 @@ class Events:
         if isinstance(content, dict) and self.options.holds == "dependencies":
             content = [{"caller": caller, "callee": callee} for caller, callees in content.items() for callee in (callees or [])]
         if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-            raise SourceError(f"{self._path}: expected a list of {self.options.holds}, each with {', '.join(self._required())}; got {type(content).__name__}")
+            raise SourceError(
+                f"{self._path}: expected a list of {self.options.holds}, "
+                f"each with {', '.join(self._required())}; got {type(content).__name__}"
+            )
         return [(f"{self._path.name}: {self._table.name}[{number}]", dict(row)) for number, row in enumerate(content, start=1)]
 
     def _required(self) -> list[str]:
@@ -120,7 +132,11 @@ class Events:
         renamed: dict[str, Any] = {}
         for name, value in row.items():
             plain = name.strip().lower()
-            known = plain if plain in self._table.names and not (self.options.holds == "dependencies" and plain == "source") else others.get(plain)
+            known = (
+                plain
+                if plain in self._table.names and not (self.options.holds == "dependencies" and plain == "source")
+                else others.get(plain)
+            )
             if known is None:
                 raise SourceError(f"{place}: column '{name}' is unknown; {did_you_mean(plain, self._table.names)}")
             if value not in (None, "") and known not in renamed:

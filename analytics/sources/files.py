@@ -39,18 +39,24 @@ class FilesOptions(Options):
 
     path: str = Field(description="file, pattern (data/*.csv.gz) or folder; relative to the project")
     holds: Literal["checks", "metrics"] = Field("checks", description="what a row is")
-    columns: dict[str, str | list[str]] = Field({}, description="role -> column, where the guess is wrong; several columns are joined by '/'")
+    columns: dict[str, str | list[str]] = Field(
+        {}, description="role -> column, where the guess is wrong; several columns are joined by '/'"
+    )
     units: dict[str, str] = Field({}, description="`latency: s|ms|us|ns`, or signal -> unit, where names do not say it")
     unit: str = Field("", description="unit of all values of a long table of metrics without a unit column")
     timezone: str | None = Field(None, description="IANA zone of times that are written without one")
     time_format: str | None = Field(None, description="how times are written (strptime), where they are neither ISO 8601 nor numbers")
-    states: Literal["kuma"] | dict[str | int, str] = Field({}, description="word or number -> up, down, pending, maintenance, unknown; or 'kuma'")
+    states: Literal["kuma"] | dict[str | int, str] = Field(
+        {}, description="word or number -> up, down, pending, maintenance, unknown; or 'kuma'"
+    )
     signals: dict[str, WideSignal] = Field({}, description="signal -> column and unit, for a wide table of metrics")
     service: str | None = Field(None, description="service of all rows, where no column says it")
     region: str | None = Field(None, description="region of all rows, where no column says it")
     monitor: str | None = Field(None, description="monitoring instance of all rows; the source's name unless given")
     encoding: str = Field("utf-8", description="how text is written")
-    delimiter: str | None = Field(None, min_length=1, max_length=1, description="what separates the columns, where it is not , ; | or a tab")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="what separates the columns, where it is not , ; | or a tab"
+    )
 
 
 class Files:
@@ -142,7 +148,7 @@ class Files:
     def _mapped(self, block: Block, where: str) -> Mapped:
         columns, options = block.table.column_names, self.options
         is_checks = options.holds == "checks"
-        roles = CHECK_ROLES if is_checks else METRIC_ROLES[:3] if options.signals else METRIC_ROLES
+        roles: tuple[str, ...] = CHECK_ROLES if is_checks else METRIC_ROLES[:3] if options.signals else METRIC_ROLES
         roles = tuple(role for role in roles if role == "time" or not getattr(options, role, None) or role in options.columns)
         mapped = map_columns(columns, options.columns, roles=roles, where=where, numeric_status=_status_columns(block.table))
         if "origin" in mapped.roles and "origin" not in options.columns and not _says_origin(block.table.column(mapped.roles["origin"][0])):
@@ -152,7 +158,8 @@ class Files:
             if role not in mapped.roles:
                 other = f", or give it for all rows by `{role}: NAME`" if role == "service" else ""
                 raise SourceError(
-                    f"{where}: no column looks like the {role}; there are {', '.join(columns)}; name it by `columns: {{{role}: ...}}`{other}"
+                    f"{where}: no column looks like the {role}; there are {', '.join(columns)}; "
+                    f"name it by `columns: {{{role}: ...}}`{other}"
                 )
         if is_checks and "up" not in mapped.roles and "status_code" not in mapped.roles:
             raise SourceError(
@@ -181,7 +188,9 @@ class Files:
         signals, says = [], []
         for name, wide in self.options.signals.items():
             if wide.column not in block.table.column_names:
-                raise SourceError(f"{where}: signals: {name}: no column '{wide.column}'; {did_you_mean(wide.column, block.table.column_names)}")
+                raise SourceError(
+                    f"{where}: signals: {name}: no column '{wide.column}'; {did_you_mean(wide.column, block.table.column_names)}"
+                )
             unit, factor = standard_unit(name, wide.unit, where=where)
             signals.append(Signal(wide.column, name, unit, factor))
             says.append(f"{name} = {wide.column}, {wide.unit}" + (f" -> {unit}" if unit != wide.unit else ""))
@@ -237,8 +246,11 @@ def _within(batch: Batch, start: pd.Timestamp | None, end: pd.Timestamp, source:
     rows, rejected = batch.rows, batch.rejected
     if limits["max"].as_py() >= end.to_pydatetime():
         late = pc.greater_equal(times, pa.scalar(end.to_pydatetime(), times.type))
-        shown = [(f"{row['service']} {row['time']:%Y-%m-%dT%H:%M:%S}Z", f"lies after {end:%Y-%m-%d %H:%M} UTC, in the future of its collection", str(list(row.values())))
-                 for row in rows.filter(late).to_pylist()]  # fmt: skip
+        reason = f"lies after {end:%Y-%m-%d %H:%M} UTC, in the future of its collection"
+        shown = [
+            (f"{row['service']} {row['time']:%Y-%m-%dT%H:%M:%S}Z", reason, ",".join(map(str, row.values())))
+            for row in rows.filter(late).to_pylist()
+        ]
         rejected = pa.concat_tables([rejected, refuse(source, batch.kind, shown)]).unify_dictionaries()
         rows = rows.filter(pc.invert(late))
     if start is not None and limits["min"].as_py() < start.to_pydatetime():

@@ -103,7 +103,9 @@ class Api:
                     return response.content, response.headers.get("content-type", "")
             if pause is not None:
                 self._sleep(pause)
-        raise SourceError(f"{self.url} did not answer after {len(BACKOFF_S) + 1} attempts: {problem}; is the server running, and is the url right?")
+        raise SourceError(
+            f"{self.url} did not answer after {len(BACKOFF_S) + 1} attempts: {problem}; is the server running, and is the url right?"
+        )
 
     def get_json(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
         """The `data` of a successful answer."""
@@ -127,19 +129,21 @@ class Api:
     def _problem(self, response: httpx.Response) -> str:
         """Empty for a good answer, a sentence for a failure that may pass; any other failure is raised."""
         kind = response.headers.get("content-type", "").split(";")[0] or "nothing"
-        said = _error_text(response.content) if kind == "application/json" else response.text.strip()[:_SHOWN]
         status = response.status_code
+        if status < 300 and kind != "text/html":
+            return ""
+        said = _error_text(response.content) if kind == "application/json" else response.text.strip()[:_SHOWN]
         if status >= 400 and _TOO_MUCH.search(said) and kind in ("application/json", "text/plain"):
             raise TooMuch(f"{self.url}: {said}")
         if status >= 500:
             return f"HTTP {status} {said[:_SHOWN]}"
         if status in (401, 403):
-            raise SourceError(f"{self.url}: HTTP {status}, access denied; set token_env, or user_env and password_env, to names of environment variables")
+            raise SourceError(
+                f"{self.url}: HTTP {status}, access denied; set token_env, or user_env and password_env, to names of environment variables"
+            )
         if status >= 400 and kind == "application/json":
             raise SourceError(f"{self.url}: the server refuses the query: {said}")
-        if status >= 300 or kind == "text/html":
-            raise SourceError(f"{self.url}: answered {kind} with HTTP {status}, not Prometheus: is the url right?")
-        return ""
+        raise SourceError(f"{self.url}: answered {kind} with HTTP {status}, not Prometheus: is the url right?")
 
 
 def _is_loopback(host: str) -> bool:
@@ -163,7 +167,9 @@ def _decoded(body: bytes, where: str) -> dict[str, Any]:
     except ValueError:
         raise SourceError(f"{where}: answered '{body[:60].decode('utf-8', 'replace')}', not JSON: is the url that of Prometheus?") from None
     if not isinstance(answer, dict) or answer.get("status") != "success" or "data" not in answer:
-        raise SourceError(f"{where}: answered JSON, but not as Prometheus does ({body[:120].decode('utf-8', 'replace')}): is the url right?")
+        raise SourceError(
+            f"{where}: answered JSON, but not as Prometheus does ({body[:120].decode('utf-8', 'replace')}): is the url right?"
+        )
     return answer
 
 
@@ -234,7 +240,9 @@ def parse_export(body: bytes, where: str) -> list[Sampled]:
         try:
             record = json.loads(line)
         except ValueError:
-            raise SourceError(f"{where}: answered '{line[:60].decode('utf-8', 'replace')}', which is no export of VictoriaMetrics") from None
+            raise SourceError(
+                f"{where}: answered '{line[:60].decode('utf-8', 'replace')}', which is no export of VictoriaMetrics"
+            ) from None
         found.append(record["metric"])
         values.append(np.array(record["values"], np.float64))
         times.append(np.array(record["timestamps"], np.int64))

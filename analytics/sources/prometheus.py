@@ -53,7 +53,9 @@ class PrometheusOptions(Options):
     """Options of kind `prometheus`."""
 
     url: str = Field(description="address of the server, with its path if it has one")
-    preset: Literal["auto", "blackbox", "uptime", "kuma", "gatus", "none"] = Field("auto", description="whose uptime metrics become checks; auto: all that are there")
+    preset: Literal["auto", "blackbox", "uptime", "kuma", "gatus", "none"] = Field(
+        "auto", description="whose uptime metrics become checks; auto: all that are there"
+    )
     match: str = Field("", description='label matchers that every series must fulfil, for example job="blackbox"')
     labels: Labels = Labels()
     metrics: dict[str, Metric] = Field({}, description="signal -> query and unit")
@@ -125,7 +127,9 @@ class Prometheus:
 
     def _metric(self, signal: str, metric: Metric, start: pd.Timestamp | None, last: int) -> Iterator[Batch]:
         given = self.options.labels
-        labelling = Labelling(self.name, ("service", "instance"), "", _listed(metric.service or given.service), _listed(metric.region or given.region))
+        labelling = Labelling(
+            self.name, ("service", "instance"), "", _listed(metric.service or given.service), _listed(metric.region or given.region)
+        )
         found_selector = SELECTOR.match(metric.query)
         if found_selector:
             matchers = ",".join(part for part in (found_selector["match"], self.options.match) if part)
@@ -187,7 +191,9 @@ class Prometheus:
     def _secret(self, variable: str) -> str:
         value = os.environ.get(variable)
         if not value:
-            raise SourceError(f"source '{self.name}': the environment variable {variable} is not set; set it (its value is never written to a file)")
+            raise SourceError(
+                f"source '{self.name}': the environment variable {variable} is not set; set it (its value is never written to a file)"
+            )
         return value
 
 

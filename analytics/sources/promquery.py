@@ -86,7 +86,9 @@ class Server:
 
         def ask(low: int, high: int) -> tuple[list[Sampled], int]:
             if exports:
-                body = self.api.get("/api/v1/export", [("match[]", wanted), ("start", f"{low / 1000:.3f}"), ("end", f"{(high - 1) / 1000:.3f}")])
+                body = self.api.get(
+                    "/api/v1/export", [("match[]", wanted), ("start", f"{low / 1000:.3f}"), ("end", f"{(high - 1) / 1000:.3f}")]
+                )
                 return _between(parse_export(body, self.api.url), low, high), len(body)
             # Newer servers leave the left end of a range out, older ones keep it: ask for 1 ms more and cut.
             body = self.api.get("/api/v1/query", [("query", f"{wanted}[{high - low}ms]"), ("time", f"{(high - 1) / 1000:.3f}")])
@@ -101,7 +103,8 @@ class Server:
         def ask(low: int, high: int) -> tuple[list[Sampled], int]:
             end = (high - 1) // step * step
             body = self.api.get(
-                "/api/v1/query_range", [("query", query), ("start", f"{low / 1000:.3f}"), ("end", f"{end / 1000:.3f}"), ("step", str(step_s))]
+                "/api/v1/query_range",
+                [("query", query), ("start", f"{low / 1000:.3f}"), ("end", f"{end / 1000:.3f}"), ("step", str(step_s))],
             )
             return _between(parse_matrix(body, self.api.url), low, high), len(body)
 

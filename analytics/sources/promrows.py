@@ -52,7 +52,8 @@ class Labelling:
         if not service:
             seen = ", ".join(name for name in of if name != "__name__") or "none"
             raise SourceError(
-                f"source '{self.source}': a series of {of.get('__name__', 'the query')} has none of the labels {', '.join(self.usual_service)}; "
+                f"source '{self.source}': a series of {of.get('__name__', 'the query')} has none of the labels "
+                f"{', '.join(self.usual_service)}; "
                 f"it has {seen}; say which names the service by `labels: {{service: ...}}`"
             )
         region = self._joined(of, self.region, "region") or _first(of, REGION_LABELS) or "default"
@@ -75,9 +76,11 @@ class Labelling:
             other = seen.setdefault(self.key(of), own)
             if other != own:
                 differing = sorted(name for name in {*other, *own} if other.get(name) != own.get(name))
+                together = ", ".join([*(self.service or self.usual_service[:1]), differing[0]])
                 raise SourceError(
-                    f"source '{self.source}': two series of {metric} are both service '{self.key(of)[0]}' in region '{self.key(of)[1]}'; they differ in "
-                    f"{', '.join(differing)}: tell them apart by `labels: {{service: [{', '.join([*(self.service or self.usual_service[:1]), differing[0]])}]}}` "
+                    f"source '{self.source}': two series of {metric} are both service '{self.key(of)[0]}' "
+                    f"in region '{self.key(of)[1]}'; they differ in "
+                    f"{', '.join(differing)}: tell them apart by `labels: {{service: [{together}]}}` "
                     "or leave one out by `match`"
                 )
 
@@ -105,7 +108,9 @@ def checks_of(found: Sequence[Sampled], preset: Preset, labelling: Labelling) ->
         by_metric[one.labels["__name__"]].append(one)
     status = labelling.by_key(by_metric[preset.status])
     if status:
-        yield _checks(status, labelling.by_key(by_metric[preset.duration]), labelling.by_key(by_metric.get(preset.code, [])), preset, labelling.source)
+        yield _checks(
+            status, labelling.by_key(by_metric[preset.duration]), labelling.by_key(by_metric.get(preset.code, [])), preset, labelling.source
+        )
     extras = {name: (extra, by_metric[name]) for name, extra in preset.extras.items() if by_metric[name]}
     if extras:
         yield metrics_of(extras, labelling)
@@ -183,7 +188,10 @@ def metrics_of(found: Mapping[str, tuple[Extra, Sequence[Sampled]]], labelling: 
                 # Some exporters give the moment (seconds since 1970) instead of the time that is left until then.
                 values = np.where(values > EARLIEST_MS / 1000, values - one.times / 1000, values)
             finite = np.isfinite(values)
-            refused += [(f"{name} of {service} at {np.datetime64(int(time), 'ms')}Z", f"{name} is infinite", str(value)) for time, value in zip(one.times[~finite], values[~finite], strict=True)]
+            refused += [
+                (f"{name} of {service} at {np.datetime64(int(time), 'ms')}Z", f"{name} is infinite", str(value))
+                for time, value in zip(one.times[~finite], values[~finite], strict=True)
+            ]
             n = int(finite.sum())
             zero = np.zeros(n, np.int32)
             columns = [

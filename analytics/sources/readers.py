@@ -100,7 +100,9 @@ def _lines(path: Path, encoding: str, *, quotes: bool) -> Iterator[tuple[bytes, 
             rest += piece
             cut = _last_row_end(rest) if quotes else rest.rfind(b"\n") + 1
             if not cut and len(rest) > MAX_ROW_BYTES:
-                raise SourceError(f"{path}: after line {lines_before} a row does not end within {MAX_ROW_BYTES >> 20} MB; is a quote (\") not closed?")
+                raise SourceError(
+                    f'{path}: after line {lines_before} a row does not end within {MAX_ROW_BYTES >> 20} MB; is a quote (") not closed?'
+                )
             if cut:
                 yield _as_utf8(rest[:cut], encoding, path, lines_before), lines_before
                 lines_before += _count(rest[:cut], b"\n")
@@ -135,7 +137,8 @@ def _as_utf8(text: bytes, encoding: str, path: Path, lines_before: int) -> bytes
     except UnicodeDecodeError as error:
         line = lines_before + text.count(b"\n", 0, error.start) + 1
         raise SourceError(
-            f"{path}:{line}: byte 0x{text[error.start]:02x} is not {encoding}; save the file as UTF-8 or say how it is written, for example `encoding: windows-1252`"
+            f"{path}:{line}: byte 0x{text[error.start]:02x} is not {encoding}; "
+            "save the file as UTF-8 or say how it is written, for example `encoding: windows-1252`"
         ) from error
     except LookupError as error:
         raise SourceError(f"{path}: encoding '{encoding}' is unknown; examples are utf-8, windows-1252, latin-1") from error
@@ -185,16 +188,28 @@ def _csv_block(body: bytes, columns: Sequence[str], delimiter: str, path: Path, 
     read = pc.ReadOptions(use_threads=False, column_names=names, block_size=max(len(body) + 1, 1 << 16))
     parse = pc.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in body, invalid_row_handler=refuse_row)
     convert = pc.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True, check_utf8=False, quoted_strings_can_be_null=True
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        check_utf8=False,
+        quoted_strings_can_be_null=True,
     )
     try:
         table = pc.read_csv(pa.BufferReader(body), read_options=read, parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid as error:
-        raise SourceError(f"{path}: after line {lines_before}: {error}; is it a table separated by '{delimiter}'? Otherwise say `delimiter:`") from error
+        raise SourceError(
+            f"{path}: after line {lines_before}: {error}; is it a table separated by '{delimiter}'? Otherwise say `delimiter:`"
+        ) from error
     n_lines = _count(body, b"\n") + (not body.endswith(b"\n"))
     place = _places(path, [number for number, _, _ in wrong], lines_before if n_lines == len(table) + len(wrong) else None, rows_before)
     broken = [
-        (f"{path.name}:{lines_before + number + 1}" if n_lines == len(table) + len(wrong) else f"{path.name}: row {rows_before + number + 1}", reason, text)
+        (
+            f"{path.name}:{lines_before + number + 1}"
+            if n_lines == len(table) + len(wrong)
+            else f"{path.name}: row {rows_before + number + 1}",
+            reason,
+            text,
+        )
         for number, reason, text in wrong
     ]
     return Block(table.rename_columns(list(columns)), place, broken)

@@ -77,11 +77,13 @@ class _Rows:
         if default is None or (result.codes >= 0).all():
             return result
         place = result.names.index(default) if default in result.names else len(result.names)
-        return Coded(result.names if place < len(result.names) else [*result.names, default], np.where(result.codes < 0, place, result.codes))
+        return Coded(
+            result.names if place < len(result.names) else [*result.names, default], np.where(result.codes < 0, place, result.codes)
+        )
 
     def required_label(self, role: str) -> Coded:
         result = self.label(role, None)
-        self.refuse({row: f"{role} is empty" for row in np.flatnonzero(result.codes < 0).tolist()})
+        self.refuse(dict.fromkeys(np.flatnonzero(result.codes < 0).tolist(), f"{role} is empty"))
         return result
 
     def times(self, *keys: Coded) -> Times:
@@ -106,7 +108,9 @@ class _Rows:
 
     def _shown(self, row: int) -> str:
         text = io.StringIO()
-        csv.writer(text, lineterminator="").writerow(["" if (value := column[row].as_py()) is None else value for column in self.block.table.columns])
+        csv.writer(text, lineterminator="").writerow(
+            ["" if (value := column[row].as_py()) is None else value for column in self.block.table.columns]
+        )
         return text.getvalue()
 
 
@@ -141,7 +145,12 @@ def to_checks(block: Block, how: Table) -> Batch:
     latency = _latency(rows, found == UP)
     origin = rows.label("origin", "check")
     wrong = [code for code, name in enumerate(origin.names) if name not in tables.ORIGINS]
-    rows.refuse({row: f"origin '{origin.names[origin.codes[row]]}' is neither check nor change" for row in np.flatnonzero(np.isin(origin.codes, wrong)).tolist()})
+    rows.refuse(
+        {
+            row: f"origin '{origin.names[origin.codes[row]]}' is neither check nor change"
+            for row in np.flatnonzero(np.isin(origin.codes, wrong)).tolist()
+        }
+    )
     return rows.batch(
         [
             _time_array(times),
@@ -190,7 +199,10 @@ def to_metrics(block: Block, how: Table) -> list[Batch]:
     """Samples of a block, from a long table (signal, value, unit) or from the signal columns of a wide one."""
     if not how.signals:
         return [_long_metrics(block, how)]
-    return [_wide_metrics(block if position == 0 else Block(block.table, block.place), how, signal) for position, signal in enumerate(how.signals)]
+    return [
+        _wide_metrics(block if position == 0 else Block(block.table, block.place), how, signal)
+        for position, signal in enumerate(how.signals)
+    ]
 
 
 def _long_metrics(block: Block, how: Table) -> Batch:
@@ -206,14 +218,22 @@ def _long_metrics(block: Block, how: Table) -> Batch:
             here = (signal.codes == code) & (unit.codes == unit_code)
             said = unit.names[unit_code] if unit_code >= 0 else how.signal_units.get(signal_name, how.constants.get("unit", ""))
             if not said:
-                rows.refuse({row: f"signal '{signal_name}' has no unit; say it by `units: {{{signal_name}: percent}}`" for row in np.flatnonzero(here).tolist()})
+                reason = f"signal '{signal_name}' has no unit; say it by `units: {{{signal_name}: percent}}`"
+                rows.refuse(dict.fromkeys(np.flatnonzero(here).tolist(), reason))
                 continue
             stored, factor = standard_unit(signal_name, said, where=f"source '{how.source}'")
             names += [stored] * (stored not in names)
             units[here] = names.index(stored)
             values[here] *= factor
     return rows.batch(
-        [_time_array(times), _label_array(service), _label_array(region), _label_array(signal), pa.array(values), labels(names or [""], units)]
+        [
+            _time_array(times),
+            _label_array(service),
+            _label_array(region),
+            _label_array(signal),
+            pa.array(values),
+            labels(names or [""], units),
+        ]
     )
 
 
@@ -224,7 +244,14 @@ def _wide_metrics(block: Block, how: Table, signal: Signal) -> Batch:
     values = _values(rows, signal.column, optional=True) * signal.factor
     n = rows.n
     batch = rows.batch(
-        [_time_array(times), _label_array(service), _label_array(region), labels([signal.name], np.zeros(n, np.int64)), pa.array(values), labels([signal.unit], np.zeros(n, np.int64))]
+        [
+            _time_array(times),
+            _label_array(service),
+            _label_array(region),
+            labels([signal.name], np.zeros(n, np.int64)),
+            pa.array(values),
+            labels([signal.unit], np.zeros(n, np.int64)),
+        ]
     )
     return Batch(batch.kind, batch.rows.filter(pc.invert(pc.is_nan(batch.rows.column("value")))), batch.rejected)
 
@@ -233,7 +260,7 @@ def _values(rows: _Rows, column: str, *, optional: bool = False) -> npt.NDArray[
     """Numbers of a column of samples. An empty cell of a wide table is no sample; a long row without value is refused."""
     values, bad = to_numbers(rows.block.table.column(column))
     rows.refuse({row: f"{column} '{text[:40]}' is no number" for row, text in bad.items()})
-    rows.refuse({row: f"{column} is infinite" for row in np.flatnonzero(np.isinf(values)).tolist()})
+    rows.refuse(dict.fromkeys(np.flatnonzero(np.isinf(values)).tolist(), f"{column} is infinite"))
     if not optional:
-        rows.refuse({row: f"{column} is empty" for row in np.flatnonzero(np.isnan(values)).tolist()})
+        rows.refuse(dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), f"{column} is empty"))
     return values

@@ -87,8 +87,8 @@ def recognise(column: pa.Array | pa.ChunkedArray, *, timezone: str | None, forma
     understood = [value for value in sample if _from_iso(value) is not None]
     if sample and not understood:
         raise SourceError(
-            f"{where}: time '{sample[0]}' is not understood; write times as 2026-03-01T00:00:00Z or seconds since 1970, or say how they are "
-            "written, for example `time_format: '%d/%m/%Y %H:%M'`, or name another column by `columns: {time: ...}`"
+            f"{where}: time '{sample[0]}' is not understood; write times as 2026-03-01T00:00:00Z or seconds since 1970, or say how they "
+            "are written, for example `time_format: '%d/%m/%Y %H:%M'`, or name another column by `columns: {time: ...}`"
         )
     if _mostly(understood, _ZONED.search):
         return TimeForm("zoned")
@@ -170,7 +170,12 @@ def to_numbers(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.float64], dict[i
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if pa.types.is_decimal(array.type) or pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_null(array.type):
+    if (
+        pa.types.is_decimal(array.type)
+        or pa.types.is_integer(array.type)
+        or pa.types.is_floating(array.type)
+        or pa.types.is_null(array.type)
+    ):
         return _floats(array.cast(pa.float64(), safe=False)), {}
     text = array.cast(pa.string())
     try:
@@ -278,7 +283,10 @@ def _to_utc(
         is_late, unclear = _second_pass(ms[rows[doubtful]], series[rows[doubtful]])
         result[rows[doubtful]] = np.where(is_late, late[doubtful], early[doubtful])
         for row in rows[doubtful][unclear].tolist():
-            bad[row] = f"time {_shown(int(ms[row]))} happened twice in {name}: the clock was set back, and the order of the rows does not tell which"
+            bad[row] = (
+                f"time {_shown(int(ms[row]))} happened twice in {name}: the clock was set back, "
+                "and the order of the rows does not tell which"
+            )
     return result
 
 

@@ -16,7 +16,10 @@ REPLICA_LABELS = ("replica", "prometheus_replica", "__replica__", "prometheus")
 
 @dataclass(frozen=True)
 class Extra:
-    """A metric beside the checks: the signal it becomes, its unit, the factor to it, whether it is a time left (or a moment, turned into the time left until then)."""
+    """A metric beside the checks: the signal it becomes, its unit, the factor to it.
+
+    `is_time_left`: a time until something happens; where a series gives the moment instead, the time left until then is taken.
+    """
 
     signal: str
     unit: str

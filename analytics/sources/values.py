@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analytics import tables
-from analytics.sources.base import SourceError, did_you_mean
+from analytics.sources.base import SourceError
 from analytics.sources.times import EMPTY_WORDS, to_numbers
 
 __all__ = ["KUMA_STATES", "STATE_WORDS", "Coded", "coded", "latencies", "standard_unit", "states", "status_codes"]
@@ -20,9 +20,13 @@ UP, DOWN = STATES.index("up"), STATES.index("down")
 NO_STATE = -1
 
 STATE_WORDS: dict[str, str] = {
-    **dict.fromkeys(("1", "1.0", "true", "t", "yes", "y", "up", "ok", "success", "successful", "succeeded", "pass", "passed", "healthy"), "up"),
+    **dict.fromkeys(
+        ("1", "1.0", "true", "t", "yes", "y", "up", "ok", "success", "successful", "succeeded", "pass", "passed", "healthy"), "up"
+    ),
     **dict.fromkeys(("online", "available", "operational", "alive", "reachable"), "up"),
-    **dict.fromkeys(("0", "0.0", "false", "f", "no", "n", "down", "fail", "failed", "failure", "error", "err", "unhealthy", "offline"), "down"),
+    **dict.fromkeys(
+        ("0", "0.0", "false", "f", "no", "n", "down", "fail", "failed", "failure", "error", "err", "unhealthy", "offline"), "down"
+    ),
     **dict.fromkeys(("unavailable", "unreachable", "timeout", "critical", "dead", "outage"), "down"),
     **dict.fromkeys(("pending", "retry", "retrying"), "pending"),
     **dict.fromkeys(("maintenance", "paused"), "maintenance"),
@@ -59,14 +63,14 @@ def coded(column: pa.ChunkedArray) -> Coded:
 def states(column: Coded, words: Mapping[str, str]) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
     """State of each row as a position in `tables.STATES`; the reason by row for words that are no state."""
     known = {**STATE_WORDS, **{str(word).lower(): state for word, state in words.items()}}
-    of_name = np.array([STATES.index(known[name.lower()]) if name.lower() in known else NO_STATE for name in column.names] + [NO_STATE], np.int64)
+    of_name = np.array(
+        [STATES.index(known[name.lower()]) if name.lower() in known else NO_STATE for name in column.names] + [NO_STATE], np.int64
+    )
     found = of_name[column.codes]
-    bad = {
-        row: f"state '{column.names[column.codes[row]][:40]}' is unknown; say what it means by `states: {{{column.names[column.codes[row]][:40]}: up}}`"
-        if column.codes[row] >= 0
-        else "state is empty"
-        for row in np.flatnonzero(found == NO_STATE).tolist()
-    }
+    bad = dict.fromkeys(np.flatnonzero(column.codes < 0).tolist(), "state is empty")
+    for row in np.flatnonzero((found == NO_STATE) & (column.codes >= 0)).tolist():
+        word = column.names[column.codes[row]][:40]
+        bad[row] = f"state '{word}' is unknown; say what it means by `states: {{{word}: up}}`"
     return found, bad
 
 
@@ -80,7 +84,10 @@ def status_codes(column: Coded) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
         except (ValueError, OverflowError):
             if name.lower() not in EMPTY_WORDS:
                 wrong.add(code)
-    bad = {row: f"status code '{column.names[column.codes[row]][:40]}' is no number" for row in np.flatnonzero(np.isin(column.codes, list(wrong))).tolist()}
+    bad = {
+        row: f"status code '{column.names[column.codes[row]][:40]}' is no number"
+        for row in np.flatnonzero(np.isin(column.codes, list(wrong))).tolist()
+    }
     return numbers[column.codes], bad
 
 
@@ -106,7 +113,17 @@ _SCALES: dict[str, tuple[str, float]] = {
     "ratio": ("fraction", 1.0),
     "fraction": ("fraction", 1.0),
 }
-_SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "milliseconds": 1e-3, "us": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nanoseconds": 1e-9}
+_SECONDS = {
+    "s": 1.0,
+    "sec": 1.0,
+    "seconds": 1.0,
+    "ms": 1e-3,
+    "milliseconds": 1e-3,
+    "us": 1e-6,
+    "microseconds": 1e-6,
+    "ns": 1e-9,
+    "nanoseconds": 1e-9,
+}
 
 
 def standard_unit(signal: str, unit: str, *, where: str) -> tuple[str, float]:
@@ -126,4 +143,6 @@ def standard_unit(signal: str, unit: str, *, where: str) -> tuple[str, float]:
     if target is None or unit == target:
         return unit, 1.0
     known = sorted(_SECONDS) if target in ("ms", "s") else sorted(_SCALES) if target == "fraction" else [target]
-    raise SourceError(f"{where}: signal '{signal}' is stored in {target}, but its unit is said to be '{unit}'; give one of {', '.join(known)}")
+    raise SourceError(
+        f"{where}: signal '{signal}' is stored in {target}, but its unit is said to be '{unit}'; give one of {', '.join(known)}"
+    )

@@ -80,7 +80,8 @@ def prometheus(folder: Path, *, config: str = "scrape_configs: []\n", options: S
     (folder / "prometheus.yml").write_text(config)
     url = f"http://127.0.0.1:{free_port()}"
     command = [
-        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}", "--storage.tsdb.retention.time=100y",
+        "prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=100y",
         f"--web.listen-address={url.removeprefix('http://')}", *options,
     ]  # fmt: skip
     with _running(command, f"{url}/-/ready", folder / "prometheus.log"):
@@ -93,7 +94,15 @@ def prometheus_with(folder: Path, samples: str, *, options: Sequence[str] = ()) 
     needs("prometheus", "promtool")
     (folder / "samples.txt").write_text(samples + "# EOF\n")
     # One block per month instead of one per two hours: a thirtieth of the time.
-    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h", str(folder / "samples.txt"), str(folder / "data")]
+    command = [
+        "promtool",
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        "--max-block-duration=720h",
+        str(folder / "samples.txt"),
+        str(folder / "data"),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     with prometheus(folder, options=options) as url:
         yield url
@@ -104,7 +113,12 @@ def victoria_metrics(folder: Path) -> Iterator[str]:
     """An empty VictoriaMetrics; its address."""
     needs("victoria-metrics")
     url = f"http://127.0.0.1:{free_port()}"
-    command = ["victoria-metrics", f"-storageDataPath={folder / 'vm'}", "-retentionPeriod=100y", f"-httpListenAddr={url.removeprefix('http://')}"]
+    command = [
+        "victoria-metrics",
+        f"-storageDataPath={folder / 'vm'}",
+        "-retentionPeriod=100y",
+        f"-httpListenAddr={url.removeprefix('http://')}",
+    ]
     with _running(command, f"{url}/health", folder / "vm.log"):
         yield url
 
@@ -120,9 +134,16 @@ def import_lines(url: str, lines: str) -> None:
 def blackbox(folder: Path) -> Iterator[str]:
     """A blackbox exporter with the module http_2xx; its address."""
     needs("prometheus-blackbox-exporter")
-    (folder / "blackbox.yml").write_text("modules:\n  http_2xx:\n    prober: http\n    timeout: 2s\n    http:\n      preferred_ip_protocol: ip4\n")
+    (folder / "blackbox.yml").write_text(
+        "modules:\n  http_2xx:\n    prober: http\n    timeout: 2s\n    http:\n      preferred_ip_protocol: ip4\n"
+    )
     url = f"http://127.0.0.1:{free_port()}"
-    command = ["prometheus-blackbox-exporter", "--timeout-offset=0.1", f"--config.file={folder / 'blackbox.yml'}", f"--web.listen-address={url.removeprefix('http://')}"]
+    command = [
+        "prometheus-blackbox-exporter",
+        "--timeout-offset=0.1",
+        f"--config.file={folder / 'blackbox.yml'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+    ]
     with _running(command, f"{url}/-/healthy", folder / "blackbox.log"):
         yield url
 

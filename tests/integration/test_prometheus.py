@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -31,13 +32,19 @@ NOW = pd.Timestamp("2026-03-10T00:00Z")
 
 def world() -> dict[str, dict[str, list[tuple[float, float]]]]:
     """Samples by metric and instance: two days at 1 min, 20 failed checks, an hour without samples, times with milliseconds."""
-    samples: dict[str, dict[str, list[tuple[float, float]]]] = {"probe_success": {}, "probe_duration_seconds": {}, "probe_http_status_code": {}}
+    samples: dict[str, dict[str, list[tuple[float, float]]]] = {
+        "probe_success": {},
+        "probe_duration_seconds": {},
+        "probe_http_status_code": {},
+    }
     for number, instance in enumerate(("shop", "api")):
         minutes = [minute for minute in range(MINUTES) if not (number == 0 and minute in GAP)]
         stamps = [(minute, START_S + 60 * minute + 0.123 * (number + 1)) for minute in minutes]
         is_up = [not (number == 1 and minute in DOWN) for minute in minutes]
         samples["probe_success"][instance] = [(stamp, float(up)) for (_, stamp), up in zip(stamps, is_up, strict=True)]
-        samples["probe_duration_seconds"][instance] = [(stamp, (minute % 97 + 1) / 1000 if up else 0.0003) for (minute, stamp), up in zip(stamps, is_up, strict=True)]
+        samples["probe_duration_seconds"][instance] = [
+            (stamp, (minute % 97 + 1) / 1000 if up else 0.0003) for (minute, stamp), up in zip(stamps, is_up, strict=True)
+        ]
         samples["probe_http_status_code"][instance] = [(stamp, 200.0 if up else 0.0) for (_, stamp), up in zip(stamps, is_up, strict=True)]
     return samples
 
@@ -52,10 +59,13 @@ def openmetrics(samples: dict[str, dict[str, list[tuple[float, float]]]]) -> str
 
 
 def json_lines(samples: dict[str, dict[str, list[tuple[float, float]]]]) -> str:
-    return "".join(
-        json.dumps({"metric": {"__name__": metric, "instance": instance, "job": "blackbox", "region": "eu"}, "values": [value for _, value in values], "timestamps": [round(stamp * 1000) for stamp, _ in values]}) + "\n"
-        for metric, instances in samples.items() for instance, values in instances.items()
-    )  # fmt: skip
+    lines = []
+    for metric, instances in samples.items():
+        for instance, values in instances.items():
+            labels = {"__name__": metric, "instance": instance, "job": "blackbox", "region": "eu"}
+            times = [round(stamp * 1000) for stamp, _ in values]
+            lines.append(json.dumps({"metric": labels, "values": [value for _, value in values], "timestamps": times}))
+    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +105,9 @@ def test_every_raw_sample_arrives_with_its_true_time_and_gaps_stay_gaps(server: 
     assert len(checks) == 2 * MINUTES - len(GAP)
     for instance, samples in world()["probe_success"].items():
         mine = checks[checks["service"] == instance]
-        np.testing.assert_array_equal(mine["time"].astype("datetime64[ms, UTC]").astype("int64"), [round(stamp * 1000) for stamp, _ in samples])
+        np.testing.assert_array_equal(
+            mine["time"].astype("datetime64[ms, UTC]").astype("int64"), [round(stamp * 1000) for stamp, _ in samples]
+        )
     assert set(checks["region"]) == {"eu"}
     assert set(checks["monitor"]) == {"mine"}
 
@@ -119,7 +131,7 @@ def test_window_is_half_open(server: str) -> None:
 
 def test_adjoining_windows_share_no_sample_and_lose_none(real_prometheus: str) -> None:
     edges = [None, pd.Timestamp((START_S + 900) * 1000 + 123, unit="ms", tz="UTC"), NOW]
-    parts = [fetched(real_prometheus, start=low, end=high) for low, high in zip(edges, edges[1:], strict=False) if high is not None]
+    parts = [fetched(real_prometheus, start=low, end=high) for low, high in itertools.pairwise(edges) if high is not None]
     assert sum(map(len, parts)) == 2 * MINUTES - len(GAP)
 
 
@@ -199,8 +211,12 @@ scrape_configs:
         with servers.prometheus(tmp_path, config=config) as url:
             for is_down in (False, True, False):
                 Flaky.is_down = is_down
-                servers.wait_for(url, f"count_over_time((probe_success == {int(not is_down)})[10s:500ms]) > 2")
-            collected = collect("mine", {"kind": "prometheus", "url": url, "since": "2020-01-01"}, root=project, now=pd.Timestamp.now("UTC"))
+                recent = "probe_success[1600ms]"
+                all_so = f"max_over_time({recent}) == 0" if is_down else f"min_over_time({recent}) == 1"
+                servers.wait_for(url, f"{all_so} and count_over_time({recent}) > 1")
+            collected = collect(
+                "mine", {"kind": "prometheus", "url": url, "since": "2020-01-01"}, root=project, now=pd.Timestamp.now("UTC")
+            )
     assert collected.n_refused == 0
     checks = pa.concat_tables([store.read_raw(day) for day in store.raw_days("mine", "checks")]).to_pandas()
     assert set(checks["service"]) == {flaky}

@@ -30,7 +30,9 @@ Read = Callable[..., tuple[list[dict[str, Any]], list[dict[str, Any]]]]
 def read(tmp_path: Path) -> Read:
     """Write a file and read it through a source of kind `files`: its rows and its refused rows."""
 
-    def run(content: str | bytes, *, name: str = "mine.csv", end: pd.Timestamp = NOW, **options: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def run(
+        content: str | bytes, *, name: str = "mine.csv", end: pd.Timestamp = NOW, **options: Any
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
         source = open_source("mine", {"kind": "files", "path": name, **options}, root=tmp_path)
         source.discover()

@@ -16,8 +16,7 @@ import pytest
 
 from analytics import store
 from analytics.params import Ingest
-from analytics.sources import Batch, SourceError
-from analytics.sources import collect as collecting
+from analytics.sources import Batch, SourceError, collect as collecting
 from analytics.sources.base import Discovery, no_rows
 from analytics.sources.collect import collect, record
 from analytics.sources.tabular import labels
@@ -101,8 +100,13 @@ def test_rows_stored_do_not_depend_on_their_order(project: Path) -> None:
 
 
 def test_too_many_refused_rows_store_nothing_and_show_the_first_ten(project: Path) -> None:
-    (project / "checks.csv").write_text(HEADER + "".join(line(m) for m in range(80)) + "".join(f"2026-03-01T02:{m:02d}:00Z,web,odd,5\n" for m in range(20)))
-    with pytest.raises(SourceError, match=r"20 of 100 rows were refused, more than the 5% .* nothing was stored. The first 10:\n  checks.csv:82: state 'odd'") as error:
+    (project / "checks.csv").write_text(
+        HEADER + "".join(line(m) for m in range(80)) + "".join(f"2026-03-01T02:{m:02d}:00Z,web,odd,5\n" for m in range(20))
+    )
+    with pytest.raises(
+        SourceError,
+        match=r"20 of 100 rows were refused, more than the 5% .* nothing was stored. The first 10:\n  checks.csv:82: state 'odd'",
+    ) as error:
         run(project)
     assert len(str(error.value).splitlines()) == 11
     assert not (project / "data" / "raw").exists()
@@ -124,7 +128,9 @@ def test_repeated_and_contradicting_rows_go_to_quarantine(project: Path) -> None
 
 
 def test_check_in_the_future_is_refused_beyond_what_clocks_differ(project: Path) -> None:
-    (project / "checks.csv").write_text(HEADER + "".join(line(m, day=1) for m in range(60)) + line(12 * 60 + 4, day=10) + line(12 * 60 + 6, day=10))
+    (project / "checks.csv").write_text(
+        HEADER + "".join(line(m, day=1) for m in range(60)) + line(12 * 60 + 4, day=10) + line(12 * 60 + 6, day=10)
+    )
     collected = run(project)
     assert (collected.n_new["checks"], collected.n_refused) == (61, 1)
 
@@ -201,8 +207,9 @@ def test_run_killed_while_storing_is_completed_by_the_next(project: Path, monkey
 
 def test_two_collectors_of_one_source_are_kept_apart(project: Path) -> None:
     (project / "checks.csv").write_text(HEADER + line(0))
+    hold = "from analytics.sources import collect as c\nwith c._only_one('mine'):\n    print('held', flush=True)\n    input()\n"
     holder = subprocess.Popen(
-        [sys.executable, "-c", "from analytics.sources import collect as c\nwith c._only_one('mine'):\n    print('held', flush=True)\n    input()\n"],
+        [sys.executable, "-c", hold],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": "."},
     )  # fmt: skip
     assert holder.stdout is not None

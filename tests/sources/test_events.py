@@ -34,7 +34,10 @@ events:
 def test_csv_yaml_and_json_say_the_same(tmp_path: Path) -> None:
     from_csv = read(tmp_path, CSV)
     assert read(tmp_path, YAML, "events.yaml") == from_csv
-    assert [(row["kind"], row["service"], row["title"], row["source"]) for row in from_csv[0]] == [("maintenance", "web", "New disks", "plan"), ("deploy", None, "Release 7", "plan")]
+    assert [(row["kind"], row["service"], row["title"], row["source"]) for row in from_csv[0]] == [
+        ("maintenance", "web", "New disks", "plan"),
+        ("deploy", None, "Release 7", "plan"),
+    ]
     assert from_csv[0][0]["end"] == pd.Timestamp("2026-03-01T12:00Z")
 
 
@@ -82,11 +85,15 @@ def test_dependencies_as_edges_or_as_lists(tmp_path: Path) -> None:
     edges = read(tmp_path, "caller,callee\nweb,api\nweb,db\n", "d.csv", holds="dependencies")
     assert [(row["caller"], row["callee"], row["origin"]) for row in edges[0]] == [("web", "api", "declared"), ("web", "db", "declared")]
     assert read(tmp_path, "web: [api, db]\n", "d.yaml", holds="dependencies") == edges
-    assert read(tmp_path, '[{"source": "web", "target": "api"}, {"source": "web", "target": "db"}]', "d.json", holds="dependencies") == edges
+    assert (
+        read(tmp_path, '[{"source": "web", "target": "api"}, {"source": "web", "target": "db"}]', "d.json", holds="dependencies") == edges
+    )
 
 
 def test_services_have_a_role_and_a_number_for_a_promise(tmp_path: Path) -> None:
-    rows, rejected = read(tmp_path, "- {service: web, objective: 0.999, tags: [shop, public]}\n- {service: db, role: database}\n", "s.yaml", holds="services")
+    rows, rejected = read(
+        tmp_path, "- {service: web, objective: 0.999, tags: [shop, public]}\n- {service: db, role: database}\n", "s.yaml", holds="services"
+    )
     assert [(row["service"], row["role"], row["objective"], row["tags"]) for row in rows] == [("web", "service", 0.999, "shop public")]
     assert "role 'database' is unknown" in rejected[0]["reason"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics import tables
-from analytics.sources import SourceError, open_source
-from analytics.sources import readers
+from analytics.sources import SourceError, open_source, readers
 
 from .conftest import NOW, Read
 
@@ -28,7 +28,8 @@ def test_plain_file_becomes_checks(read: Read) -> None:
     rows, rejected = read(PLAIN)
     assert rejected == []
     assert rows[0] | {"time": None} == {
-        "time": None, "service": "web", "region": "eu", "monitor": "mine", "state": "up", "latency_ms": 12.5, "status_code": None, "error": None, "origin": "check",
+        "time": None, "service": "web", "region": "eu", "monitor": "mine", "state": "up",
+        "latency_ms": 12.5, "status_code": None, "error": None, "origin": "check",
     }  # fmt: skip
     assert (rows[1]["state"], rows[1]["latency_ms"]) == ("down", None)
     assert times(rows) == ["2026-03-01T00:00:00", "2026-03-01T00:01:00"]
@@ -52,10 +53,20 @@ def test_mapping_and_units_are_said_aloud(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["a.tsv", "a.csv.gz", "a.jsonl", "a.jsonl.gz", "a.parquet", "semicolon.csv", "windows.csv", "quoted.csv", "bom.csv"])
+@pytest.mark.parametrize(
+    "name", ["a.tsv", "a.csv.gz", "a.jsonl", "a.jsonl.gz", "a.parquet", "semicolon.csv", "windows.csv", "quoted.csv", "bom.csv"]
+)
 def test_every_format_gives_the_same_rows(read: Read, name: str) -> None:
     expected, _ = read(PLAIN)
-    frame = pd.DataFrame({"time": pd.to_datetime(["2026-03-01T00:00Z", "2026-03-01T00:01Z"]), "service": "web", "region": "eu", "latency_ms": [12.5, None], "is_up": [True, False]})
+    frame = pd.DataFrame(
+        {
+            "time": pd.to_datetime(["2026-03-01T00:00Z", "2026-03-01T00:01Z"]),
+            "service": "web",
+            "region": "eu",
+            "latency_ms": [12.5, None],
+            "is_up": [True, False],
+        }
+    )
     lines = "\n".join(frame.to_json(orient="records", lines=True, date_format="iso").splitlines()) + "\n"
     content: Any = {
         "a.tsv": PLAIN.replace(",", "\t"),
@@ -81,10 +92,22 @@ def test_every_format_gives_the_same_rows(read: Read, name: str) -> None:
 def test_unit_of_epoch_times_is_told_by_their_size(tmp_path: Path, read: Read, written: str, unit: str) -> None:
     rows, _ = read(f"time,service,up\n{written},web,1\n")
     assert times(rows) == ["2026-03-01T00:00:00"]
-    assert f"time: numbers are {unit} since 1970, UTC" in open_source("mine", {"kind": "files", "path": "mine.csv"}, root=tmp_path).discover().says
+    assert (
+        f"time: numbers are {unit} since 1970, UTC"
+        in open_source("mine", {"kind": "files", "path": "mine.csv"}, root=tmp_path).discover().says
+    )
 
 
-@pytest.mark.parametrize("written", ["2026-03-01 00:00:00+00:00", "2026-03-01T01:00:00+01:00", "2026-03-01T00:00Z", "2026-03-01 00:00:00 UTC", "2026-03-01T00:00:00.123456789Z"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-03-01 00:00:00+00:00",
+        "2026-03-01T01:00:00+01:00",
+        "2026-03-01T00:00Z",
+        "2026-03-01 00:00:00 UTC",
+        "2026-03-01T00:00:00.123456789Z",
+    ],
+)
 def test_times_with_a_zone_become_utc(read: Read, written: str) -> None:
     rows, rejected = read(f"time,service,up\n{written},web,1\n")
     assert (times(rows), rejected) == (["2026-03-01T00:00:00"], [])
@@ -106,7 +129,9 @@ def test_misspelt_zone_names_the_nearest(read: Read) -> None:
 
 
 def test_hour_that_a_clock_change_skips_is_refused(read: Read) -> None:
-    rows, rejected = read("time,service,up\n2026-03-29 01:30,web,1\n2026-03-29 02:30,web,1\n2026-03-29 03:00,web,1\n", timezone="Europe/Zurich")
+    rows, rejected = read(
+        "time,service,up\n2026-03-29 01:30,web,1\n2026-03-29 02:30,web,1\n2026-03-29 03:00,web,1\n", timezone="Europe/Zurich"
+    )
     assert times(rows) == ["2026-03-29T00:30:00", "2026-03-29T01:00:00"]
     assert rejected[0]["place"] == "mine.csv:3"
     assert "does not exist in Europe/Zurich" in rejected[0]["reason"]
@@ -121,7 +146,9 @@ def test_hour_that_a_clock_change_repeats_is_told_by_the_order_of_rows(read: Rea
 
 def test_repeated_hour_is_told_apart_within_each_service(read: Read) -> None:
     rows, rejected = read(
-        "time,service,up\n" + "".join(f"2026-10-25 {hour},{service},1\n" for hour in ("02:00", "02:30", "02:00", "02:30") for service in "ab"), timezone="Europe/Zurich"
+        "time,service,up\n"
+        + "".join(f"2026-10-25 {hour},{service},1\n" for hour in ("02:00", "02:30", "02:00", "02:30") for service in "ab"),
+        timezone="Europe/Zurich",
     )
     assert [row["time"].hour * 60 + row["time"].minute for row in rows if row["service"] == "b"] == [0, 30, 60, 90]
     assert rejected == []
@@ -165,7 +192,18 @@ def test_failed_check_has_no_latency(read: Read) -> None:
 
 @pytest.mark.parametrize(
     ("written", "state"),
-    [("true", "up"), ("False", "down"), ("1", "up"), ("0", "down"), ("UP", "up"), ("success", "up"), ("ok", "up"), ("failed", "down"), ("Error", "down"), ("maintenance", "maintenance")],
+    [
+        ("true", "up"),
+        ("False", "down"),
+        ("1", "up"),
+        ("0", "down"),
+        ("UP", "up"),
+        ("success", "up"),
+        ("ok", "up"),
+        ("failed", "down"),
+        ("Error", "down"),
+        ("maintenance", "maintenance"),
+    ],
 )
 def test_words_for_states(read: Read, written: str, state: str) -> None:
     rows, _ = read(f"time,service,status\n2026-03-01T00:00Z,web,{written}\n")
@@ -221,7 +259,9 @@ def test_bad_row_is_refused_with_its_place_and_reason(read: Read, row: str, reas
 
 
 def test_place_of_a_row_is_its_line_after_broken_rows(read: Read) -> None:
-    _, rejected = read("time,service,up\n2026-03-01T00:00Z,web\n2026-03-01T00:01Z,web,1\n2026-03-01T00:02Z,web,odd\n2026-03-01T00:03Z,web,1\n")
+    _, rejected = read(
+        "time,service,up\n2026-03-01T00:00Z,web\n2026-03-01T00:01Z,web,1\n2026-03-01T00:02Z,web,odd\n2026-03-01T00:03Z,web,1\n"
+    )
     assert sorted(row["place"] for row in rejected) == ["mine.csv:2", "mine.csv:4"]
 
 
@@ -235,14 +275,27 @@ def test_long_row_is_shortened(read: Read) -> None:
     assert len(rejected[0]["row"]) == 200
 
 
-@pytest.mark.parametrize("names", ["time,service,latency_ms,up", "Time,Name,Response Time (ms),Success", "ds,target,rtt_ms,ok", "checked_at,host,duration_ms,isUp", "datetime,url,latencyMs,state"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "time,service,latency_ms,up",
+        "Time,Name,Response Time (ms),Success",
+        "ds,target,rtt_ms,ok",
+        "checked_at,host,duration_ms,isUp",
+        "datetime,url,latencyMs,state",
+    ],
+)
 def test_names_of_columns_are_guessed(read: Read, names: str) -> None:
     rows, _ = read(f"{names}\n2026-03-01T00:00Z,web,5,1\n")
     assert (rows[0]["service"], rows[0]["latency_ms"], rows[0]["state"]) == ("web", 5.0, "up")
 
 
 def test_columns_can_be_named(read: Read) -> None:
-    rows, _ = read("when,a,b,x,y\n2026-03-01T00:00Z,shop,web,0.5,1\n", columns={"service": ["a", "b"], "latency": "x", "up": "y"}, units={"latency": "s"})
+    rows, _ = read(
+        "when,a,b,x,y\n2026-03-01T00:00Z,shop,web,0.5,1\n",
+        columns={"service": ["a", "b"], "latency": "x", "up": "y"},
+        units={"latency": "s"},
+    )
     assert (rows[0]["service"], rows[0]["latency_ms"], rows[0]["state"]) == ("shop/web", 500.0, "up")
 
 
@@ -320,7 +373,8 @@ def test_mixed_line_ends_are_read(read: Read) -> None:
 
 def test_blocks_do_not_change_the_rows(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "time,service,up,latency_ms,msg\n" + "".join(
-        f'2026-03-01T{n // 60:02d}:{n % 60:02d}Z,s{n % 3},{"odd" if n % 50 == 7 else 1},{n}.25,"a ""quoted""\n note {n}"\n' for n in range(300)
+        f'2026-03-01T{n // 60:02d}:{n % 60:02d}Z,s{n % 3},{"odd" if n % 50 == 7 else 1},{n}.25,"a ""quoted""\n note {n}"\n'
+        for n in range(300)
     )
     whole = read(text)
     monkeypatch.setattr(readers, "BLOCK_BYTES", 997)
@@ -329,7 +383,8 @@ def test_blocks_do_not_change_the_rows(read: Read, monkeypatch: pytest.MonkeyPat
 
 
 def test_long_metrics_are_converted_to_their_units(read: Read) -> None:
-    text = "time,service,signal,value,unit\n2026-03-01T00:00Z,web,latency_p95_ms,0.25,s\n2026-03-01T00:00Z,web,availability,99.5,percent\n2026-03-01T00:00Z,db,queue,7,count\n"
+    rows_of = ("web,latency_p95_ms,0.25,s", "web,availability,99.5,percent", "db,queue,7,count")
+    text = "time,service,signal,value,unit\n" + "".join(f"2026-03-01T00:00Z,{row}\n" for row in rows_of)
     rows, rejected = read(text, holds="metrics")
     assert [(row["service"], row["signal"], row["value"], row["unit"]) for row in rows] == [
         ("web", "latency_p95_ms", 250.0, "ms"), ("web", "availability", 0.995, "fraction"), ("db", "queue", 7.0, "count"),
@@ -342,7 +397,11 @@ def test_wide_metrics_become_signals_and_empty_cells_are_no_samples(read: Read) 
         "time,host,cpu_pct,disk\n2026-03-01T00:00Z,web,50,\n2026-03-01T00:01Z,web,75,1e9\n",
         holds="metrics", signals={"cpu": {"column": "cpu_pct", "unit": "percent"}, "disk_used_bytes": {"column": "disk", "unit": "bytes"}},
     )  # fmt: skip
-    assert [(row["signal"], row["value"], row["unit"]) for row in rows] == [("cpu", 0.5, "fraction"), ("cpu", 0.75, "fraction"), ("disk_used_bytes", 1e9, "bytes")]
+    assert [(row["signal"], row["value"], row["unit"]) for row in rows] == [
+        ("cpu", 0.5, "fraction"),
+        ("cpu", 0.75, "fraction"),
+        ("disk_used_bytes", 1e9, "bytes"),
+    ]
     assert rejected == []
 
 
@@ -360,7 +419,7 @@ def test_signal_with_a_fixed_unit_refuses_another(read: Read) -> None:
 
 def test_missing_file_names_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "checks.csv").write_text(PLAIN)
-    with pytest.raises(SourceError, match="did you mean 'checks.csv'"):
+    with pytest.raises(SourceError, match=r"did you mean 'checks\.csv'"):
         open_source("mine", {"kind": "files", "path": "check.csv"}, root=tmp_path).discover()
 
 
@@ -381,3 +440,24 @@ def test_half_open_window_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(PLAIN)
     batches = list(open_source("mine", {"kind": "files", "path": "a.csv"}, root=tmp_path).fetch(pd.Timestamp("2026-03-01T00:01Z"), NOW))
     assert times(batches[0].rows.to_pylist()) == ["2026-03-01T00:01:00"]
+
+
+@pytest.mark.data
+def test_real_uptime_checks_are_read_whole() -> None:
+    path = Path(os.environ.get("ANALYTICS_TEST_DATA", "../shared/data")) / "uptime" / "checks.parquet"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent; set ANALYTICS_TEST_DATA to the development data")
+    options = {"kind": "files", "path": str(path.resolve()), "columns": {"service": ["repo", "service"]}}
+    source = open_source("real", options, root=Path())
+    says = source.discover().says
+    batches = list(source.fetch(None, NOW))
+    assert says[-1].startswith("latency: ms, as stored")
+    assert sum(len(batch.rejected) for batch in batches) == 0
+    frame = pa.concat_tables([batch.rows for batch in batches]).to_pandas()
+    expected = pq.read_table(path).to_pandas()
+    assert len(frame) == len(expected)
+    assert (frame["state"] == "down").sum() == (~expected["up"]).sum()
+    assert frame.loc[frame["state"] == "down", "latency_ms"].isna().all()
+    assert frame["latency_ms"].notna().sum() == (expected["up"] & expected["latency_ms"].notna()).sum()
+    assert (frame["origin"] == "change").sum() == (expected["origin"] == "change").sum()
+    assert (frame["time"].to_numpy() == expected["timestamp"].astype("datetime64[ms, UTC]").to_numpy()).all()

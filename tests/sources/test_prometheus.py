@@ -127,7 +127,7 @@ def test_server_that_goes_on_failing_is_given_up_with_its_own_words(fake: Fake) 
 
 def test_server_that_hangs_is_given_up(fake: Fake) -> None:
     fake.answer = lambda path, query: (0, "", "")
-    with pytest.raises(SourceError, match="no answer within 0.1 s"):
+    with pytest.raises(SourceError, match=r"no answer within 0\.1 s"):
         fake.fetch(timeout_s=0.1)
 
 
@@ -135,7 +135,9 @@ def test_server_that_refuses_the_connection_is_explained() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(SourceError, match=rf"{url} did not answer after 4 attempts: .*refused.*is the server running, and is the url right"):
+        with pytest.raises(
+            SourceError, match=rf"{url} did not answer after 4 attempts: .*refused.*is the server running, and is the url right"
+        ):
             Prometheus("mine", {"url": url}, root=Path(), sleep=lambda _: None).discover()
 
 
@@ -154,8 +156,12 @@ def test_answer_of_something_else_is_explained(fake: Fake, body: str) -> None:
 
 
 def test_refused_query_gives_the_servers_words_and_is_not_repeated(fake: Fake) -> None:
-    fake.answer = lambda path, query: (400, "application/json", '{"status":"error","errorType":"bad_data","error":"parse error: unexpected {"}') if path == "/api/v1/query" else good(path, query)
-    with pytest.raises(SourceError, match="the server refuses the query: parse error: unexpected {"):
+    fake.answer = lambda path, query: (
+        (400, "application/json", '{"status":"error","errorType":"bad_data","error":"parse error: unexpected {"}')
+        if path == "/api/v1/query"
+        else good(path, query)
+    )
+    with pytest.raises(SourceError, match=r"the server refuses the query: parse error: unexpected \{"):
         fake.fetch()
     assert fake.slept == []
 
@@ -181,7 +187,11 @@ def test_matchers_that_match_nothing_are_said(fake: Fake) -> None:
 def test_too_many_points_halve_the_window(fake: Fake) -> None:
     def answer(path: str, query: dict[str, str]) -> tuple[int, str, str]:
         if path == "/api/v1/query" and "[" in query["query"] and int(query["query"].split("[")[1].removesuffix("ms]")) > 3_600_000:
-            return 422, "application/json", '{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory"}'
+            return (
+                422,
+                "application/json",
+                '{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory"}',
+            )
         return good(path, query)
 
     fake.answer = answer
@@ -192,8 +202,10 @@ def test_too_many_points_halve_the_window(fake: Fake) -> None:
 
 
 def test_even_the_smallest_window_too_much_is_an_error(fake: Fake) -> None:
-    fake.answer = lambda path, query: (422, "application/json", '{"status":"error","error":"too many samples"}') if "[" in query.get("query", "") else good(path, query)
-    with pytest.raises(SourceError, match="too many samples; even .* s are too much: ask for fewer series by `match`"):
+    fake.answer = lambda path, query: (
+        (422, "application/json", '{"status":"error","error":"too many samples"}') if "[" in query.get("query", "") else good(path, query)
+    )
+    with pytest.raises(SourceError, match=r"too many samples; even .* s are too much: ask for fewer series by `match`"):
         fake.fetch()
 
 
@@ -215,7 +227,9 @@ def test_proxy_of_the_environment_is_not_asked_for_this_machine(fake: Fake, monk
 
 def test_first_sample_is_looked_for_in_the_index(fake: Fake) -> None:
     first = pd.Timestamp("2026-02-27T13:00Z").timestamp()
-    fake.answer = lambda path, query: success([UP[0]] if "end" not in query or float(query["end"]) >= first else []) if path == "/api/v1/series" else good(path, query)
+    fake.answer = lambda path, query: (
+        success([UP[0]] if "end" not in query or float(query["end"]) >= first else []) if path == "/api/v1/series" else good(path, query)
+    )
     fake.fetch(start=None)
     first_window = next(query for path, query in fake.asked if "[" in query.get("query", ""))
     assert float(first_window["time"]) == pytest.approx(pd.Timestamp("2026-02-27T06:00Z").timestamp(), abs=0.01)
@@ -230,7 +244,14 @@ def test_misspelt_option_names_the_nearest() -> None:
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
 def test_answer_is_read_the_same_however_it_is_written(separators: tuple[str, str]) -> None:
-    text = json.dumps(json.loads(matrix(({"__name__": "a", "x": 'odd "values":[[ ]] name'}, [(1.5, "0.25"), (2, "NaN")]), ({"__name__": "b"}, [(3.001, "1e-05")]))), separators=separators)
+    text = json.dumps(
+        json.loads(
+            matrix(
+                ({"__name__": "a", "x": 'odd "values":[[ ]] name'}, [(1.5, "0.25"), (2, "NaN")]), ({"__name__": "b"}, [(3.001, "1e-05")])
+            )
+        ),
+        separators=separators,
+    )
     one, two = parse_matrix(text.encode(), "here")
     assert one.labels["x"] == 'odd "values":[[ ]] name'
     np.testing.assert_array_equal(one.times, [1500, 2000])
@@ -271,44 +292,75 @@ def test_state_latency_and_code_are_joined_by_equal_times() -> None:
         sampled("probe_duration_seconds", [0.1, 0.2], times=[0, 1], instance="web"),
         sampled("probe_http_status_code", [200, 500, 200], instance="web"),
     )
-    assert [(row["state"], row["latency_ms"], row["status_code"]) for row in found] == [("up", 100.0, 200), ("down", None, 500), ("up", None, 200)]
+    assert [(row["state"], row["latency_ms"], row["status_code"]) for row in found] == [
+        ("up", 100.0, 200),
+        ("down", None, 500),
+        ("up", None, 200),
+    ]
 
 
 def test_uptime_metrics_are_mapped() -> None:
     labels = {"target_alias": "Shop", "target_host": "shop.example", "check_type": "http", "location": "eu"}
     found = rows(
         "uptime", sampled("uptime_status_health", [1], **labels), sampled("uptime_response_time_seconds", [0.25], **labels),
-        sampled("uptime_consecutive_failures_total", [0], **labels), sampled("uptime_cert_expiry_seconds", [START.timestamp() + 86_400], **labels),
+        sampled("uptime_consecutive_failures_total", [0], **labels),
+        sampled("uptime_cert_expiry_seconds", [START.timestamp() + 86_400], **labels),
         sampled("uptime_cert_is_valid", [1], **labels),
     )  # fmt: skip
-    assert [(found[0][name]) for name in ("service", "region", "monitor", "state", "latency_ms")] == ["Shop", "eu", "mine/http", "up", 250.0]
-    assert [(row["signal"], row["value"], row["unit"]) for row in found[1:]] == [("consecutive_failures", 0.0, "count"), ("cert_expiry_s", 86_400.0, "s"), ("cert_is_valid", 1.0, "fraction")]
+    assert [(found[0][name]) for name in ("service", "region", "monitor", "state", "latency_ms")] == [
+        "Shop",
+        "eu",
+        "mine/http",
+        "up",
+        250.0,
+    ]
+    assert [(row["signal"], row["value"], row["unit"]) for row in found[1:]] == [
+        ("consecutive_failures", 0.0, "count"),
+        ("cert_expiry_s", 86_400.0, "s"),
+        ("cert_is_valid", 1.0, "fraction"),
+    ]
 
 
 def test_uptime_kuma_is_mapped_with_its_four_states_and_ms() -> None:
-    found = rows("kuma", sampled("monitor_status", [0, 1, 2, 3], monitor_name="Shop"), sampled("monitor_response_time", [9, 12, 9, 9], monitor_name="Shop"))
+    found = rows(
+        "kuma",
+        sampled("monitor_status", [0, 1, 2, 3], monitor_name="Shop"),
+        sampled("monitor_response_time", [9, 12, 9, 9], monitor_name="Shop"),
+    )
     assert [(row["state"], row["latency_ms"]) for row in found] == [("down", None), ("up", 12.0), ("pending", None), ("maintenance", None)]
 
 
 def test_gatus_is_mapped() -> None:
-    found = rows("gatus", sampled("gatus_results_endpoint_success", [1], key="core_shop", name="shop", group="core"), sampled("gatus_results_duration_seconds", [0.5], key="core_shop", name="shop", group="core"))
+    found = rows(
+        "gatus",
+        sampled("gatus_results_endpoint_success", [1], key="core_shop", name="shop", group="core"),
+        sampled("gatus_results_duration_seconds", [0.5], key="core_shop", name="shop", group="core"),
+    )
     assert (found[0]["service"], found[0]["latency_ms"]) == ("core_shop", 500.0)
 
 
 def test_labels_can_be_chosen() -> None:
-    found = rows("blackbox", sampled("probe_success", [1], instance="web", team="shop", dc="z1"), service=("team", "instance"), region=("dc",))
+    found = rows(
+        "blackbox", sampled("probe_success", [1], instance="web", team="shop", dc="z1"), service=("team", "instance"), region=("dc",)
+    )
     assert (found[0]["service"], found[0]["region"]) == ("shop/web", "z1")
     with pytest.raises(SourceError, match="labels: service: a series has no label teem; it has instance, team"):
         rows("blackbox", sampled("probe_success", [1], instance="web", team="shop"), service=("teem",))
 
 
 def test_two_series_of_one_service_are_an_error_with_the_remedy() -> None:
-    with pytest.raises(SourceError, match=r"both service 'web' in region 'default'; they differ in job: .*`labels: \{service: \[instance, job\]\}`"):
+    with pytest.raises(
+        SourceError, match=r"both service 'web' in region 'default'; they differ in job: .*`labels: \{service: \[instance, job\]\}`"
+    ):
         rows("blackbox", sampled("probe_success", [1], instance="web", job="a"), sampled("probe_success", [1], instance="web", job="b"))
 
 
 def test_replicas_are_one_series() -> None:
-    found = rows("blackbox", sampled("probe_success", [1], instance="web", replica="a"), sampled("probe_success", [1, 1], instance="web", replica="b"))
+    found = rows(
+        "blackbox",
+        sampled("probe_success", [1], instance="web", replica="a"),
+        sampled("probe_success", [1, 1], instance="web", replica="b"),
+    )
     assert len(found) == 2
 
 
@@ -316,4 +368,7 @@ def test_impossible_samples_are_refused_with_the_reason() -> None:
     found = [sampled("probe_success", [0.5, 1, 1], instance="web"), sampled("probe_duration_seconds", [1, -1, 1], instance="web")]
     (batch,) = checks_of(found, PRESETS["blackbox"], Labelling("mine", ("instance",), ""))
     assert len(batch.rows) == 1
-    assert [row["reason"] for row in batch.rejected.to_pylist()] == ["probe_success 0.5 is no state", "probe_duration_seconds -1 is no response time"]
+    assert [row["reason"] for row in batch.rejected.to_pylist()] == [
+        "probe_success 0.5 is no state",
+        "probe_duration_seconds -1 is no response time",
+    ]
