@@ -55,7 +55,8 @@ def map(
     """
     if points is not None:
         workers = min(workers, max(1, points // POINTS_PER_WORKER))
-    memo = _Memo(function) if keep else None
+    name = _name(function)
+    memo = _Memo(function, name) if keep else None
     if workers <= 1 or len(partitions) <= 1:
         for partition in partitions:
             yield _remembered(memo, function, partition)
@@ -90,7 +91,7 @@ def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition
 
 def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: Sequence[Any], workers: int) -> Iterator[Result]:
     """As in one process, but computed `workers` at a time; what a lost worker held is given to a fresh pool."""
-    ahead = workers * 2
+    ahead = workers
     pool = _start_pool(workers)
     waiting: dict[int, Future[Result]] = {}
     handed_out = lost = 0
@@ -99,7 +100,7 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
             while handed_out < len(partitions) and handed_out <= position + ahead:
                 known = memo is not None and memo.path(partitions[handed_out]).is_file()
                 if not known:
-                    waiting[handed_out] = pool.submit(function, partitions[handed_out])
+                    waiting[handed_out] = _submit(pool, function, partitions[handed_out])
                 handed_out += 1
             while position in waiting:
                 try:
@@ -115,7 +116,7 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
                     pool = _start_pool(workers)
                     # Finished results are kept; everything else the broken pool held goes to the new one.
                     for other in [key for key, future in waiting.items() if not future.done() or future.exception() is not None]:
-                        waiting[other] = pool.submit(function, partitions[other])
+                        waiting[other] = _submit(pool, function, partitions[other])
                     continue
                 del waiting[position]
                 lost = 0
@@ -127,6 +128,16 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
                 yield _remembered(memo, function, partition)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Result], partition: Any) -> Future[Result]:
+    """The future of a call; of a pool that is already broken, one that says so, like those that broke with it."""
+    try:
+        return pool.submit(function, partition)
+    except BrokenProcessPool as error:
+        failed: Future[Result] = Future()
+        failed.set_exception(error)
+        return failed
 
 
 def _start_pool(workers: int) -> ProcessPoolExecutor:
@@ -148,6 +159,19 @@ def _start_worker(session: dict[str, str]) -> None:
     os.environ.update(session)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    # Arrow's own allocator keeps what it once had: a worker's memory would grow with the partitions it has seen.
+    pa.set_memory_pool(pa.system_memory_pool())
+
+
+def _name(function: Callable[[Any], Any]) -> str:
+    """Where to import a function from; what has no such place works in one process and fails in a pool, so it never works."""
+    plain = function
+    while isinstance(plain, functools.partial):
+        plain = plain.func
+    name = f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
+    if "<" in name:
+        raise ValueError(f"'{name}' cannot be imported by a worker; map a function that stands at the top of a module")
+    return name
 
 
 class _Memo:
@@ -156,13 +180,7 @@ class _Memo:
     They are pickled: local files of this project's own making, never exchanged, safe to delete. (Models are never pickled.)
     """
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        plain = function
-        while isinstance(plain, functools.partial):
-            plain = plain.func
-        name = f"{plain.__module__}.{getattr(plain, '__qualname__', '')}"
-        if "<" in name:
-            raise ValueError(f"'{name}' cannot be named: results are kept only for functions at the top of a module")
+    def __init__(self, function: Callable[[Any], Any], name: str) -> None:
         self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
         self.made_by = store.digest(name, code_digest(), canonical(function))
 

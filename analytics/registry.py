@@ -10,6 +10,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,15 +129,17 @@ def _encode(model: Model) -> bytes:
 
 
 def _decode(path: Path) -> Model:
+    content = path.read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
+        # From memory: a damaged place in the archive must not look like an error of the disk.
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             card = json.loads(archive.read("model.json"))
             arrays = {
                 entry.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(entry)), allow_pickle=False)
                 for entry in archive.namelist()
                 if entry.endswith(".npy")
             }
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a whole model ({error}); run the stage that fits it again") from error
     if card["format"] > MODEL_FORMAT:
         raise ValueError(f"{path} has format {card['format']}, this code reads up to {MODEL_FORMAT}; update the code")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import math
 
 import pandas as pd
 
@@ -11,6 +12,9 @@ from analytics import tables
 from analytics.store import session
 
 __all__ = ["declared_services"]
+
+
+_SURPLUS = "more values than columns"
 
 
 def declared_services() -> pd.DataFrame:
@@ -26,8 +30,9 @@ def declared_services() -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame({"service": pd.Series(dtype="str")})
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-        names = list(rows[0]) if rows else ["service"]
+        reader = csv.DictReader(file, restkey=_SURPLUS)
+        names = list(reader.fieldnames or ["service"])
+        rows = [(reader.line_num, row) for row in reader]
     for name in names:
         if name not in table.names:
             near = difflib.get_close_matches(str(name), table.names, n=1)
@@ -36,7 +41,9 @@ def declared_services() -> pd.DataFrame:
     if "service" not in names:
         raise ValueError("data/services.csv has no column 'service'")
     checked: dict[str, dict[str, object]] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
+        if _SURPLUS in row:
+            raise ValueError(f"data/services.csv, line {line}: {len(names) + len(row[_SURPLUS])} values, but {len(names)} columns")
         service = (row["service"] or "").strip()
         if not service or service in checked:
             raise ValueError(f"data/services.csv, line {line}: service '{service}' is {'there twice' if service else 'empty'}")
@@ -57,6 +64,8 @@ def _value(column: tables.Column, text: str | None, line: int) -> object:
         number = float(text)
     except ValueError as error:
         raise ValueError(f"{where}: '{text}' is not a number") from error
+    if not math.isfinite(number) or number <= 0:
+        raise ValueError(f"{where}: {text} is not a positive number")
     if column.unit == "fraction" and not 0 < number < 1:
         raise ValueError(f"{where}: {text} is not between 0 and 1; objectives are fractions (99.9 % is 0.999)")
     return number

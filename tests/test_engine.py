@@ -1,0 +1,173 @@
+"""One map over partitions: the same results in one process, in a pool, from memory, and after losses."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import numpy.testing as npt
+import pandas as pd
+import pytest
+
+from analytics import engine, params
+from tests import mapped
+
+LETTERS = list("abcdef")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition with contents of its own."""
+
+    key: str
+    content: list[int] = field(default_factory=list)
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """File in which `mapped.double` notes its calls."""
+    return tmp_path / "trace"
+
+
+def called(trace):
+    return trace.read_text(encoding="utf-8").split() if trace.exists() else []
+
+
+def test_results_come_in_order_and_are_the_same_bits_in_a_pool(project):
+    texts = [letter * number for number, letter in enumerate("abcdefgh")]
+    alone = list(engine.map(mapped.roots, texts, keep=False))
+    pooled = list(engine.map(mapped.roots, texts, workers=2))
+    assert len(alone) == 8
+    npt.assert_array_equal(np.array(alone), np.array(pooled))
+
+
+def test_workers_have_one_thread_and_know_the_project(project):
+    assert set(engine.map(mapped.threads, ["a", "b"], workers=2)) == {"1 1"}
+    assert set(engine.map(mapped.where, ["a", "b"], workers=2)) == {str(project)}
+
+
+def test_a_second_call_computes_nothing(project, trace):
+    work = partial(mapped.double, trace=str(trace))
+    assert list(engine.map(work, LETTERS[:3])) == ["aa", "bb", "cc"]
+    assert list(engine.map(work, LETTERS[:4])) == ["aa", "bb", "cc", "dd"]
+    assert called(trace) == LETTERS[:4]
+
+
+def test_a_pool_uses_what_was_kept(project, trace):
+    work = partial(mapped.double, trace=str(trace))
+    list(engine.map(work, LETTERS[:3]))
+    assert list(engine.map(work, LETTERS, workers=2)) == [letter * 2 for letter in LETTERS]
+    assert sorted(called(trace)) == LETTERS
+    assert list(engine.map(work, LETTERS)) == [letter * 2 for letter in LETTERS]
+    assert sorted(called(trace)) == LETTERS
+
+
+def test_nothing_is_kept_unless_wanted(project, trace):
+    work = partial(mapped.double, trace=str(trace))
+    for _ in range(2):
+        list(engine.map(work, ["a"], keep=False))
+    assert called(trace) == ["a", "a"]
+    assert not (project / "data" / "memo").exists()
+
+
+@pytest.mark.parametrize("change", ["parameter", "key", "code"])
+def test_what_was_kept_is_not_used_for_something_else(project, trace, monkeypatch, change):
+    work = partial(mapped.double, trace=str(trace))
+    list(engine.map(work, ["a"]))
+    if change == "parameter":
+        work = partial(work, by=3)
+    if change == "code":
+        monkeypatch.setattr(engine, "code_digest", lambda: "other")
+    list(engine.map(work, ["b" if change == "key" else "a"]))
+    assert len(called(trace)) == 2
+
+
+def test_partitions_of_one_key_and_other_contents_are_told_apart(project):
+    assert list(engine.map(mapped.total, [Part("k", [1]), Part("k", [2]), Part("k", [1])])) == [1, 2, 1]
+    assert len(list((project / "data" / "memo").rglob("*.pickle"))) == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("damage", [lambda content: content[:-1], lambda content: content[:40] + b"?" + content[41:], lambda _: b""])
+def test_a_damaged_result_is_computed_again(project, trace, damage, workers):
+    work = partial(mapped.double, trace=str(trace))
+    list(engine.map(work, ["a", "b"]))
+    for path in (project / "data" / "memo").rglob("*.pickle"):
+        path.write_bytes(damage(path.read_bytes()))
+    assert list(engine.map(work, ["a", "b"], workers=workers)) == ["aa", "bb"]
+    assert called(trace) == ["a", "b", "a", "b"]
+    assert list(engine.map(work, ["a", "b"])) == ["aa", "bb"]
+    assert len(called(trace)) == 4
+
+
+def test_what_a_killed_worker_held_is_computed_again(project, tmp_path):
+    work = partial(mapped.die_once, folder=str(tmp_path))
+    assert list(engine.map(work, LETTERS, workers=2)) == [letter.upper() for letter in LETTERS]
+    assert (tmp_path / "died").exists()
+
+
+def test_a_worker_lost_three_times_stops_the_run_with_a_remedy(project):
+    with pytest.raises(RuntimeError, match=r"workers were lost 3 times .* at partition \d of 6; set project.workers to 1"):
+        list(engine.map(mapped.die_always, LETTERS, workers=2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_the_function_is_raised_as_it_is(project, workers):
+    with pytest.raises(LookupError, match="no such thing as c"):
+        list(engine.map(mapped.fail, LETTERS, workers=workers))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_functions_that_a_worker_cannot_import_are_refused(project, workers, keep):
+    def local(text):
+        return text
+
+    for function in (lambda text: text, local, partial(local)):
+        with pytest.raises(ValueError, match="cannot be imported by a worker; map a function that stands at the top of a module"):
+            list(engine.map(function, ["a", "b"], workers=workers, keep=keep))
+
+
+def test_a_pool_is_started_only_where_it_pays(project, monkeypatch):
+    monkeypatch.setattr(engine, "_start_pool", lambda workers: pytest.fail("a pool was started"))
+    assert list(engine.map(mapped.double, ["a", "b"], workers=2, points=engine.POINTS_PER_WORKER)) == ["aa", "bb"]
+    assert list(engine.map(mapped.double, ["a"], workers=2)) == ["aa"]
+
+
+def test_no_partition_gives_no_result(project):
+    assert list(engine.map(mapped.double, [], workers=2)) == []
+
+
+def test_the_oldest_kept_results_are_pruned(project):
+    import os
+
+    list(engine.map(mapped.double, LETTERS))
+    paths = sorted((project / "data" / "memo").rglob("*.pickle"))
+    for age, path in enumerate(paths):
+        os.utime(path, ns=(age * 10**9, age * 10**9))
+    size = paths[0].stat().st_size
+    assert engine.prune(keep_bytes=2 * size) == 4 * size
+    assert [path.exists() for path in paths] == [False] * 4 + [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, 1.0), ("1", 1), (True, 1), ([1, 2], [2, 1]), ({"a": 1}, {"a": 2}),
+        (np.arange(3), np.arange(3.0)), (np.zeros((2, 1)), np.zeros((1, 2))),
+        (pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [2, 1]})), (pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})),
+        (pd.Timestamp("2026-01-01T00:00Z"), pd.Timestamp("2026-01-02T00:00Z")), (params.Ingest(), params.Ingest(step_s=60)),
+        (partial(mapped.double, by=1), partial(mapped.double, by=2)), (mapped.double, mapped.roots), (None, "None"),
+    ],
+)  # fmt: skip
+def test_different_parameters_are_told_apart(one, other):
+    assert engine.canonical(one) != engine.canonical(other)
+    assert engine.canonical(one) == engine.canonical(one)
+
+
+def test_order_of_names_in_a_dictionary_means_nothing():
+    assert engine.canonical({"a": 1, "b": 2}) == engine.canonical({"b": 2, "a": 1})
+
+
+def test_parameters_whose_contents_cannot_be_told_are_refused():
+    with pytest.raises(TypeError, match="must be plain values, frames, arrays or dataclasses of them, not object"):
+        engine.canonical([object()])
