@@ -7,6 +7,7 @@ when it is stored does the cursor move. A run killed at any point is repeated by
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,14 +104,14 @@ def collect(
     """
     limits = ingest or params.load(store.root() / "params.yaml").ingest
     source = open_source(name, options, root=root)
-    with _only_one(name), tempfile.TemporaryDirectory(prefix="analytics-collect-") as folder:
+    with _only_one(name), _staging(name) as folder:
         cursor = store.cursor(name)
         if start is None:
             source.resume(cursor.get("state", {}))
             start = _resume_at(cursor, source.late_s)
         state = source.state()
         discovery = source.discover()
-        fetched = _fetch(source, start, now + pd.Timedelta(seconds=limits.max_future_s), Path(folder), progress)
+        fetched = _fetch(source, start, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
         _refuse_if_too_many(name, fetched, limits.max_rejected_share)
         collected = _store(name, fetched, discovery.says, before=now)
         newest = max((time for time in (_last(cursor), fetched.last) if time is not None), default=None)
@@ -145,6 +146,17 @@ def _only_one(name: str) -> Iterator[None]:
     except filelock.Timeout:
         who = f" (process {holder.read_text(encoding='utf-8')})" if holder.is_file() else ""
         raise SourceError(f"source '{name}' is being collected by another process{who}; wait until it has finished, or end it") from None
+
+
+@contextmanager
+def _staging(name: str) -> Iterator[Path]:
+    """An empty folder on the disk of the data; what a killed run has left there is removed."""
+    staging = store.root() / "data" / ".staging"
+    staging.mkdir(parents=True, exist_ok=True)
+    for left in staging.glob(f"collect-{name}-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=f"collect-{name}-", dir=staging) as folder:
+        yield Path(folder)
 
 
 def _last(cursor: dict[str, Any]) -> pd.Timestamp | None:

@@ -96,6 +96,12 @@ class Prometheus:
         return {}
 
     def discover(self) -> Discovery:
+        try:
+            return Discovery(self._says())
+        finally:
+            self._server.api.close()
+
+    def _says(self) -> list[str]:
         says = []
         for name, preset in self._presets().items():
             found = self._server.series([preset.status], self.options.match)
@@ -108,7 +114,7 @@ class Prometheus:
             stored = standard_unit(signal, metric.unit, where=f"source '{self.name}'")[0]
             how = "raw samples" if SELECTOR.match(metric.query) else f"evaluated every {metric.step_s} s"
             says.append(f"{signal}: {metric.query} ({how}), {metric.unit}" + (f" -> {stored}" if stored != metric.unit else ""))
-        return Discovery(says)
+        return says
 
     def fetch(self, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
         presets = self._presets()

@@ -6,6 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from analytics import store
 from analytics.sources import open_source
 from analytics.sources.collect import collect
+from analytics.sources.promapi import Api
 
 from . import servers
 
@@ -121,6 +123,12 @@ def test_latency_is_in_ms_and_a_failed_check_has_none(server: str) -> None:
     np.testing.assert_array_equal(api["latency_ms"].dropna(), [minute % 97 + 1.0 for minute in up])
     assert api.loc[700, "status_code"] == 200
     assert pd.isna(api.loc[610, "status_code"])
+
+
+def test_export_is_used_where_there_is_one(real_prometheus: str, real_victoria: str) -> None:
+    for url, expected in ((real_prometheus, False), (real_victoria, True)):
+        with closing(Api(url, headers={}, auth=None, timeout_s=10)) as api:
+            assert api.streams("/api/v1/export", [("match[]", "up")]) is expected
 
 
 def test_window_is_half_open(server: str) -> None:

@@ -170,10 +170,9 @@ def metric_rows() -> pa.Table:
     )
 
 
-def test_interrupted_fetch_stores_nothing_and_leaves_no_litter(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    litter = tmp_path / "litter"
-    litter.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(litter))
+def test_interrupted_fetch_stores_nothing_and_leaves_no_litter(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    litter = project / "data" / ".staging"
+    (litter / "collect-mine-killed").mkdir(parents=True)
     monkeypatch.setattr(collecting, "open_source", lambda *_, **__: Endless())
     with pytest.raises(KeyboardInterrupt):
         collect("mine", {}, root=project, now=NOW)
