@@ -1,7 +1,7 @@
 """What of an executed notebook goes where on its page.
 
 The first heading is the title, the first finding stands under it, every heading of the second level opens a section. A section shows
-what its cells displayed; their code is folded at its end. What shows nothing (parameters, set-up, saving) is folded at the end of the page.
+what its cells displayed; their code is folded at the end of the page, that of each figure also below it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class Page:
     sections: list[Section] = field(default_factory=lambda: [Section()])
     set_up: list[str] = field(default_factory=list)
     n_figures: int = 0
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is any code to fold."""
+        return bool(self.set_up or any(section.code for section in self.sections))
 
 
 def compose(notebook: Any) -> Page:

@@ -83,11 +83,12 @@ def test_behind_a_figure_is_the_line_that_drew_it(page):
     assert "<summary>Code of figure 4</summary><pre><code>slo.plot_outages(outages, start=START, end=END, zone=ZONE)</code></pre>" in page
 
 
-def test_code_is_folded_and_set_up_stands_at_the_end(page):
+def test_the_code_of_all_sections_is_folded_at_the_end(page):
     footer = page[page.index("<footer>") :]
     assert "<details" in footer
     assert "overrides = {}" in footer
     assert "kept = budgets" in footer
+    assert "<p>What to do</p><pre><code>" in footer
     before = page[: page.index("<footer>")]
     assert "overrides = {}" not in before
     unfolded = re.sub(r"<details.*?</details>", "", before, flags=re.S)
@@ -122,7 +123,7 @@ def test_a_failed_cell_is_said_on_the_page():
 def test_what_a_cell_printed_is_kept_with_its_code():
     cell = v4.new_code_cell("f()", outputs=[v4.new_output("stream", name="stdout", text="1 < 2")])
     page = rendered(v4.new_markdown_cell("# Why?\n## Part\ntext"), cell)
-    assert re.search(r'<details class="code">.*<pre class="printed">1 &lt; 2</pre></details>', page)
+    assert re.search(r'<details class="code">.*<pre class="printed">1 &lt; 2</pre>\s*</details>', page, re.S)
 
 
 def test_html_in_markdown_is_not_obeyed():
@@ -149,7 +150,8 @@ def test_two_sections_of_one_name_have_two_addresses():
 
 
 def test_a_title_said_by_the_heading_is_not_repeated(page):
-    assert page.count("What to do") == 3  # the intro's hint, the contents, the heading
+    before = page[: page.index("<footer>")]
+    assert before.count("What to do") == 3  # the intro's hint, the contents, the heading
 
 
 def test_the_style_for_jupyterlab_is_left_out(page):
