@@ -145,3 +145,48 @@ def month_starts(start, end, zone):
         one = found[-1]
         found.append(pd.Timestamp(year=one.year + one.month // 12, month=one.month % 12 + 1, day=1, tz=zone))
     return [one.tz_convert("UTC") for one in found]
+
+
+def slo_counts(long, step_s, promises, outages, masks, periods, *, confirmed=False, resolution_s=1200):
+    """Checks that count, bad ones and left-out ones of each service, region (and all), kind of promise and month.
+
+    `long` has a row per step (time, service, region, signal, value, n_checks); masks are looked at every `resolution_s`.
+    """
+    signal_of = {"availability": "availability", "latency": "latency_ms"}
+    excluded = masks[masks.reason.isin(["maintenance", "prober"])]
+    found = {}
+    for promise in promises.itertuples():
+        rows = long[(long.service == promise.service) & (long.signal == signal_of[promise.objective_kind]) & long.value.notna()]
+        for row in rows.itertuples():
+            step_end = row.time + pd.Timedelta(seconds=step_s)
+            concerns = [
+                mask
+                for mask in excluded.itertuples()
+                if (pd.isna(mask.service) or mask.service == row.service) and (pd.isna(mask.region) or mask.region == row.region)
+            ]
+            looks = [row.time + pd.Timedelta(seconds=offset) for offset in range(0, step_s, resolution_s)]
+            inside = sum(any(mask.start <= look < mask.end for mask in concerns) for look in looks)
+            n = row.n_checks if promise.objective_kind == "availability" else 1
+            bad = round(n * (1 - row.value)) if promise.objective_kind == "availability" else int(row.value > promise.limit_ms)
+            left_out = 0
+            near = [
+                outage
+                for outage in outages.itertuples()
+                if (outage.service, outage.region) == (row.service, row.region)
+                and outage.start < step_end
+                and (pd.isna(outage.end) or outage.end > row.time)
+            ]
+            if inside >= len(looks) / 2:
+                n, bad, left_out = 0, 0, n
+            elif promise.objective_kind == "availability":
+                if any(not pd.isna(outage.excluded_reason) for outage in near):
+                    n, bad, left_out = n - bad, 0, bad
+                if confirmed and not any(outage.is_confirmed and pd.isna(outage.excluded_reason) for outage in near):
+                    bad = 0
+            period = next(period for period in periods if period.start <= row.time < period.end)
+            for region in (row.region, "all"):
+                sums = found.setdefault((row.service, region, promise.objective_kind, period.start), [0, 0, 0])
+                for place, value in enumerate((n, bad, left_out)):
+                    sums[place] += int(value)
+    keys = ["service", "region", "objective_kind", "period_start"]
+    return pd.DataFrame([(*key, *sums) for key, sums in found.items()], columns=[*keys, "n", "n_bad", "n_excluded"])

@@ -236,7 +236,8 @@ def _allowed(n: float, measured_s: float, objective: float, to_come_ms: int) -> 
     """Bad checks that the promise allows in the whole period, if what is to come is measured as densely as what was."""
     if n == 0 or not np.isfinite(objective):
         return float("inf")
-    return (1 - objective) * n * (measured_s + to_come_ms / 1000) / measured_s
+    # Rounded, for 10 % of 20 checks are 1.9999999999999996.
+    return round((1 - objective) * n * (measured_s + to_come_ms / 1000) / measured_s, 6)
 
 
 def _day_sums(n: FloatArray, bad: FloatArray) -> tuple[float, ...]:

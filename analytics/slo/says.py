@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -41,7 +41,7 @@ __all__ = [
     "proof_sentence",
     "regional_table",
     "repair_table",
-    "service_states",
+    "service_states", "short_names", "spelled",
     "tiles",
     "todo",
 ]  # fmt: skip
@@ -49,12 +49,12 @@ __all__ = [
 STATE_TONES = {"missed": "bad", "at risk": "worse", "kept": "good", "unmeasured": "calm", "no promise": "calm"}
 CERTIFICATE_TONES = {"expired": "bad", "renew now": "worse", "in time": "calm"}
 RENEW_DAYS = 21
-MONTHS_SHOWN = 8
+MONTHS_SHOWN = 6
 OUTAGE_DAYS = 92
 NAME_WIDTH = 30
 LEAST_TOLD = -10.0
 """An overspent budget beyond this is told as such; the number itself says nothing more."""
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def promise_name(kind: str, objective: float) -> str:
@@ -85,9 +85,10 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
     is_over = bool(compliance.loc[compliance["period_start"] == period_start, "is_complete"].all())
     kept = len(by_state["kept"])
     who = (
-        "The only service" if n == 1 == kept else f"All {_number(n)} services" if kept == n else f"{_number(kept)} of {_number(n)} services"
+        "The only service" if n == 1 == kept else f"All {spelled(n)} services" if kept == n else f"{spelled(kept)} of {spelled(n)} services"
     )
-    does = ("kept" if is_over else "keeps" if kept == 1 else "keep") + (" its" if kept == 1 else " their")
+    is_one = kept < 2
+    does = ("kept" if is_over else "keeps" if is_one else "keep") + (" its" if is_one else " their")
     parts = [f"{who[0].upper()}{who[1:]} {does} promises"]
     if by_state["missed"]:
         parts.append(f"{words.listed(by_state['missed'])} {'did' if is_over else 'does' if len(by_state['missed']) == 1 else 'do'} not")
@@ -96,7 +97,8 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
     return f"{parts[0]}; {', '.join(parts[1:])}" if len(parts) > 1 else parts[0]
 
 
-def _number(n: int) -> str:
+def spelled(n: int) -> str:
+    """A small number as a word."""
     return NUMBERS[n] if n < len(NUMBERS) else words.count(n)
 
 
@@ -181,6 +183,7 @@ def budget_table(worst: pd.DataFrame) -> pd.DataFrame:
 
 
 def left_interval(low: float, high: float) -> str:
+    """An interval of the budget left; far below zero the number says nothing more."""
     if low > LEAST_TOLD:
         return words.interval(low, high, _whole)
     return f"[below {words.fixed(100 * LEAST_TOLD, 0)}, {words.fixed(100 * high, 0)}]" if high > LEAST_TOLD else _whole(high)
@@ -214,7 +217,8 @@ def budget_sentence(worst: pd.DataFrame) -> str:
         return "No budget was spent because nothing with a promise was measured."
     said = [f"{row.service} {row.objective_kind} {words.percent(row.left_share, 0)}" for row in worst.head(3).itertuples()]
     over = (worst["left_share"] < 0).sum()
-    return f"Of {words.counted(len(worst), 'budget')} {over} {'is' if over == 1 else 'are'} overspent; the least is left to {words.listed(said)}."
+    n = words.counted(len(worst), "budget")
+    return f"Of {n} {over} {'is' if over == 1 else 'are'} overspent; the least is left to {words.listed(said)}."
 
 
 def burn_sentence(burn: pd.DataFrame) -> str:
@@ -270,22 +274,23 @@ def months_sentence(rows: pd.DataFrame, periods: list[Period], zone: str) -> str
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for a figure: names of services shortened in their middle, and told apart by kind where there are both."""
-    names = sorted(frame["service"].unique())
-    short = {name: _shortened(name) for name in names}
-    taken = list(short.values())
-    # Two names that would look alike keep their length.
-    label = frame["service"].map({name: name if taken.count(text) > 1 else text for name, text in short.items()})
+    """The same rows for a figure: long names of services shortened in their middle, and told apart by kind where there are both."""
+    label = frame["service"].map(short_names(frame["service"].unique()))
     if "objective_kind" not in frame.columns or frame["objective_kind"].nunique() < 2:
         return frame.assign(service=label)
     plain = frame["objective_kind"] == "availability"
     return frame.assign(service=label.where(plain, label + " (" + frame["objective_kind"].astype(str) + ")"))
 
 
-def _shortened(name: str) -> str:
-    if len(name) <= NAME_WIDTH:
-        return name
-    return f"{name[: NAME_WIDTH // 3]}…{name[-(NAME_WIDTH - NAME_WIDTH // 3 - 1) :]}"
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Every name in at most about `NAME_WIDTH` letters; names that would look alike are numbered in the order of the alphabet."""
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        head = NAME_WIDTH // 3
+        text = name if len(name) <= NAME_WIDTH else f"{name[:head]}…{name[-(NAME_WIDTH - head - 1) :]}"
+        n_alike = sum(other == text or other.startswith(f"{text} (") for other in found.values())
+        found[name] = f"{text} ({n_alike + 1})" if n_alike else text
+    return found
 
 
 def newest_outages(listed: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
@@ -361,8 +366,8 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
     for row in worst[worst["state"] == "missed"].head(2).itertuples(index=False):
         items.append(
             (
-                f"Take risk out of {row.service} until the month is over: no releases that can wait.",
-                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}; find what its longest outages have in common. "
+                f"Make no release of {row.service} that can wait until the month is over.",
+                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}; look what its outages share. "
                 "It was wrong if the burn rate stays above 1 without releases.",
             )
         )
@@ -371,7 +376,8 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Look at {row.service} before its {row.objective_kind} budget is gone.",
-                f"{words.percent(row.left_share, 0)} left; at the recent rate it {when}. It was wrong if the recent burn rate falls below 1 by itself.",
+                f"{words.percent(row.left_share, 0)} left; at the recent rate it {when}. "
+                "It was wrong if the recent burn rate falls below 1 by itself.",
             )
         )
     for row in certificate_table(certificates).itertuples(index=False):

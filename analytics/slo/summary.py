@@ -55,12 +55,12 @@ def about_budgets(month: pd.DataFrame, flags: pd.DataFrame, *, now: pd.Timestamp
     missed, at_risk = (judged[judged["state"] == state] for state in ("missed", "at risk"))
     rows = [_missed(row, zone) for row in missed.head(LONE).itertuples(index=False)]
     rows += [_at_risk(row, now, zone) for row in at_risk.head(LONE).itertuples(index=False)]
-    for rest, weight, does, tone in ((missed, MISSED, "missed theirs too", "bad"), (at_risk, AT_RISK, "are at risk too", "worse")):
+    for rest, weight, state, tone in ((missed, MISSED, "missed", "bad"), (at_risk, AT_RISK, "at risk", "worse")):
         more = rest.iloc[LONE:]
         if len(more):
             names = words.listed(more["service"].drop_duplicates(), limit=8)
-            what = f"{words.counted(len(more), 'more promise')}: services {does}."
-            rows.append((weight - 5, what, f"{names}.", does.split()[0], tone, "slo.html#how-much-budget-is-left", "Budgets"))
+            what = f"{words.counted(len(more), 'more promise')} {'is' if len(more) == 1 else 'are'} {state} too."
+            rows.append((weight - 1, what, f"{names}.", state, tone, "slo.html#how-much-budget-is-left", "Budgets"))
     return _statements(rows)
 
 
@@ -70,7 +70,8 @@ def _missed(row: Any, zone: str) -> tuple[object, ...]:
     what = f"{row.service} missed its {row.objective_kind} objective of {month}; the budget was used up{when}."
     good = f"{words.percent(row.compliance, 2)} {words.interval(row.compliance_low, row.compliance_high, lambda x: words.percent(x, 2))}"
     unit = "checks" if row.objective_kind == "availability" else "steps"
-    why = f"{good} of {words.count(row.n)} {unit} were good, promised are {says.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}."
+    promised = f"promised are {says.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}"
+    why = f"{good} of {words.count(row.n)} {unit} were good, {promised}."
     weight = MISSED + min(-row.left_share, 10) / 10
     return (weight, what, why, "missed", "bad", "slo.html#how-much-budget-is-left", "Budgets")
 
@@ -83,7 +84,8 @@ def _at_risk(row: Any, now: pd.Timestamp, zone: str) -> tuple[object, ...]:
         what = f"{row.service} has {words.percent(row.left_share, 0)} of its {row.objective_kind} budget left."
     remaining = words.duration((row.period_end - now).total_seconds())
     left = f"{words.percent(row.left_share, 0)} {says.left_interval(row.left_low, row.left_high)}"
-    why = f"{left} is left, with {remaining} to go; burn rate {words.fixed(row.burn_rate, 2)}, of late {words.fixed(row.burn_rate_recent, 2)}."
+    burns = f"burn rate {words.fixed(row.burn_rate, 2)}, of late {words.fixed(row.burn_rate_recent, 2)}"
+    why = f"{left} is left, with {remaining} to go; {burns}."
     return (AT_RISK + 1 - max(row.left_share, 0), what, why, "at risk", "worse", "slo.html#how-much-budget-is-left", "Budgets")
 
 
@@ -144,7 +146,7 @@ def rank(statements: Iterable[pd.DataFrame], *, limit: int) -> pd.DataFrame:
     """Statements of all stages, the heaviest first, `limit` at most; one that says so when nothing matters."""
     filled = [frame for frame in statements if len(frame)]
     if not filled:
-        why = "No promise is missed or at risk, nothing is down, no certificate expires soon, and no data are beyond trust."
+        why = "No promise is missed or at risk, nothing is down, no certificate expires soon, and no data are in doubt."
         return _statements([(0.0, "Nothing needs attention.", why, "calm", "good", "slo.html", "Objectives")])
     joined = pd.concat(filled, ignore_index=True)
     return joined.sort_values(["weight", "what"], ascending=[False, True], kind="stable", ignore_index=True).head(limit)
@@ -177,17 +179,12 @@ def kicker(month: pd.DataFrame, coverage: pd.DataFrame, *, now: pd.Timestamp, zo
 
 def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -> str:
     """Under the title: how much matters, and whether the data can be trusted."""
-    grave = ranked[ranked["tone"].isin(["bad", "worse"])]
-    first = (
-        "Everything is calm."
-        if grave.empty
-        else f"{words.counted(len(grave), 'matter needs', 'matters need')} attention; the first is below."
-    )
-    first = first.replace("; the first is below", "") if len(grave) == 1 else first.replace("the first is below", "the gravest comes first")
+    n = int(ranked["tone"].isin(["bad", "worse"]).sum())
+    need = "Everything is calm." if n == 0 else f"{says.spelled(n).capitalize()} {'matter needs' if n == 1 else 'matters need'} attention"
+    order = "" if n == 0 else ". " if n == 1 else ", the gravest first. "
     critical = flags.loc[flags["severity"] == "critical", "service"].nunique()
-    trust = f"Of the checks that were expected {words.percent(came_share(coverage))} came"
-    doubt = f"; the data of {words.counted(critical, 'service')} cannot be trusted." if critical else " and no data are beyond trust."
-    return f"{first} {trust}{doubt}"
+    doubt = f"the data of {words.counted(critical, 'service')} are in doubt" if critical else "none of the data are in doubt"
+    return f"{need}{order or ' '}{words.percent(came_share(coverage))} of the expected checks came; {doubt}."
 
 
 def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, listed: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -210,7 +207,7 @@ def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, list
         (
             "Checks that came",
             words.percent(came_share(coverage)),
-            f"{words.counted(critical, 'service')} not to be trusted" if critical else "no data beyond trust",
+            f"data of {words.counted(critical, 'service')} in doubt" if critical else "no data in doubt",
         ),
         ("Open outages", words.count(n_open), longest),
     ]

@@ -130,7 +130,7 @@ def _with_budget(rows: pd.DataFrame, recent: pd.DataFrame, *, now: pd.Timestamp)
     recent_share = merged["recent_share"].astype(float).to_numpy()
     recent_share = np.where(rows["is_complete"], np.nan, recent_share)
     with np.errstate(divide="ignore", invalid="ignore"):
-        runs_out_s = np.where(recent_share > 0, (budget - spent) / recent_share, np.inf)
+        runs_out_s = np.where(recent_share > 0, ((budget - spent) / recent_share).round(3), np.inf)
     projected = pd.Series(pd.NaT, index=rows.index, dtype="datetime64[ms, UTC]")
     # Rounded to a minute: more would pretend to know.
     inside = (runs_out_s >= 0) & (runs_out_s < to_come) & ~rows["is_complete"]

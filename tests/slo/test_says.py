@@ -1,0 +1,151 @@
+"""Sentences and statements say what the tables say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics import params, slo
+from analytics.slo import says, summary
+from analytics.words import NBSP
+from tests.slo import made
+
+MONTH = pd.Timestamp("2026-04-01T00:00Z")
+NOW = pd.Timestamp("2026-04-13T00:00Z")
+END = pd.Timestamp("2026-05-01T00:00Z")
+
+
+def compliance(*states, is_complete=False, **more):
+    """A row of 'availability' in region 'all' per (service, state)."""
+    frame = pd.DataFrame(states, columns=["service", "state"])
+    plain = {"region": "all", "objective_kind": "availability", "period_start": MONTH, "period_end": END, "is_complete": is_complete}
+    numbers = {"objective": 0.999, "n": 1000, "n_bad": 5, "compliance": 0.995, "compliance_low": 0.99, "compliance_high": 0.999}
+    return frame.assign(**plain, **numbers, **more)
+
+
+def budgets(rows, **left):
+    """Budgets of the same rows; `left` names the share left of services where it is not 0.8."""
+    frame = rows[["service", "region", "objective_kind", "period_start"]]
+    share = frame["service"].map(left).fillna(0.8).astype(float)
+    numbers = {"left_share": share, "left_low": share - 0.2, "left_high": share + 0.1, "burn_rate": 0.5, "burn_rate_recent": 0.6}
+    return frame.assign(budget_s=100.0, spent_s=20.0, exhausted_at=pd.NaT, **numbers)
+
+
+def flags(*rows):
+    frame = pd.DataFrame(rows, columns=["flag", "service", "severity", "text"])
+    return frame.assign(n=10, region="eu")
+
+
+@pytest.mark.parametrize(
+    ("states", "is_complete", "expected"),
+    [
+        ([("a", "kept"), ("b", "kept")], True, "All two services kept their promises"),
+        ([("a", "kept"), ("b", "missed")], True, "One of two services kept its promises; b did not"),
+        ([("a", "kept"), ("b", "missed"), ("c", "at risk")], False, "One of three services keeps its promises; b does not, c is at risk"),
+        ([("a", "missed"), ("b", "missed"), ("c", "unmeasured")], False, "None of two services keeps its promises; a and b do not"),
+        ([("a", "kept")], False, "The only service keeps its promises"),
+        ([("a", "unmeasured"), ("b", "no promise")], False, "No service with a promise was measured"),
+    ],
+)
+def test_headline_counts_what_was_promised(states, is_complete, expected):
+    assert says.headline(compliance(*states, is_complete=is_complete), MONTH) == expected
+
+
+def test_a_service_is_as_good_as_its_worst_promise():
+    rows = pd.concat([compliance(("a", "kept")), compliance(("a", "at risk")).assign(objective_kind="latency")])
+    assert says.service_states(rows, MONTH).to_dict() == {"a": "at risk"}
+
+
+def test_rules_follow_the_parameters():
+    promises, judged = made.promises("web"), compliance(("web", "kept"))
+    text = slo.rules(made.project(objective=0.995), params.Slo(), promises, judged)
+    assert "99.5\u00a0%" in text
+    assert "2 of 3 consecutive checks" in text
+    assert "Left out: declared maintenance and faults of the prober itself" in text
+    changed = made.project(
+        accounting={"count": "confirmed", "exclude_maintenance": False, "outage_k": 3, "outage_n": 4}, latency_objective_ms=250
+    )
+    other = slo.rules(changed, params.Slo(recent_days=3), promises, judged)
+    for part in ("only within a confirmed outage", "3 of 4", "Not left out: declared maintenance", "250", f"3{NBSP}days"):
+        assert part in other
+        assert part not in text
+
+
+def test_rules_name_who_has_no_promise_and_who_was_never_checked():
+    promises = pd.concat([made.promises("db", objective=np.nan), made.promises("web", "gone")])
+    text = slo.rules(made.project(), params.Slo(), promises, compliance(("web", "kept"), ("db", "no promise")))
+    assert "no verdict: db." in text
+    assert "without a verdict: gone." in text
+
+
+def test_short_names_stay_different():
+    long = [f"organisation/repository/service {tail} of the same kind everywhere" for tail in "ab"]
+    short = says.short_names([*long, "web"])
+    assert len(set(short.values())) == 3
+    assert short["web"] == "web"
+    assert max(map(len, short.values())) < 40
+
+
+def test_statements_stand_in_the_order_of_their_weight():
+    rows = compliance(("bad", "missed"), ("near", "at risk"), ("fine", "kept"))
+    month = summary.newest(rows, budgets(rows, bad=-0.5, near=0.1))
+    certificates = pd.DataFrame(
+        {"service": ["web"], "region": [None], "expires": [NOW + pd.Timedelta("9D")], "days_left": [9.0], "said_by": ["declared"]}
+    )
+    ranked = summary.rank(
+        [
+            summary.about_certificates(certificates, "UTC"),
+            summary.about_budgets(month, flags(), now=NOW, zone="UTC"),
+            summary.about_data(flags(("unit_jump", "fine", "critical", "median went from 1 to 1000 ms"))),
+        ],
+        limit=7,
+    )
+    assert ranked["chip"].to_list() == ["missed", "renew now", "at risk", "data"]
+    assert ranked["what"].iloc[0].startswith("bad missed its availability objective of April")
+    assert set(ranked["address"].str.partition("#")[0]) == {"slo.html", "ingest.html"}
+    assert len(summary.rank([ranked], limit=2)) == 2
+
+
+def test_many_missed_promises_share_a_statement():
+    rows = compliance(*((f"s{number:02d}", "missed") for number in range(9)))
+    found = summary.about_budgets(summary.newest(rows, budgets(rows)), flags(), now=NOW, zone="UTC")
+    assert len(found) == 4
+    assert found["what"].iloc[-1] == f"6{NBSP}more promises are missed too."
+
+
+def test_services_that_never_worked_are_a_matter_of_data_not_of_promises():
+    rows = compliance(("dead", "missed"))
+    dead = flags(("always_down", "dead", "critical", "0 of 10 checks succeeded"))
+    assert summary.about_budgets(summary.newest(rows, budgets(rows, dead=-9)), dead, now=NOW, zone="UTC").empty
+    assert summary.about_data(dead)["what"].to_list() == ["dead never worked while it was checked."]
+
+
+def test_nothing_that_matters_is_a_statement_too():
+    calm = summary.rank([pd.DataFrame(columns=summary.COLUMNS)], limit=7)
+    assert calm["what"].to_list() == ["Nothing needs attention."]
+
+
+def test_summary_names_what_is_down_and_what_was_down_for_long():
+    outages = made.outages(
+        ("web", "eu", "2026-04-12T22:00Z", None, True, None), ("api", "eu", "2026-04-10T00:00Z", "2026-04-10T02:00Z", True, None)
+    )
+    series = pd.DataFrame(
+        {"service": ["web", "api"], "region": "eu", "signal": "availability", "step_s": 300, "n": 9, "last": NOW - pd.Timedelta("5min")}
+    )
+    listed = slo.list_outages(outages, series, rules=params.Accounting(), now=NOW)
+    found = summary.about_outages(listed, now=NOW, zone="UTC")
+    assert found["what"].to_list() == ["web in eu is down now.", f"api was down in eu for 2{NBSP}h, from 10{NBSP}Apr{NBSP}00:00."]
+
+
+def test_checks_that_came_do_not_make_up_for_each_other():
+    coverage = pd.DataFrame({"n_checks": [200, 0], "n_excluded": [0, 50], "n_expected": [100.0, 100.0]})
+    assert summary.came_share(coverage) == 0.75
+
+
+def test_todo_is_never_empty():
+    rows = compliance(("fine", "kept"))
+    worst = budgets(rows).merge(rows, on=["service", "region", "objective_kind", "period_start"])
+    nothing = pd.DataFrame(columns=["service", "region", "is_open", "verdict"]).astype({"is_open": bool})
+    certificates = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), None, now=NOW)
+    assert says.todo(worst, nothing, certificates, "UTC") == [
+        ("Nothing has to be done.", "Every promise that was measured is kept, no budget is at risk, nothing is down.")
+    ]
