@@ -88,12 +88,13 @@ def judged_steps(
 
 def _covered(panel: Panel, stretches: pd.DataFrame) -> FloatArray:
     """Share of each step inside the union of the stretches, shape (n_series, n_times)."""
-    share = np.zeros(panel.values.shape)
+    n_series, n_times = panel.values.shape
+    share = np.zeros((n_series, n_times))
     step = panel.step_s * 1000
     for row, (start, end) in enumerate(_of_rows(panel, stretches)):
         for begin, stop in zip(*_union(start, end), strict=True):
             first = max((begin - panel.start_ms) // step, 0)
-            last = min(-((panel.start_ms - stop) // step), share.shape[1])
+            last = min(-((panel.start_ms - stop) // step), n_times)
             edges = panel.start_ms + np.arange(first, last + 1) * step
             share[row, first:last] += (np.minimum(edges[1:], stop) - np.maximum(edges[:-1], begin)) / step
     return share

@@ -170,9 +170,6 @@ def budget_table(worst: pd.DataFrame) -> pd.DataFrame:
             "promise": [promise_name(*row) for row in zip(worst["objective_kind"], worst["objective"], strict=True)],
             "state": worst["state"],
             "compliance": worst["compliance"],
-            "between": [
-                words.interval(low, high, _fine) for low, high in zip(worst["compliance_low"], worst["compliance_high"], strict=True)
-            ],
             "left_share": worst["left_share"],
             "left_between": [left_interval(*row) for row in zip(worst["left_low"], worst["left_high"], strict=True)],
             "burn_rate": worst["burn_rate"],
@@ -372,12 +369,12 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
             )
         )
     for row in worst[worst["state"] == "at risk"].head(3).itertuples(index=False):
-        when = f"would run out on {words.moment(row.exhausted_at, zone)}" if pd.notna(row.exhausted_at) else "is nearly spent"
+        left = f"{words.percent(row.left_share, 0)} left"
+        when = f"; at the recent rate it would run out on {words.moment(row.exhausted_at, zone)}" if pd.notna(row.exhausted_at) else ""
         items.append(
             (
                 f"Look at {row.service} before its {row.objective_kind} budget is gone.",
-                f"{words.percent(row.left_share, 0)} left; at the recent rate it {when}. "
-                "It was wrong if the recent burn rate falls below 1 by itself.",
+                f"{left}{when}. It was wrong if the recent burn rate falls below 1 by itself.",
             )
         )
     for row in certificate_table(certificates).itertuples(index=False):

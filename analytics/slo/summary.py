@@ -219,17 +219,19 @@ def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame
     available = month[month["objective_kind"] == "availability"].set_index("service")["compliance"]
     left = month.groupby("service")["left_share"].min()
     counting = listed[listed["verdict"] == "counts"].sort_values("start").groupby("service").tail(1).set_index("service")
-    newest_outage = counting.apply(lambda row: f"{words.day(row['start'], zone, year=True)}, {words.duration(row['duration_s'])}", axis=1)
+    newest_outage = {
+        row.Index: f"{words.day(row.start, zone, year=True)}, {words.duration(row.duration_s)}" for row in counting.itertuples()
+    }
     frame = pd.DataFrame({"service": services["service"], "owner": services["owner"]})
+    daily = _daily(coverage)
     order = {state: rank for rank, state in enumerate(says.STATE_TONES)}
     found = frame.assign(
-        state=frame["service"].map(states).fillna("unmeasured"),
+        state=frame["service"].map(states).astype("object").fillna("unmeasured"),
         availability=frame["service"].map(available).astype(float),
         left_share=frame["service"].map(left).astype(float),
-        days=frame["service"].map(_daily(coverage)),
-        newest_outage=frame["service"].map(newest_outage.to_dict()).fillna("none"),
+        days=[daily.get(name, []) for name in frame["service"]],
+        newest_outage=frame["service"].map(newest_outage).astype("object").fillna("none"),
     )
-    found["days"] = [values if isinstance(values, list) else [] for values in found["days"]]
     ordered = found.assign(order=found["state"].map(order)).sort_values(["order", "left_share", "service"], ignore_index=True)
     return ordered.drop(columns=["order", *(["owner"] if frame["owner"].isna().all() else [])])
 
