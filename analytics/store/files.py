@@ -59,4 +59,6 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True)
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{path} is not a whole Parquet file ({error}); delete it and run the stage that writes it again") from error
+        raise ValueError(
+            f"{path} is not a whole Parquet file ({error}); restore it with `dvc checkout`, or delete it and run what writes it again"
+        ) from error

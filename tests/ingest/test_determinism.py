@@ -12,11 +12,11 @@ MONDAY = pd.Timestamp("2026-03-02T00:00Z")
 
 @pytest.fixture
 def raw_rows(rng):
-    """Three weeks of checks of a dozen services in two regions, every half an hour."""
+    """Three weeks of checks of ten services in two regions, every two hours."""
     frames = []
-    for number in range(12):
+    for number in range(10):
         for region in ("east", "west"):
-            times = MONDAY + pd.to_timedelta(np.arange(3 * 7 * 48) * 30, unit="min")
+            times = MONDAY + pd.to_timedelta(np.arange(3 * 7 * 12) * 2, unit="h")
             state = rng.choice(["up", "down", "maintenance"], len(times), p=[0.96, 0.03, 0.01])
             latency = np.where(state == "up", rng.lognormal(4, 0.4, len(times)), np.nan)
             frames.append(pd.DataFrame({"time": times, "service": f"s{number}", "region": region, "state": state, "latency_ms": latency}))
@@ -38,9 +38,11 @@ def test_a_second_run_and_two_workers_give_the_same_bytes(tmp_path, raw_rows, mo
     assert outputs_of(tmp_path / "pool", raw_rows, workers=2) == once
 
 
-def test_kept_results_give_the_same_bytes(project, raw_rows):
+def test_kept_results_give_the_same_bytes_and_inputs_stay_as_they_were(project, raw_rows):
+    before = raw_rows.to_pylist()
     store.append_raw("s", "checks", raw_rows)
     projects.ingest_all()
+    assert raw_rows.to_pylist() == before
     first = projects.outputs(project)
     assert len(list((project / "data" / "memo").rglob("*.pickle"))) == 3
     projects.ingest_all()
@@ -48,8 +50,8 @@ def test_kept_results_give_the_same_bytes(project, raw_rows):
 
 
 def test_compaction_changes_no_byte(project, raw_rows):
-    store.append_raw("s", "checks", raw_rows.slice(0, 9000))
-    store.append_raw("s", "checks", raw_rows.slice(9000))
+    store.append_raw("s", "checks", raw_rows.slice(0, 2900))
+    store.append_raw("s", "checks", raw_rows.slice(2900))
     projects.ingest_all()
     first = projects.outputs(project)
     store.compact_raw("s", before=pd.Timestamp("2027-01-01").date())
@@ -69,10 +71,3 @@ def test_a_late_row_computes_only_its_week_again(project, raw_rows):
     assert len(changed) == 1
     assert changed[0].endswith("20260309.parquet")
     assert len(list((project / "data" / "memo").rglob("*.pickle"))) == 4
-
-
-def test_inputs_are_left_as_they_were(project, raw_rows):
-    before = store.digest(*(str(column) for column in raw_rows.columns))
-    store.append_raw("s", "checks", raw_rows)
-    projects.ingest_all()
-    assert store.digest(*(str(column) for column in raw_rows.columns)) == before

@@ -129,7 +129,7 @@ def test_a_half_written_table_names_file_and_remedy(project, content):
     store.save(outages(), "outages")
     path = place(project)
     path.write_bytes(path.read_bytes()[:-9] if content is None else content)
-    with pytest.raises(ValueError, match=r"outages\.parquet is not a whole Parquet file .*; delete it and run the stage"):
+    with pytest.raises(ValueError, match=r"outages\.parquet is not a whole Parquet file .*; restore it with `dvc checkout`, or delete it"):
         store.load("outages")
 
 

@@ -271,7 +271,7 @@ def test_a_half_written_day_names_the_file_and_the_remedy(project):
     path = store.raw_days("s", "checks")[0].paths[0]
     path.write_bytes(path.read_bytes()[:-20])
     for read in (lambda: stored(), lambda: store.raw_days("s", "checks")[0].runs):
-        with pytest.raises(ValueError, match=f"{path.name} is not a whole Parquet file .*; delete it"):
+        with pytest.raises(ValueError, match=f"{path.name} is not a whole Parquet file .*; restore it with `dvc checkout`, or delete it"):
             read()
 
 
