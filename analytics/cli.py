@@ -43,7 +43,8 @@ def _command(arguments: list[str]) -> int:
         return STOPPED
     except (ValueError, OSError, RuntimeError) as error:
         # Errors of these kinds are written for people; any other is a defect of this program and keeps its traceback.
-        if text := str(error):
+        details = getattr(error, "details", "") if getattr(given, "verbosity", "") == "verbose" else ""
+        if text := "\n".join(part for part in (details, str(error)) if part):
             _complain(text)
         return FAILED
 
@@ -127,9 +128,9 @@ def _add_verbosity(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from analytics import pipeline, store
+    from analytics import pipeline, session
 
-    root = store.root()
+    root = session.root()
     if not given.all:
         if len(given.stages) != 1 or given.force:
             raise ValueError("name one stage (analytics run ingest), or bring all up to date with: analytics run --all")
@@ -191,17 +192,17 @@ def _analyze(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from analytics import status, store
+    from analytics import session, status
 
-    for line in status.describe(store.root()):
+    for line in status.describe(session.root()):
         _say(line)
     return 0
 
 
 def _audit(given: argparse.Namespace) -> int:
-    from analytics import audit, store
+    from analytics import audit, session
 
-    result = audit.audit(given.revision, root=store.root(), verbosity=given.verbosity)
+    result = audit.audit(given.revision, root=session.root(), verbosity=given.verbosity)
     for line in result.lines:
         _say(line)
     return 0 if result.is_same else FAILED
@@ -227,9 +228,9 @@ def _params(given: argparse.Namespace) -> int:
 
 
 def _dvc_deps(given: argparse.Namespace) -> int:
-    from analytics import dvcfiles, store
+    from analytics import dvcfiles, session
 
-    root = store.root()
+    root = session.root()
     if given.check:
         stale = dvcfiles.check(root)
         for line in stale or ["dvc.yaml is as the code says"]:

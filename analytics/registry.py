@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics import store, tables
-from analytics.store import session
+from analytics import session, store, tables
 
 __all__ = ["Model", "load", "models", "save"]
 

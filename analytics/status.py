@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from analytics import store, words
-
 __all__ = ["describe", "findings"]
 
 SHOWN_STATEMENTS = 4
@@ -74,6 +72,8 @@ def _flat(items: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _data(root: Path) -> list[str]:
     import pandas as pd
+
+    from analytics import store, words
 
     lines = []
     for source in store.raw_sources():

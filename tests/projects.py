@@ -12,8 +12,7 @@ from unittest import mock
 import pandas as pd
 import pyarrow as pa
 
-from analytics import ingest, params, store, tables
-from analytics.store import session
+from analytics import ingest, params, session, store, tables
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def _series(layout: pd.DataFrame, extents: pd.DataFrame, days: pd.DataFrame) -> 
 
 def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
     """Checks per day beside those that the usual interval would have given, over the part of the day that the service existed."""
-    usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms"]]
+    usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms", "n_monitors"]]
     days = days.merge(usual, on=["service", "region"])
     lives = days.groupby(["service", "region"], as_index=False).agg(born=("first", "min"), died=("last", "max"))
     whole = [
@@ -133,7 +133,7 @@ def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
     counted = grid.merge(days[["service", "region", "day", "n_checks", "n_up", "n_excluded"]], on=["service", "region", "day"], how="left")
     counts = ["n_checks", "n_up", "n_excluded"]
     counted[counts] = counted[counts].fillna(0).astype("int64")
-    counted["n_expected"] = np.maximum(alive, 0) / counted["interval_ms"]
+    counted["n_expected"] = np.maximum(alive, 0) / counted["interval_ms"] * counted["n_monitors"]
     return _in_utc(counted[["service", "region", "day", *counts, "n_expected"]])
 
 

@@ -45,7 +45,8 @@ class Survey:
 
     Attributes
     ----------
-    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics)
+    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics),
+        n_monitors (checks only: monitors, one that probes half as often as the busiest counts half)
     weeks : the work, oldest first
     n_rows : raw rows of checks and metrics
     sources : names of the sources that have data
@@ -91,8 +92,11 @@ def _run_frame(days: list[store.RawDay]) -> pd.DataFrame:
 def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
     intervals = _usual_intervals(runs)
     checks = runs[runs["kind"] == "checks"]
-    # Several monitors may probe one service from one region: the busiest decides the step.
-    pairs = checks.assign(interval_ms=checks["_group"].map(intervals)).groupby(["service", "region"], as_index=False)["interval_ms"].min()
+    # Several monitors may probe one service from one region: the busiest decides the step, all of them how many checks are expected.
+    probed = checks.drop_duplicates("_group").assign(interval_ms=lambda rows: rows["_group"].map(intervals))
+    probed["per_ms"] = 1 / probed["interval_ms"]
+    pairs = probed.groupby(["service", "region"], as_index=False).agg(interval_ms=("interval_ms", "min"), per_ms=("per_ms", "sum"))
+    pairs["n_monitors"] = (pairs.pop("per_ms") * pairs["interval_ms"]).round(9)
     from_checks = pairs.merge(pd.DataFrame({"signal": CHECK_SIGNALS}), how="cross").assign(kind="checks")
     from_checks["unit"] = from_checks["signal"].map(tables.SERIES_SIGNALS)
     metrics = runs[runs["kind"] == "metrics"]

@@ -32,7 +32,8 @@ class WeekResult:
     ----------
     files : panel files as (name, bytes)
     series : series_id, first, last, n, low, high: of the steps with a value
-    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, first_judged (-1: none), median_ms, n_steps, n_off_schedule
+    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, first_judged (-1: none),
+        median_ms, n_steps, n_off_schedule
     failures : service, region, day, time, ordinal (among the day's judged checks), next (time of the next one, -1: another day)
     maintenance : service, region, start, end: steps with a check in state maintenance
     faults : region, monitor, start, end, n_probed, down (services, separated by a line feed): moments when nearly all was down

@@ -1,6 +1,6 @@
 """Promises and error budgets: were they kept, how much may still fail?"""
 
-from analytics.slo import says, summary
+from analytics.slo import says, shows, summary
 from analytics.slo.burn import burn_down, worst_budgets
 from analytics.slo.certificates import find_certificates
 from analytics.slo.counts import count_checks, recent_period
@@ -24,6 +24,7 @@ __all__ = [
     "repair_times",
     "rules",
     "says",
+    "shows",
     "summary",
     "worst_budgets",
 ]

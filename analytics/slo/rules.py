@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analytics import params, words
-from analytics.slo.says import exactly
+from analytics.slo.shows import exactly
 
 __all__ = ["rules"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analytics import words
-from analytics.slo import says
+from analytics.slo import says, shows
 from analytics.slo.counts import ALL
 
 __all__ = [
@@ -70,7 +70,7 @@ def _missed(row: Any, zone: str) -> tuple[object, ...]:
     what = f"{row.service} missed its {row.objective_kind} objective of {month}; the budget was used up{when}."
     good = f"{words.percent(row.compliance, 2)} {words.interval(row.compliance_low, row.compliance_high, lambda x: words.percent(x, 2))}"
     unit = "checks" if row.objective_kind == "availability" else "steps"
-    promised = f"promised are {says.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}"
+    promised = f"promised are {shows.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}"
     why = f"{good} of {words.count(row.n)} {unit} were good, {promised}."
     weight = MISSED + min(-row.left_share, 10) / 10
     return (weight, what, why, "missed", "bad", "slo.html#how-much-budget-is-left", "Budgets")
@@ -83,7 +83,7 @@ def _at_risk(row: Any, now: pd.Timestamp, zone: str) -> tuple[object, ...]:
     else:
         what = f"{row.service} has {words.percent(row.left_share, 0)} of its {row.objective_kind} budget left."
     remaining = words.duration((row.period_end - now).total_seconds())
-    left = f"{words.percent(row.left_share, 0)} {says.left_interval(row.left_low, row.left_high)}"
+    left = f"{words.percent(row.left_share, 0)} {shows.left_interval(row.left_low, row.left_high)}"
     burns = f"burn rate {words.fixed(row.burn_rate, 2)}, of late {words.fixed(row.burn_rate_recent, 2)}"
     why = f"{left} is left, with {remaining} to go; {burns}."
     return (AT_RISK + 1 - max(row.left_share, 0), what, why, "at risk", "worse", "slo.html#how-much-budget-is-left", "Budgets")
@@ -125,7 +125,7 @@ def about_data(flags: pd.DataFrame) -> pd.DataFrame:
 def about_certificates(certificates: pd.DataFrame, zone: str) -> pd.DataFrame:
     """Certificates that must be renewed now (result of `slo.find_certificates`)."""
     rows = []
-    for row in says.certificate_table(certificates).itertuples(index=False):
+    for row in shows.certificate_table(certificates).itertuples(index=False):
         if row.state == "in time":
             continue
         does = "has expired" if row.days_left <= 0 else f"expires in {words.counted(int(row.days_left), 'day')}"
@@ -224,7 +224,7 @@ def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame
     }
     frame = pd.DataFrame({"service": services["service"], "owner": services["owner"]})
     daily = _daily(coverage)
-    order = {state: rank for rank, state in enumerate(says.STATE_TONES)}
+    order = {state: rank for rank, state in enumerate(shows.STATE_TONES)}
     found = frame.assign(
         state=frame["service"].map(states).astype("object").fillna("unmeasured"),
         availability=frame["service"].map(available).astype(float),

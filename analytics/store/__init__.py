@@ -1,5 +1,6 @@
 """Load and save tables, panels and raw data, validated: the one place that reads and writes `data/` (with `registry`)."""
 
+from analytics.session import begin, out, root, sources
 from analytics.store.declared import declared_services
 from analytics.store.files import digest, write_atomically
 from analytics.store.frames import load, now, save
@@ -19,7 +20,6 @@ from analytics.store.raw import (
     write_raw,
     write_raw_day,
 )
-from analytics.store.session import begin, out, root, sources
 
 __all__ = [
     "Appended",

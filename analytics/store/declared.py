@@ -8,8 +8,7 @@ import math
 
 import pandas as pd
 
-from analytics import tables
-from analytics.store import session
+from analytics import session, tables
 
 __all__ = ["declared_services"]
 

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from analytics import tables
-from analytics.store import session
+from analytics import session, tables
 from analytics.store.files import open_parquet, parquet_bytes, write_atomically
 
 __all__ = ["load", "now", "save"]

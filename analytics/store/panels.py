@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from analytics import session
 from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
-from analytics.store import frames, session
+from analytics.store import frames
 from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
 
 __all__ = ["block_of", "encode_panel", "n_blocks", "panel_file_name", "panels", "read_panel", "write_panels"]

@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analytics import tables
-from analytics.store import session
+from analytics import session, tables
 from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
 
 __all__ = [

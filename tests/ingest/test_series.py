@@ -178,6 +178,16 @@ def test_coverage_counts_checks_and_those_expected(project):
     assert rows["n_expected"].tolist() == [720.0, 1440.0, 360.0]
 
 
+def test_every_monitor_is_expected_to_check_at_its_own_pace(project):
+    for monitor, every_min in (("fast", 1), ("too", 1), ("slow", 5)):
+        times = MONDAY + pd.to_timedelta(np.arange(0, 600, every_min), unit="min")
+        frame = pd.DataFrame({"time": times, "service": "a", "monitor": monitor, "state": "up", "latency_ms": 5.0})
+        store.append_raw("s", "checks", projects.raw_checks(frame))
+    coverage = projects.ingest_all().measured.coverage
+    assert coverage["n_checks"].tolist() == [1320]
+    assert coverage["n_expected"].tolist() == pytest.approx([1320.0])
+
+
 def as_tuples(outages):
     """Table outages as the naive loop writes it."""
     return [

@@ -69,7 +69,7 @@ def test_certificates_are_told_by_events_and_by_the_newest_measurement():
     found = slo.find_certificates(declared, signals, now=NOW)
     assert found[["service", "said_by"]].to_numpy().tolist() == [["api", "declared"], ["web", "measured"]]
     assert found["expires"].to_list() == [pd.Timestamp("2026-03-12T00:00Z"), pd.Timestamp("2026-03-14T21:00Z")]
-    assert slo.says.certificate_table(found)["state"].to_list() == ["renew now", "renew now"]
+    assert slo.shows.certificate_table(found)["state"].to_list() == ["renew now", "renew now"]
 
 
 def test_without_certificates_there_are_no_rows():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics import params, slo
-from analytics.slo import says, summary
+from analytics.slo import says, shows, summary
 from analytics.words import NBSP
 from tests.slo import made
 
@@ -79,7 +79,7 @@ def test_rules_name_who_has_no_promise_and_who_was_never_checked():
 
 def test_short_names_stay_different():
     long = [f"organisation/repository/service {tail} of the same kind everywhere" for tail in "ab"]
-    short = says.short_names([*long, "web"])
+    short = shows.short_names([*long, "web"])
     assert len(set(short.values())) == 3
     assert short["web"] == "web"
     assert max(map(len, short.values())) < 40

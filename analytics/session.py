@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analytics import params, tables
+from analytics import tables
+
+if TYPE_CHECKING:
+    from analytics import params
 
 __all__ = ["begin", "current_stage", "is_draft", "out", "root", "sources"]
 
@@ -57,6 +60,8 @@ def begin(stage: str, *, overrides: dict[str, Any] | None = None) -> tuple[Any, 
 
     From here on `load` refuses tables that the stage does not declare, so that `dvc.yaml` tells the truth.
     """
+    from analytics import params
+
     _session.stage = tables.stage_of(stage)
     all_params = params.load(root() / "params.yaml")
     return params.section(all_params, stage, overrides or {}), all_params.project
@@ -64,4 +69,6 @@ def begin(stage: str, *, overrides: dict[str, Any] | None = None) -> tuple[Any, 
 
 def sources() -> list[str]:
     """Names of the configured sources, in the order of `params.yaml`: where two say different things, the first is believed."""
+    from analytics import params
+
     return list(params.load(root() / "params.yaml").sources)
