@@ -32,6 +32,12 @@ def test_rows_are_sorted_by_key_and_columns_are_in_order():
     assert found.column("service").combine_chunks().dictionary.to_pylist() == ["a", "b"]
 
 
+def test_labels_are_stored_in_the_order_of_the_alphabet():
+    found = tables.validate(three_outages().assign(excluded_reason=["maintenance", "prober", None]), OUTAGES).column("excluded_reason")
+    assert found.to_pylist() == [None, "prober", "maintenance"]
+    assert found.combine_chunks().dictionary.to_pylist() == ["maintenance", "prober"]
+
+
 @pytest.mark.parametrize("name", [*tables.TABLES, "checks", "metrics", "truth"])
 def test_every_table_can_be_empty(name):
     table = tables.TABLES.get(name) or tables.RAW[name]
