@@ -1,4 +1,4 @@
-"""What the verdicts say, in sentences and tables for people."""
+"""What the verdicts say, in sentences for people."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
         return "No service with a promise was measured"
     is_over = bool(compliance.loc[compliance["period_start"] == period_start, "is_complete"].all())
     kept = len(by_state["kept"])
+    if n == 1 and not kept:
+        return (
+            f"{words.listed(by_state['missed'])} {'did' if is_over else 'does'} not keep its promises"
+            if by_state["missed"]
+            else (f"{words.listed(by_state['at risk'])} may not keep its promises")
+        )
     who = (
         "The only service" if n == 1 == kept else f"All {spelled(n)} services" if kept == n else f"{spelled(kept)} of {spelled(n)} services"
     )

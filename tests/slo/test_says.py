@@ -43,6 +43,8 @@ def flags(*rows):
         ([("a", "kept"), ("b", "missed"), ("c", "at risk")], False, "One of three services keeps its promises; b does not, c is at risk"),
         ([("a", "missed"), ("b", "missed"), ("c", "unmeasured")], False, "None of two services keeps its promises; a and b do not"),
         ([("a", "kept")], False, "The only service keeps its promises"),
+        ([("a", "missed"), ("b", "unmeasured")], True, "a did not keep its promises"),
+        ([("a", "at risk")], False, "a may not keep its promises"),
         ([("a", "unmeasured"), ("b", "no promise")], False, "No service with a promise was measured"),
     ],
 )
