@@ -7,7 +7,18 @@ from typing import Any
 
 from analytics import imports, tables
 
-__all__ = ["GITIGNORE", "check", "dvc_yaml", "notebook_of", "report_of", "sources_of", "stages", "write_dvc_yaml"]
+__all__ = [
+    "GITIGNORE",
+    "check",
+    "dvc_yaml",
+    "notebook_of",
+    "report_of",
+    "source_files",
+    "sources_of",
+    "stage_names",
+    "stages",
+    "write_dvc_yaml",
+]
 
 HEADER = "# Written by `analytics dvc-deps` from the import graph and analytics/tables.py: change those, then write it again.\n"
 # What makes the bytes of a report beside the notebook's own code: the engine, the normaliser and the template.
@@ -79,6 +90,14 @@ def stages(root: Path) -> dict[str, dict[str, Any]]:
     return {stage.name: _stage(root, stage) for stage in tables.STAGES.values() if _is_there(root, stage)}
 
 
+def stage_names(root: Path) -> tuple[str, ...]:
+    """Names of the stages in `dvc.yaml`, in its order; without DVC, which takes its time for it."""
+    import yaml
+
+    content = yaml.load((root / "dvc.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    return tuple(content.get("stages", {}))
+
+
 def notebook_of(root: Path, stage: tables.Stage) -> Path | None:
     """The stage's notebook; None for a stage that has none."""
     return root / "notebooks" / f"{stage.number:02d}_{stage.name}.ipynb" if stage.number is not None else None
@@ -128,11 +147,27 @@ def _stage(root: Path, stage: tables.Stage) -> dict[str, Any]:
         outs += [report_of(stage.name), f"reports/executed/{stage.name}.ipynb"]
     return {
         "cmd": f"analytics run {stage.name}",
-        "deps": sorted({dep for dep in deps if not dep.startswith("analytics/") or _code_root(root) == root}),
+        "deps": _folded(root, {dep for dep in deps if not dep.startswith("analytics/") or _code_root(root) == root}),
         "params": _params(stage),
         # DVC would delete outputs before the stage runs; what is published must survive a failure.
         "outs": [{out: {"persist": True}} for out in sorted(outs)],
     }
+
+
+def _folded(root: Path, deps: set[str]) -> list[str]:
+    """Dependencies with each package of which all files are needed as one folder: DVC's own files stay short, and it quick."""
+    package = root / "analytics"
+    folders = [path for path in package.rglob("*") if path.is_dir() and path.name != "__pycache__"] if package.is_dir() else []
+    for folder in sorted(folders, key=lambda path: len(path.parts)):
+        inside = {str(path.relative_to(root)) for path in source_files(folder)}
+        if inside and inside <= deps:
+            deps = deps - inside | {str(folder.relative_to(root))}
+    return sorted(deps)
+
+
+def source_files(folder: Path) -> list[Path]:
+    """Files of a package's folder, without what Python compiles them to; sorted."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _params(stage: tables.Stage) -> list[str]:

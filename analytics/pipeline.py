@@ -146,13 +146,13 @@ def run_all(
             with Repo(str(root)) as repo:
                 wanted = list(targets) or ["dvc.yaml"]
                 ran = repo.reproduce(wanted, force=force, no_commit=not commit, run_cache=use_run_cache)
-                names = tuple(stage.name for stage in repo.index.stages if getattr(stage, "name", None))
         except DvcException as error:
             failed = ChainFailed.from_dvc(error)
             if failed.is_stopped:
                 raise KeyboardInterrupt from None
             raise failed from error
-    return AllResult(tuple(stage.name for stage in ran if getattr(stage, "name", None)), names, time.monotonic() - started)
+    changed = tuple(stage.name for stage in ran if getattr(stage, "name", None))
+    return AllResult(changed, dvcfiles.stage_names(root), time.monotonic() - started)
 
 
 def _refuse_uncollected(root: Path) -> None:

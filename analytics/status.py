@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["describe", "findings"]
 
 SHOWN_STATEMENTS = 4
+SHOWN_REASONS = 3
 
 
 def describe(root: Path) -> list[str]:
@@ -47,8 +48,15 @@ def _stages(root: Path) -> list[str]:
     lines = []
     for name in stages:
         reasons = changed.get(name)
-        lines.append(f"{name:<12} up to date" if not reasons else f"{name:<12} stale: {'; '.join(_reasons(reasons))}")
+        lines.append(f"{name:<12} up to date" if not reasons else f"{name:<12} stale: {_shortened(_reasons(reasons))}")
     return lines
+
+
+def _shortened(reasons: list[str]) -> str:
+    """Data, parameters and notebooks before code, of which there may be much; the rest as a number."""
+    ordered = sorted(reasons, key=lambda reason: reason.endswith(".py"))
+    more = f" and {len(ordered) - SHOWN_REASONS} more" if len(ordered) > SHOWN_REASONS else ""
+    return "; ".join(ordered[:SHOWN_REASONS]) + more
 
 
 def _reasons(reasons: list[Any]) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analytics import store, tables
+from analytics import dvcfiles, store, tables
 
 __all__ = ["pages", "provenance"]
 
@@ -32,7 +32,7 @@ def provenance(root: Path, stage: str, *, given: dict[str, Any], model: Any, pro
     deps = _inputs(root, stage)
     data = [f"{path} {_hash(root / path)}" for path in deps if path.startswith("data/") and "/models/" not in path]
     models = [f"{path} {_hash(root / path)}" for path in deps if "data/models/" in path]
-    code = [path for path in deps if path.startswith(("analytics/", "notebooks/"))]
+    code = [file for path in deps if path.startswith(("analytics/", "notebooks/")) for file in _files(root, path)]
     values = {
         "project": {name: value for name, value in project.model_dump(mode="json").items() if name not in WITHOUT_EFFECT},
         stage: model.model_dump(mode="json") if model is not None else {},
@@ -68,10 +68,14 @@ def _inputs(root: Path, stage: str) -> list[str]:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
         if stage in content.get("stages", {}):
             return sorted(dep for dep in content["stages"][stage]["deps"] if (root / dep).exists())
-    from analytics import dvcfiles
-
     found = dvcfiles.stages(root).get(stage, {"deps": []})["deps"]
     return sorted(dep for dep in found if (root / dep).exists())
+
+
+def _files(root: Path, dep: str) -> list[str]:
+    """The files of a dependency, which may be a folder."""
+    path = root / dep
+    return [str(file.relative_to(root)) for file in dvcfiles.source_files(path)] if path.is_dir() else [dep]
 
 
 def _hash(path: Path) -> str:
