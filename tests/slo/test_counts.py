@@ -89,6 +89,16 @@ def test_step_is_left_out_when_masks_cover_half_of_it(project):
     assert total(count(signals, made.promises("web"), masks=masks)) == (1, 1, 1)
 
 
+def test_masks_that_overlap_are_not_added_up(project):
+    signals = made.signals({("web", "eu"): [0]}, start="2026-03-02T00:00Z", step_s=600)
+    # Together 4 of 10 minutes, one after the other they would be 7.
+    masks = made.masks(
+        ("web", "eu", "2026-03-02T00:00Z", "2026-03-02T00:04Z", "maintenance"),
+        (None, None, "2026-03-02T00:01Z", "2026-03-02T00:04Z", "prober"),
+    )
+    assert total(count(signals, made.promises("web"), masks=masks)) == (1, 1, 0)
+
+
 def test_failures_of_an_excluded_outage_do_not_count_where_no_mask_covers_a_step(project):
     signals = made.signals({("web", "eu"): [0.9, 0.9]}, start="2026-03-02T00:00Z", n_checks=10)
     outages = made.outages(("web", "eu", "2026-03-02T00:01Z", "2026-03-02T00:02Z", True, "prober"))

@@ -107,6 +107,15 @@ def test_always_down_has_spent_more_than_everything(project):
     row = one(verdicts.compliance, region="all")
     assert (row["compliance"], row["state"]) == (0, "missed")
     npt.assert_allclose(one(verdicts.budgets, region="all")["left_share"], -9)
+    # The last days of a month that is over are not its recent rate.
+    assert verdicts.budgets["burn_rate_recent"].isna().all()
+
+
+def test_two_regions_have_the_budget_of_one_and_spend_it_together(project):
+    signals = made.signals({("web", "eu"): [0, 1, 1, 1], ("web", "us"): [1, 1, 1, 1]}, start="2026-01-01T00:00Z", step_s=86400)
+    found = judged(signals, made.promises("web", objective=0.8), now=pd.Timestamp("2026-02-01T00:00Z")).budgets.set_index("region")
+    npt.assert_allclose(found["budget_s"], 0.8 * 86400)
+    npt.assert_allclose(found.loc[["all", "eu", "us"], "spent_s"], [43200, 86400, 0])
 
 
 def test_months_without_checks_are_unmeasured_and_have_no_budget(project):
