@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,6 +42,10 @@ def _command(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         _complain("stopped; what was published is unchanged")
         return STOPPED
+    except BrokenPipeError:
+        # Who read the output has seen enough (`| head`); nothing more can be said, not even at exit.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        return 0
     except (ValueError, OSError, RuntimeError) as error:
         # Errors of these kinds are written for people; any other is a defect of this program and keeps its traceback.
         details = getattr(error, "details", "") if getattr(given, "verbosity", "") == "verbose" else ""
