@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +21,8 @@ from analytics.sources.base import SourceError
 
 __all__ = ["Block", "read_blocks"]
 
-BLOCK_BYTES = 1 << 23
+# Larger blocks are given back to the system after each use: half the time would go into getting them again.
+BLOCK_BYTES = 1 << 22
 HEADER_BYTES = 1 << 16
 MAX_ROW_BYTES = 1 << 26
 PARQUET_ROWS = 1 << 18
@@ -104,9 +106,9 @@ def _lines(path: Path, encoding: str, *, quotes: bool) -> Iterator[tuple[bytes, 
                     f'{path}: after line {lines_before} a row does not end within {MAX_ROW_BYTES >> 20} MB; is a quote (") not closed?'
                 )
             if cut:
-                yield _as_utf8(rest[:cut], encoding, path, lines_before), lines_before
-                lines_before += _count(rest[:cut], b"\n")
-                rest = rest[cut:]
+                whole, rest = rest[:cut], rest[cut:]
+                yield _as_utf8(whole, encoding, path, lines_before), lines_before
+                lines_before += _count(whole, b"\n")
     if rest:
         yield _as_utf8(rest, encoding, path, lines_before), lines_before
 
@@ -114,7 +116,7 @@ def _lines(path: Path, encoding: str, *, quotes: bool) -> Iterator[tuple[bytes, 
 def _last_row_end(text: bytes) -> int:
     """Position after the last line end that is not inside quotes; a piece begins outside quotes, so their number must be even."""
     cut = text.rfind(b"\n") + 1
-    is_open = _count(text[:cut], b'"') % 2 == 1
+    is_open = b'"' in text and _count(text[:cut], b'"') % 2 == 1
     while cut and is_open:
         previous = text.rfind(b"\n", 0, cut - 1) + 1
         is_open = (text.count(b'"', previous, cut) % 2 == 1) != is_open
@@ -200,31 +202,33 @@ def _csv_block(body: bytes, columns: Sequence[str], delimiter: str, path: Path, 
         raise SourceError(
             f"{path}: after line {lines_before}: {error}; is it a table separated by '{delimiter}'? Otherwise say `delimiter:`"
         ) from error
-    n_lines = _count(body, b"\n") + (not body.endswith(b"\n"))
-    place = _places(path, [number for number, _, _ in wrong], lines_before if n_lines == len(table) + len(wrong) else None, rows_before)
-    broken = [
-        (
-            f"{path.name}:{lines_before + number + 1}"
-            if n_lines == len(table) + len(wrong)
-            else f"{path.name}: row {rows_before + number + 1}",
-            reason,
-            text,
-        )
-        for number, reason, text in wrong
-    ]
+    place = _Places(path, body, len(table), [number for number, _, _ in wrong], lines_before, rows_before)
+    broken = [(place.of_row(number), reason, text) for number, reason, text in wrong]
     return Block(table.rename_columns(list(columns)), place, broken)
 
 
-def _places(path: Path, skipped: list[int], lines_before: int | None, rows_before: int) -> Callable[[int], str]:
-    """Where the n-th kept row stands: file:line where each row is one line, else file: row."""
+class _Places:
+    """Where the n-th kept row of a block stands: file:line where each row is one line, else file: row. Lines are counted when asked for."""
 
-    def place(row: int) -> str:
-        number = row
-        for gap in skipped:
+    def __init__(self, path: Path, body: bytes, n_kept: int, skipped: list[int], lines_before: int, rows_before: int) -> None:
+        self._name, self._body, self._n_rows = path.name, body, n_kept + len(skipped)
+        self._skipped, self._lines_before, self._rows_before = skipped, lines_before, rows_before
+
+    def __call__(self, kept: int) -> str:
+        number = kept
+        for gap in self._skipped:
             number += gap <= number
-        return f"{path.name}: row {rows_before + number + 1}" if lines_before is None else f"{path.name}:{lines_before + number + 1}"
+        return self.of_row(number)
 
-    return place
+    def of_row(self, number: int) -> str:
+        """Where the n-th row stands, skipped ones counted."""
+        if self._has_a_line_per_row:
+            return f"{self._name}:{self._lines_before + number + 1}"
+        return f"{self._name}: row {self._rows_before + number + 1}"
+
+    @cached_property
+    def _has_a_line_per_row(self) -> bool:
+        return _count(self._body, b"\n") + (not self._body.endswith(b"\n")) == self._n_rows
 
 
 def _json_blocks(path: Path, encoding: str) -> Iterator[Block]:

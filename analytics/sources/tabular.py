@@ -88,7 +88,8 @@ class _Rows:
 
     def times(self, *keys: Coded) -> Times:
         series = np.zeros(self.n, np.int64)
-        for key in keys:
+        # Only clock times need the series: repeated hours are told apart by the order of its rows.
+        for key in keys if self.how.time_form.zone else ():
             series = series * (len(key.names) + 1) + key.codes + 1
         column = self.column("time")
         if column is None:
@@ -127,7 +128,8 @@ def _joined(left: Coded, right: Coded) -> Coded:
 
 
 def _label_array(column: Coded) -> pa.DictionaryArray:
-    return labels(column.names, pa.array(column.codes.astype(np.int32), mask=column.codes < 0))
+    missing = column.codes < 0
+    return labels(column.names, pa.array(column.codes.astype(np.int32), mask=missing if missing.any() else None))
 
 
 def _time_array(times: Times) -> pa.Array:

@@ -142,6 +142,8 @@ def parse_times(column: pa.ChunkedArray, form: TimeForm, series: npt.NDArray[np.
         ms, is_local = _from_text(column, form, bad) if not pa.types.is_temporal(column.type) else _from_stamps(column, form, bad)
         if form.zone is not None and is_local.any():
             ms = _to_utc(ms, is_local, form.zone, series, bad)
+    if len(ms) and ms.min() >= EARLIEST_MS and ms.max() < LATEST_MS:
+        return Times(ms, bad)
     for row in np.flatnonzero((ms != MISSING) & ((ms < EARLIEST_MS) | (ms >= LATEST_MS))).tolist():
         bad.setdefault(row, f"time {_shown(int(ms[row]))} lies outside the years 2000 to 2100")
     for row in np.flatnonzero(ms == MISSING).tolist():
@@ -218,7 +220,9 @@ def _from_text(column: pa.ChunkedArray, form: TimeForm, bad: dict[int, str]) -> 
         target = pa.timestamp("us", tz=None if form.zone else "UTC")
         try:
             micros = text.cast(target).cast(pa.int64())
-            ms = np.where(micros.is_valid().to_numpy(), pc.fill_null(micros, 0).to_numpy() // 1000, MISSING)
+            ms = pc.fill_null(micros, 0).to_numpy() // 1000
+            if micros.null_count:
+                ms = np.where(micros.is_valid().to_numpy(), ms, MISSING)
             return ms, np.full(len(text), form.zone is not None)
         except pa.ArrowInvalid:
             pass  # Some time is written otherwise: read them one by one to say which.

@@ -57,7 +57,8 @@ def coded(column: pa.ChunkedArray) -> Coded:
     names = sorted({name for name in raw if name})
     place = {name: code for code, name in enumerate(names)}
     renamed = np.array([*(place.get(name, -1) for name in raw), -1], np.int64)
-    return Coded(names, renamed[array.indices.fill_null(len(raw)).to_numpy(zero_copy_only=False).astype(np.int64)])
+    codes = array.indices.fill_null(len(raw)).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Coded(names, codes if raw == names and array.null_count == 0 else renamed[codes])
 
 
 def states(column: Coded, words: Mapping[str, str]) -> tuple[npt.NDArray[np.int64], dict[int, str]]:

@@ -140,7 +140,7 @@ def write_raw_day(source: str, kind: str, day: date, rows: pa.Table) -> None:
     if len(days) and (len(days) > 1 or days[0] != _epoch_day(day)):
         raise ValueError(f"{source}/{kind} {day}: rows of {len(days)} days, first {np.datetime64(int(days[0]), 'D')}")
     folder = _folder(source, kind)
-    write_atomically(folder / f"{day}.parquet", _encode(rows.take(pa.array(order)), table))
+    write_atomically(folder / f"{day}.parquet", _encode(_taken(rows, order), table))
     for segment in folder.glob(f"{day}.*.seg.parquet"):
         segment.unlink()
 
@@ -162,13 +162,14 @@ def append_raw(source: str, kind: str, rows: pa.Table) -> Appended:
         return Appended(0, 0, nothing)
     order, repeated = _order(rows, table)
     refused = [_refused(rows.take(pa.array(order[repeated])), source, kind, "duplicate: the first is kept")] if repeated.any() else []
-    kept = rows.take(pa.array(order[~repeated]))
+    kept = _taken(rows, order[~repeated])
     epoch_days = _times(kept) // DAY_MS
     n_new = n_known = 0
     stored = {raw_day.day: raw_day for raw_day in raw_days(source, kind)}
-    for epoch_day in np.unique(epoch_days):
+    days = np.unique(epoch_days)
+    for epoch_day in days:
         day = date(1970, 1, 1) + timedelta(days=int(epoch_day))
-        part = kept.filter(pa.array(epoch_days == epoch_day))
+        part = kept.filter(pa.array(epoch_days == epoch_day)) if len(days) > 1 else kept
         if day in stored:
             part, n_same, contradicting = _unknown_rows(part, stored[day], table)
             n_known += n_same
@@ -296,6 +297,11 @@ def _order(rows: pa.Table, table: tables.Table) -> tuple[npt.NDArray[np.int64], 
     order = np.arange(len(rows)) if (packed[1:] > packed[:-1]).all() else np.argsort(packed, kind="stable")
     ordered = packed[order]
     return order, np.concatenate([[False], ordered[1:] == ordered[:-1]])
+
+
+def _taken(rows: pa.Table, order: npt.NDArray[np.int64]) -> pa.Table:
+    """Rows in that order; rows that came in it already are not copied."""
+    return rows if len(order) == len(rows) and (order == np.arange(len(rows))).all() else rows.take(pa.array(order))
 
 
 def _sorted_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], int]:
@@ -429,17 +435,22 @@ def _alphabetical(rows: pa.Table, table: tables.Table) -> pa.Table:
             array = rows.column(column.name).combine_chunks()
             if isinstance(array, pa.ChunkedArray):
                 array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
-            indices = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-            used = np.flatnonzero(np.bincount(indices[indices >= 0], minlength=len(array.dictionary)))
-            labels = np.array(array.dictionary.to_pylist(), dtype=object)[used] if len(used) else np.zeros(0, object)
-            rank = np.full(len(array.dictionary) + 1, -1, np.int64)
-            rank[used] = np.argsort(np.argsort(labels))
-            codes = rank[indices]
-            renewed = pa.DictionaryArray.from_arrays(
-                pa.array(codes.astype(np.int32), mask=codes < 0), pa.array(sorted(labels.tolist()), pa.string())
-            )
+            renewed = _renewed(array)
             rows = rows.set_column(position, pa.field(column.name, renewed.type), renewed)
     return rows
+
+
+def _renewed(array: pa.DictionaryArray) -> pa.DictionaryArray:
+    if array.null_count == len(array):
+        return pa.DictionaryArray.from_arrays(pa.nulls(len(array), pa.int32()), pa.array([], pa.string()))
+    used = np.flatnonzero(np.bincount(array.indices.drop_null().to_numpy(), minlength=len(array.dictionary)))
+    labels = np.array(array.dictionary.to_pylist(), dtype=object)[used]
+    order = np.argsort(labels)
+    if len(used) == len(array.dictionary) and (order == np.arange(len(used))).all():
+        return array
+    rank = np.zeros(len(array.dictionary), np.int32)
+    rank[used[order]] = np.arange(len(used))
+    return pa.DictionaryArray.from_arrays(pa.array(rank).take(array.indices), pa.array(labels[order].tolist(), pa.string()))
 
 
 def _hundredths(latency: pa.ChunkedArray) -> pa.Array | None:
