@@ -13,13 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from analytics import dvcfiles, tables
+from analytics import dvcfiles, session, tables
 from analytics.runner import warm
 from analytics.runner.child import Limits, can_fork
 from analytics.runner.failure import ChainFailed, StageFailed
 from analytics.runner.progress import Verbosity
 from analytics.runner.stage import StageRun, logged
-from analytics.runner.staging import publish, staging_folder
+from analytics.runner.staging import publish
 
 __all__ = ["LIMITS", "AllResult", "RunResult", "limits_of", "run", "run_all", "stage_command"]
 
@@ -68,7 +68,7 @@ def run(
         raise ValueError(f"stage '{stage}' needs {notebook.relative_to(root)}, which does not exist")
     arguments = check(stage, parameters, root=root, notebook=notebook)
     one = StageRun(stage, root, notebook, arguments, draft or arguments.is_draft, limits or limits_of(stage), fork)
-    with staging_folder(root, stage) as staging, logged(one, verbosity) as progress:
+    with session.staging_folder(root, stage) as staging, logged(one, verbosity) as progress:
         if notebook is None:
             one.simulate(staging, progress)
         else:

@@ -6,7 +6,10 @@ looking at something never changes what is published.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,7 @@ from analytics import tables
 if TYPE_CHECKING:
     from analytics import params
 
-__all__ = ["begin", "current_stage", "is_draft", "out", "root", "sources"]
+__all__ = ["begin", "current_stage", "is_draft", "out", "root", "sources", "staging_folder"]
 
 
 @dataclass
@@ -72,3 +75,32 @@ def sources() -> list[str]:
     from analytics import params
 
     return list(params.load(root() / "params.yaml").sources)
+
+
+@contextlib.contextmanager
+def staging_folder(root: Path, name: str) -> Iterator[Path]:
+    """An empty folder, on the disk of the data, of this process and this name; those of processes that were killed are removed."""
+    parent = root / "data" / ".staging"
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        if not _is_alive(left.name.rpartition("-")[2]):
+            shutil.rmtree(left, ignore_errors=True)
+    staging = parent / f"{name}-{os.getpid()}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

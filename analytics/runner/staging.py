@@ -1,43 +1,11 @@
-"""The folder in which a run makes its results, and their way into place: all of them by a rename, or none."""
+"""The way of a run's results into place: each by a rename, once all of them are there."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["publish", "staging_folder"]
-
-
-@contextlib.contextmanager
-def staging_folder(root: Path, stage: str) -> Iterator[Path]:
-    """A folder of this run's own; those of runs that were killed are removed."""
-    parent = root / "data" / ".staging"
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.iterdir():
-        if not _is_alive(left.name.rpartition("-")[2]):
-            shutil.rmtree(left, ignore_errors=True)
-    staging = parent / f"{stage}-{os.getpid()}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _is_alive(pid: str) -> bool:
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+__all__ = ["publish"]
 
 
 def publish(staging: Path, *, root: Path, stage: str, place: Callable[[Path], Path]) -> list[Path]:

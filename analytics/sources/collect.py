@@ -7,8 +7,6 @@ when it is stored does the cursor move. A run killed at any point is repeated by
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
 
-from analytics import params, store, tables
+from analytics import params, session, store, tables
 from analytics.sources import open_source
 from analytics.sources.base import Batch, Progress, Source, SourceError, no_rows, silent
 
@@ -104,7 +102,7 @@ def collect(
     """
     limits = ingest or params.load(store.root() / "params.yaml").ingest
     source = open_source(name, options, root=root)
-    with _only_one(name), _staging(name) as folder:
+    with _only_one(name), session.staging_folder(store.root(), f"collect-{name}") as folder:
         cursor = store.cursor(name)
         if start is None:
             source.resume(cursor.get("state", {}))
@@ -146,17 +144,6 @@ def _only_one(name: str) -> Iterator[None]:
     except filelock.Timeout:
         who = f" (process {holder.read_text(encoding='utf-8')})" if holder.is_file() else ""
         raise SourceError(f"source '{name}' is being collected by another process{who}; wait until it has finished, or end it") from None
-
-
-@contextmanager
-def _staging(name: str) -> Iterator[Path]:
-    """An empty folder on the disk of the data; what a killed run has left there is removed."""
-    staging = store.root() / "data" / ".staging"
-    staging.mkdir(parents=True, exist_ok=True)
-    for left in staging.glob(f"collect-{name}-*"):
-        shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=f"collect-{name}-", dir=staging) as folder:
-        yield Path(folder)
 
 
 def _last(cursor: dict[str, Any]) -> pd.Timestamp | None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from analytics import store
+from analytics import session, store
 from analytics.params import Ingest
 from analytics.sources import Batch, SourceError, collect as collecting
 from analytics.sources.base import Discovery, no_rows
@@ -172,12 +172,32 @@ def metric_rows() -> pa.Table:
 
 def test_interrupted_fetch_stores_nothing_and_leaves_no_litter(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     litter = project / "data" / ".staging"
-    (litter / "collect-mine-killed").mkdir(parents=True)
+    (litter / "collect-mine-4194303").mkdir(parents=True)
     monkeypatch.setattr(collecting, "open_source", lambda *_, **__: Endless())
     with pytest.raises(KeyboardInterrupt):
         collect("mine", {}, root=project, now=NOW)
     assert not (project / "data" / "raw").exists()
     assert list(litter.iterdir()) == []
+
+
+def test_fetch_spares_the_folders_of_other_fetches_and_stages(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0))
+    others = [project / "data" / ".staging" / f"{name}-{os.getppid()}" for name in ("collect-mine-too", "ingest")]
+    for folder in others:
+        folder.mkdir(parents=True)
+    run(project)
+    assert all(folder.is_dir() for folder in others)
+
+
+def test_stage_spares_the_folder_of_a_fetch(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*_: Any) -> Iterator[Batch]:
+        with session.staging_folder(project, "ingest"):
+            yield Batch("metrics", metric_rows(), no_rows("quarantine"))
+
+    source = Endless()
+    monkeypatch.setattr(source, "fetch", fetch)
+    monkeypatch.setattr(collecting, "open_source", lambda *_, **__: source)
+    assert collect("mine", {}, root=project, now=NOW).n_new == {"metrics": 2}
 
 
 def test_run_killed_while_storing_is_completed_by_the_next(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
