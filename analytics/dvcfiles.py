@@ -34,7 +34,8 @@ GITIGNORE = (
     "/data/panels/",
     "/data/models/*",
     "!/data/models/*.dvc",
-    "/reports/",
+    "/reports/*",
+    "!/reports/sample.png",
 )
 """Lines of `.gitignore` for what DVC keeps. DVC adds no ignore files of its own where git ignores its outputs already."""
 

@@ -54,6 +54,7 @@ def find_flags(found: Survey, measured: Measured, quarantine: pd.DataFrame, *, p
         *_refused(quarantine, measured),
         *_faults(measured),
         *_per_life(found, measured),
+        *_never_up_by_metric(measured),
         *_constant(measured),
         *_unit_jumps(measured),
     ]
@@ -115,6 +116,17 @@ def _per_life(found: Survey, measured: Measured) -> Iterator[tuple[object, ...]]
             share = life.n_off_schedule / life.n_steps
             text = f"{share:.0%} of the pauses between checks differ from the usual {minutes:g} min by more than half"
             yield ("irregular", *keys, life.n_off_schedule, "info", text)
+
+
+def _never_up_by_metric(measured: Measured) -> Iterator[tuple[object, ...]]:
+    """Services whose availability is given as a metric, and (nearly) nothing all the time."""
+    checked = set(zip(measured.days["service"], measured.days["region"], strict=True))
+    series = measured.series[measured.series["signal"] == "availability"].merge(measured.extremes, on="series_id")
+    dead = series[(series["high"] < ALWAYS_DOWN) & (series["n"] >= FEW_CHECKS)]
+    for one in dead.itertuples(index=False):
+        if (one.service, one.region) not in checked:
+            text = f"availability is at most {one.high:.0%} in all {one.n} steps: probably not in service, or not measured"
+            yield ("always_down", one.service, one.region, one.first, one.last, one.n, "critical", text)
 
 
 def _constant(measured: Measured) -> Iterator[tuple[object, ...]]:

@@ -77,7 +77,11 @@ def trust(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
 def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -> str:
     """The answer: how much came, and whether it can be trusted."""
     if measured.coverage.empty:
-        return f"{words.counted(len(measured.series), 'series', 'series')} of metrics; no checks."
+        series = measured.series
+        share = series["n"].sum() / (series["n"] / (1 - series["missing_share"])).sum()
+        dead = flags[flags["flag"] == "always_down"]["service"].nunique()
+        doubt = f"; {words.counted(dead, 'service')} never worked or {'was' if dead == 1 else 'were'} not measured" if dead else ""
+        return f"{words.counted(len(series), 'series', 'series')} of metrics came, {words.percent(share)} of their steps; no checks{doubt}."
     totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
     came = min(1.0, (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"])
     verdicts = trust(measured, flags)
@@ -97,12 +101,13 @@ def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, fou
     """Four numbers: checks, coverage, refused rows, faults of the probers."""
     totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
     came = (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"] if totals["n_expected"] else float("nan")
+    rows = (found.n_rows, "Rows") if measured.coverage.empty else (totals["n_checks"], "Checks")
     faults = measured.faults
     lost = (faults["end"] - faults["start"]).dt.total_seconds().sum()
     share = len(quarantine) / max(1, found.n_rows + len(quarantine))
     fault_text = f"{words.duration(lost)} in all, not counted against services" if len(faults) else "none"
     return [
-        ("Checks", words.count(totals["n_checks"]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
+        (rows[1], words.count(rows[0]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
         ("Came, of those expected", words.percent(min(came, 1.0)), f"{words.count((flags['flag'] == 'gap').sum())} long pauses"),
         ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "none"),
         ("Faults of probers", words.count(len(faults)), fault_text),
@@ -135,6 +140,25 @@ def gap_sentence(flags: pd.DataFrame, *, zone: str) -> str:
         f"{words.counted(len(flags), 'pause or fault', 'pauses and faults')}; the longest, of {length}, began on "
         f"{words.moment(longest['start'], zone, year=True)} in {_pair(longest)}."
     )
+
+
+def signal_summary(measured: Measured) -> pd.DataFrame:
+    """One row per signal: unit, series, steps with a value, their share, the series that lacks most."""
+    series = measured.series.sort_values(["missing_share", "service", "region"], ascending=[False, True, True], kind="stable")
+    expected = series["n"] / (1 - series["missing_share"])
+    grouped = series.assign(expected=expected).groupby("signal", sort=True)
+    rows = grouped.agg(
+        unit=("unit", "first"), series=("n", "size"), step_s=("step_s", "median"), n=("n", "sum"), expected=("expected", "sum")
+    )
+    emptiest = grouped.head(1).set_index("signal")
+    rows["present_share"] = rows["n"] / rows["expected"]
+    lacking = [words.percent(share, 0) for share in emptiest["missing_share"].reindex(rows.index)]
+    who = [_pair(row) for row in emptiest.reindex(rows.index).itertuples()]
+    full = rows["present_share"] == 1
+    rows["emptiest"] = [
+        words.MISSING if whole else f"{name}: {share} missing" for whole, name, share in zip(full, who, lacking, strict=True)
+    ]
+    return rows.drop(columns="expected").reset_index()
 
 
 def flag_summary(flags: pd.DataFrame) -> pd.DataFrame:

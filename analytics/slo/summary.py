@@ -116,8 +116,9 @@ def about_data(flags: pd.DataFrame) -> pd.DataFrame:
         names = sorted(mine["service"].dropna().unique())
         one, many = FLAGS.get(str(flag), (f"has data flagged {flag}", f"have data flagged {flag}"))
         what = f"{names[0]} {one}." if len(names) == 1 else f"{words.counted(len(names), 'service')} {many}."
-        who = "" if len(names) == 1 else f"{words.listed(names, limit=6)}. "
-        why = f"{who}{mine.sort_values(['n', 'service'], ascending=[False, True])['text'].iloc[0].capitalize()}."
+        worst = mine.sort_values(["n", "service"], ascending=[False, True]).iloc[0]
+        text = f"{worst['text'][0].upper()}{worst['text'][1:]}"
+        why = f"{text}." if len(names) == 1 else f"{words.listed(names, limit=6)}. Of {worst['service']}: {worst['text']}."
         rows.append((CRITICAL, what, why, "data", "worse", "ingest.html#what-to-know-before-believing-a-number", "Data quality"))
     return _statements(rows)
 
@@ -169,12 +170,12 @@ def title(compliance: pd.DataFrame) -> str:
     return says.headline(compliance, compliance["period_start"].max()) if len(compliance) else "No promise could be judged"
 
 
-def kicker(month: pd.DataFrame, coverage: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> str:
+def kicker(month: pd.DataFrame, series: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> str:
     """The line above the title: the month that is judged, how much was measured."""
     judged = words.month(month["period_start"].iloc[0], zone) if len(month) else "no month"
     until = "" if month.empty or month["is_complete"].all() else f", to {words.moment(now, zone)}"
-    n = [coverage[name].nunique() for name in ("service", "region")]
-    return f"Summary · {judged}{until} · {words.counted(n[0], 'service')}, {words.counted(n[1], 'region')}"
+    of = ", ".join(words.counted(series[name].nunique(), name) for name in ("service", "region"))
+    return f"Summary · {judged}{until} · {of}"
 
 
 def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -> str:
@@ -184,7 +185,9 @@ def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -
     order = "" if n == 0 else ". " if n == 1 else ", the gravest first. "
     critical = flags.loc[flags["severity"] == "critical", "service"].nunique()
     doubt = f"the data of {words.counted(critical, 'service')} are in doubt" if critical else "none of the data are in doubt"
-    return f"{need}{order or ' '}{words.percent(came_share(coverage))} of the expected checks came; {doubt}."
+    share = came_share(coverage)
+    came = "There are metrics, no checks" if share is None else f"{words.percent(share)} of the expected checks came"
+    return f"{need}{order or ' '}{came}; {doubt}."
 
 
 def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, listed: pd.DataFrame) -> list[tuple[str, str, str]]:
