@@ -75,13 +75,10 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
         position = ((day - date(1970, 1, 1)).days * DAY_MS - week.monday_ms) // DAY_MS
         checks = [raw for raw in of_day if raw.kind == "checks"]
         if checks:
-            found = _Day(checks, week, pairs, position)
-            found.fill(grids)
-            parts["days"].append(found.counts(gap_factor))
-            parts["failures"].append(found.failures())
-            parts["maintenance"].append(found.maintenance())
-            parts["faults"].append(found.faults(prober_share, prober_min_services))
-            parts["pauses"].append(found.pauses(gap_factor))
+            # In a function of its own: a day's rows are given back before the next day's are read.
+            found = _measure_day(_Day(checks, week, pairs, position), grids, gap_factor, prober_share, prober_min_services)
+            for name, frame in found.items():
+                parts[name].append(frame)
         metrics = [store.read_raw(raw) for raw in of_day if raw.kind == "metrics"]
         if metrics:
             _fill_metrics(pa.concat_tables(metrics).unify_dictionaries().combine_chunks(), grids, week, position)
@@ -91,6 +88,19 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
         series=pd.concat([_series_extent(grid, week) for grid in grids], ignore_index=True),
         **frames,
     )
+
+
+def _measure_day(
+    day: _Day, grids: list[_Grid], gap_factor: float, prober_share: float, prober_min_services: int
+) -> dict[str, pd.DataFrame]:
+    day.fill(grids)
+    return {
+        "days": day.counts(gap_factor),
+        "failures": day.failures(),
+        "maintenance": day.maintenance(),
+        "faults": day.faults(prober_share, prober_min_services),
+        "pauses": day.pauses(gap_factor),
+    }
 
 
 def _concatenated(frames: list[pd.DataFrame]) -> pd.DataFrame:
