@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Period", "holiday_dates", "local_hours_of_week", "local_offset_ms", "months", "zone_of"]
+__all__ = ["Period", "holiday_dates", "local_hours_of_week", "local_offset_ms", "midnights", "months", "zone_of"]
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -52,6 +52,17 @@ def months(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> list[Period]:
         found.append(Period(f"{year:04d}-{month:02d}", begin, _midnight(*after, place)))
         year, month = after
     return found
+
+
+def midnights(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> pd.DatetimeIndex:
+    """Beginnings (UTC) of the local days from that of `start` to that of `end`, both included.
+
+    Where the clock skips midnight a day begins when it goes on, where midnight comes twice with the first one.
+    """
+    first, last = (time.tz_convert(zone_of(zone)).tz_localize(None).normalize() for time in (start, end))
+    local = pd.date_range(first, last, freq="D")
+    there = local.tz_localize(zone_of(zone), nonexistent="shift_forward", ambiguous=np.ones(len(local), bool))
+    return there.tz_convert("UTC").as_unit("ms")
 
 
 def local_offset_ms(times_ms: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int64]:

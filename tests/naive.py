@@ -147,6 +147,13 @@ def month_starts(start, end, zone):
     return [one.tz_convert("UTC") for one in found]
 
 
+def midnights(start, end, zone):
+    """Every instant, looked at each quarter of an hour, at which the date on a local calendar changes, and that of `start`; UTC."""
+    quarters = pd.date_range(start.floor("D") - pd.Timedelta("2D"), end, freq="15min").tz_convert(zone)
+    changes = [now.tz_convert("UTC") for before, now in itertools.pairwise(quarters) if now.date() > before.date()]
+    return [one for one in changes if one >= max(other for other in changes if other <= start)]
+
+
 def slo_counts(long, step_s, promises, outages, masks, periods, *, confirmed=False, resolution_s=1200):
     """Checks that count, bad ones and left-out ones of each service, region (and all), kind of promise and month.
 

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from analytics import calendars
 from tests import naive
@@ -41,6 +41,19 @@ def test_months_equal_a_loop(start, days, zone):
     expected = naive.month_starts(start, end, zone)
     assert [month.start for month in found] == expected[:-1]
     assert [month.end for month in found] == expected[1:]
+
+
+@given(
+    start=st.datetimes(min_value=pd.Timestamp("2009-01-01"), max_value=pd.Timestamp("2026-01-01")),
+    days=st.floats(0.01, 20),
+    zone=st.sampled_from(["Africa/Cairo", "America/Havana", "America/Asuncion", "Asia/Beirut", "Asia/Kathmandu"]),
+)
+@example(start=pd.Timestamp("2025-04-20"), days=10.0, zone="Africa/Cairo")
+@example(start=pd.Timestamp("2020-10-28"), days=10.0, zone="America/Havana")
+def test_midnights_equal_a_loop(start, days, zone):
+    start = utc(start).as_unit("ms")
+    end = start + pd.Timedelta(days=days)
+    assert list(calendars.midnights(start, end, zone)) == naive.midnights(start, end, zone)
 
 
 def test_hours_of_the_local_week_jump_with_the_clock():

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analytics import words
+from analytics import calendars, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,16 +117,18 @@ def _ticks(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> tuple[list[pd.T
     days = (end - start) / pd.Timedelta(days=1)
     if days <= 3:
         hours = next(step for step in (1, 2, 3, 6, 12) if days * 24 / step <= 9 or step == 12)
-        marks = pd.date_range(first.ceil("h"), last, freq="h")
+        marks = pd.date_range(first.ceil("h", ambiguous=True, nonexistent="shift_forward"), last, freq="h")
         # By the clock on the wall: a day with a clock change has 23 or 25 hours.
         marks = marks[marks.hour % hours == 0]
         return _inside(marks, first, last, lambda t: words.moment(t, zone) if t.hour == 0 else f"{t.hour:02d}:{t.minute:02d}")
     if days <= 100:
-        freq = next(f for f, step in (("D", 1), ("2D", 2), ("W-MON", 7), ("2W-MON", 14)) if days / step <= 11 or step == 14)
-        return _inside(pd.date_range(first.normalize(), last, freq=freq), first, last, lambda t: words.day(t, zone))
+        step = next(step for step in (1, 2, 7, 14) if days / step <= 11 or step == 14)
+        marks = calendars.midnights(start, end, zone).tz_convert(zone)
+        marks = marks[::step] if step < 7 else marks[marks.day_of_week == 0][:: step // 7]
+        return _inside(marks, first, last, lambda t: words.day(t, zone))
     months = next(step for step in (1, 2, 3, 6, 12, 24) if days / 30.4 / step <= 12 or step == 24)
-    begin = first.normalize().replace(month=1, day=1)
-    marks = pd.date_range(begin, last, freq=f"{months}MS")
+    begin = pd.Timestamp(first.year, 1, 2, tz="UTC")
+    marks = pd.DatetimeIndex([period.start for period in calendars.months(begin, end, zone)][::months]).tz_convert(zone)
     if months >= 12:
         return _inside(marks, first, last, lambda t: str(t.year))
     return _inside(

@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from analytics import params
+from analytics import calendars, params
 from analytics.calendars import Period
 from analytics.panel import Panels
 from analytics.slo.counts import ALL, count_checks
@@ -42,10 +42,10 @@ def burn_down(
     """
     names = set(worst["service"])
     mine = Panels([part for name in sorted(names) for part in signals.select(service=name).between(period.start, period.end)])
-    edges = pd.date_range(period.start.tz_convert(project.zone), min(period.end, now).tz_convert(project.zone), freq="D")
-    ends = [edge.tz_convert("UTC").as_unit("ms") for edge in edges]
-    if not ends or ends[-1] < min(period.end, now):
-        ends.append(min(period.end, now))
+    until = min(period.end, now)
+    ends = list(calendars.midnights(period.start, until, project.zone))
+    if ends[-1] < until:
+        ends.append(until)
     days = [Period("day", start, end) for start, end in itertools.pairwise(ends)]
     daily = count_checks(mine, promises[promises["service"].isin(names)], outages, masks, days, project=project, now=now)
     bad = daily[daily["region"] == ALL].pivot_table(index=["service", "objective_kind"], columns="period_start", values="n_bad")

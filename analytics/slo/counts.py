@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import engine, params
+from analytics import calendars, engine, params
 from analytics.calendars import Period
 from analytics.panel import Panel, PanelRef, Panels, to_ms
 from analytics.slo.excluded import Excluded, judged_steps
@@ -215,8 +215,8 @@ def _judge(panel: Panel, rows: _Rows, excluded: Excluded) -> tuple[IntArray, Int
 
 def _day_starts(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> IntArray:
     """Local midnights in [start, end), ms; the first is `start` itself."""
-    local = pd.date_range(start.tz_convert(zone).normalize(), end.tz_convert(zone), freq="D").tz_convert("UTC").as_unit("ms")
-    inside = local.asi8[(local.asi8 > to_ms(start)) & (local.asi8 < to_ms(end))]
+    local = calendars.midnights(start, end, zone).asi8
+    inside = local[(local > to_ms(start)) & (local < to_ms(end))]
     return np.concatenate([[to_ms(start)], inside]).astype(np.int64)
 
 

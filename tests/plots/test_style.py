@@ -88,6 +88,18 @@ def test_times_are_marked_at_whole_local_units(start, end, first, last):
     assert 3 <= len(labels) <= 14
 
 
+@pytest.mark.parametrize("days", [2, 9, 40, 90, 400, 2000])
+@pytest.mark.parametrize(
+    ("zone", "start"), [("Africa/Cairo", "2025-04-24"), ("America/Havana", "2020-10-31"), ("America/Santiago", "2025-09-06")]
+)
+def test_days_without_a_midnight_and_with_two_can_be_marked(zone, start, days):
+    begin = pd.Timestamp(start, tz="UTC") + pd.Timedelta("4h20min")
+    with style.use():
+        ax = style.own_axes(None)
+        style.time_axis(ax, zone, begin, begin + pd.Timedelta(days=days))
+    assert 3 <= len(ax.get_xticklabels()) <= 14
+
+
 def test_rows_are_named_without_regions_that_say_nothing():
     frame = pd.DataFrame({"service": ["a", "b", "c", None], "region": ["eu", "default", "all", None]})
     assert list(style.row_names(frame)) == ["a · eu", "b", "c", "all"]
