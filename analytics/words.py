@@ -25,6 +25,7 @@ __all__ = [
     "month",
     "number",
     "percent",
+    "short_names",
     "signed",
     "span",
 ]
@@ -208,3 +209,14 @@ def listed(names: Iterable[str], *, limit: int = 4) -> str:
     if len(said) < 2:
         return "".join(said)
     return f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def short_names(names: Iterable[str], *, width: int) -> dict[str, str]:
+    """Every name in about `width` letters, shortened in its middle; names that would look alike are numbered, in alphabetical order."""
+    found: dict[str, str] = {}
+    head = width // 3
+    for name in sorted(names):
+        text = name if len(name) <= width else f"{name[:head]}…{name[-(width - head - 1) :]}"
+        n_alike = sum(other == text or other.startswith(f"{text} (") for other in found.values())
+        found[name] = f"{text} ({n_alike + 1})" if n_alike else text
+    return found

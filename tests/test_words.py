@@ -116,3 +116,12 @@ def test_a_long_list_ends_in_how_many_more():
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert words.listed(list("abcdefgh"), limit=4) == "a, b, c and 5 more"
     assert words.listed([]) == ""
+
+
+def test_short_names_stay_different():
+    long = [f"organisation/repository/service {tail} of the same kind everywhere" for tail in "ab"]
+    short = words.short_names([*long, "web"], width=30)
+    assert short["web"] == "web"
+    assert short[long[0]] == "organisati…kind everywhere"[:11] + long[0][-19:]
+    assert len(set(short.values())) == 3
+    assert max(map(len, short.values())) < 40

@@ -38,6 +38,12 @@ COLOURS = {
 """Name of the CSS variable -> colour in the light page. A figure uses only these, so that one figure serves light, dark and print."""
 
 WIDTH_IN = 8.6
+NAME_WIDTH = 42
+"""Letters of a row's name: a longer one would leave no room for the figure."""
+
+YEARS_ONLY_DAYS = 1100
+"""Beyond three years only years are marked."""
+
 MAX_ROWS = 40
 """More rows than a reader takes in: the worst are drawn and the figure says so."""
 
@@ -76,8 +82,12 @@ def note(ax: Axes, text: str) -> None:
 
 
 def row_names(frame: pd.DataFrame) -> pd.Series:
-    """'checkout · eu-west' of each row of a table; a region that is all or the only one is left out, 'all' stands for no service."""
+    """'checkout · eu-west' of each row of a table, long names shortened.
+
+    A region that is all or the only one is left out, 'all' stands for no service.
+    """
     service = frame.service.astype("object").where(frame.service.notna(), "all")
+    service = service.map(words.short_names(service.unique(), width=NAME_WIDTH)).astype("object")
     region = frame.region.astype("object").where(frame.region.notna(), "").replace({"default": "", "all": ""})
     return (service + " · " + region).str.removesuffix(" · ")
 
@@ -115,6 +125,9 @@ def _naive(time: pd.Timestamp) -> pd.Timestamp:
 def _ticks(start: pd.Timestamp, end: pd.Timestamp, zone: str) -> tuple[list[pd.Timestamp], list[str]]:
     first, last = start.tz_convert(zone), end.tz_convert(zone)
     days = (end - start) / pd.Timedelta(days=1)
+    if days > YEARS_ONLY_DAYS:
+        marks = pd.DatetimeIndex([pd.Timestamp(year, 1, 1, tz=zone) for year in range(first.year, last.year + 1)])
+        return _inside(marks, first, last, lambda t: str(t.year))
     if days <= 3:
         hours = next(step for step in (1, 2, 3, 6, 12) if days * 24 / step <= 9 or step == 12)
         marks = pd.date_range(first.ceil("h", ambiguous=True, nonexistent="shift_forward"), last, freq="h")

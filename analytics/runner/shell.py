@@ -149,6 +149,9 @@ def open_shell() -> Shell:
 
         # Only named, not loaded: the backend registers itself with the shell when the first figure asks for it.
         matplotlib.rcParams["backend"] = INLINE_BACKEND
+    if InteractiveShell.initialized():
+        # A program that has a shell of its own (a notebook, a test) may run a stage: the forked child leaves that one behind.
+        type(InteractiveShell.instance()).clear_instance()
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.cache_size = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,6 @@ __all__ = [
     "promise_name",
     "regional_table",
     "repair_table",
-    "short_names",
     "whole",
 ]
 
@@ -98,22 +97,11 @@ def month_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """The same rows for a figure: long names of services shortened in their middle, and told apart by kind where there are both."""
-    label = frame["service"].map(short_names(frame["service"].unique()))
+    label = frame["service"].map(words.short_names(frame["service"].unique(), width=NAME_WIDTH))
     if "objective_kind" not in frame.columns or frame["objective_kind"].nunique() < 2:
         return frame.assign(service=label)
     plain = frame["objective_kind"] == "availability"
     return frame.assign(service=label.where(plain, label + " (" + frame["objective_kind"].astype(str) + ")"))
-
-
-def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Every name in at most about `NAME_WIDTH` letters; names that would look alike are numbered in the order of the alphabet."""
-    found: dict[str, str] = {}
-    for name in sorted(names):
-        head = NAME_WIDTH // 3
-        text = name if len(name) <= NAME_WIDTH else f"{name[:head]}…{name[-(NAME_WIDTH - head - 1) :]}"
-        n_alike = sum(other == text or other.startswith(f"{text} (") for other in found.values())
-        found[name] = f"{text} ({n_alike + 1})" if n_alike else text
-    return found
 
 
 def newest_outages(listed: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:

@@ -131,3 +131,16 @@ def test_engine_is_registered_with_papermill():
 
     execute.register_engine()
     assert papermill_engines.get_engine("analytics").__name__ == "InProcessEngine"
+
+
+def test_a_program_with_a_shell_of_its_own_can_run_a_notebook(tmp_path):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    path = trial.write_notebook(tmp_path / "n.ipynb", ["# Title", "6 * 7"])
+    own = InteractiveShell.instance()
+    try:
+        executed = _execute(path)
+        assert _outputs(executed)[1][0].data["text/plain"] == "42"
+        assert InteractiveShell.instance() is own
+    finally:
+        InteractiveShell.clear_instance()

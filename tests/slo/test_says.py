@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics import params, slo
-from analytics.slo import says, shows, summary
+from analytics.slo import says, summary
 from analytics.words import NBSP
 from tests.slo import made
 
@@ -77,14 +77,6 @@ def test_rules_name_who_has_no_promise_and_who_was_never_checked():
     text = slo.rules(made.project(), params.Slo(), promises, compliance(("web", "kept"), ("db", "no promise")))
     assert "no verdict: db." in text
     assert "without a verdict: gone." in text
-
-
-def test_short_names_stay_different():
-    long = [f"organisation/repository/service {tail} of the same kind everywhere" for tail in "ab"]
-    short = shows.short_names([*long, "web"])
-    assert len(set(short.values())) == 3
-    assert short["web"] == "web"
-    assert max(map(len, short.values())) < 40
 
 
 def test_statements_stand_in_the_order_of_their_weight():
