@@ -156,10 +156,10 @@ def _run(given: argparse.Namespace) -> int:
 def _collect(given: argparse.Namespace) -> int:
     import pandas as pd
 
-    from analytics import params, sources, store
+    from analytics import dvcfiles, params, session, sources
     from analytics.sources import base, collect
 
-    root = store.root()
+    root = session.root()
     configured = params.load(root / "params.yaml").sources
     names = given.sources or [name for name, options in configured.items() if sources.is_collected(options)]
     unknown = [name for name in names if name not in configured]
@@ -179,6 +179,8 @@ def _collect(given: argparse.Namespace) -> int:
                 _say(sentence)
         if not given.no_dvc and collect.record(name, root=root) and not quiet:
             _say(f"recorded: data/raw/{name}.dvc (commit it, so that today's data can be brought back)")
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root) and given.verbosity != "quiet":
+        _say("dvc.yaml: the chain reads the sources of params.yaml now")
     return 0
 
 

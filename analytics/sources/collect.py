@@ -126,6 +126,8 @@ def record(source: str, *, root: Path) -> bool:
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
+        # What to do with git is said once, by the command line.
+        repo.scm_context.quiet = True
         repo.add([str(root / "data" / "raw" / source)])
     return True
 
