@@ -8,6 +8,7 @@ the same mechanism.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -33,6 +34,8 @@ ATTEMPTS = 3
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
 POINTS_PER_WORKER = 4_000_000
+KEPT_BYTES = 2 * 2**30
+"""Kept results beyond this are deleted, those not used for longest first: each change of code or data leaves some that nobody asks for."""
 
 
 def map(
@@ -60,21 +63,26 @@ def map(
     if workers <= 1 or len(partitions) <= 1:
         for partition in partitions:
             yield _remembered(memo, function, partition)
-        return
-    yield from _pooled(memo, function, partitions, workers)
+    else:
+        yield from _pooled(memo, function, partitions, workers)
+    if memo is not None:
+        prune(keep_bytes=KEPT_BYTES)
 
 
 def prune(*, keep_bytes: int) -> int:
     """Delete the oldest kept results until at most `keep_bytes` remain; the number of bytes freed."""
     folder = store.root() / "data" / "memo"
-    files = sorted(folder.rglob("*.pickle"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found = []
+    for path in folder.rglob("*.pickle"):
+        # Another run may prune at the same time.
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path.stat(), path))
     total = freed = 0
-    for path in files:
-        size = path.stat().st_size
-        total += size
+    for said, path in sorted(found, key=lambda one: one[0].st_mtime_ns, reverse=True):
+        total += said.st_size
         if total > keep_bytes:
-            path.unlink()
-            freed += size
+            path.unlink(missing_ok=True)
+            freed += said.st_size
     return freed
 
 
@@ -189,13 +197,14 @@ class _Memo:
         return self.folder / f"{store.digest(self.made_by, key, canonical(partition))}.pickle"
 
     def read(self, path: Path) -> tuple[Any] | None:
-        if not path.is_file():
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except FileNotFoundError:
             return None
-        content = path.read_bytes()
         if store.digest(content[32:]) != content[:32].decode("ascii", "replace"):
-            path.unlink()
+            path.unlink(missing_ok=True)
             return None
-        os.utime(path)
         return (pickle.loads(content[32:]),)
 
     def write(self, path: Path, result: Any) -> None:

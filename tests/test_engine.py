@@ -149,6 +149,14 @@ def test_the_oldest_kept_results_are_pruned(project):
     assert [path.exists() for path in paths] == [False] * 4 + [True] * 2
 
 
+def test_kept_results_do_not_grow_without_end(project, monkeypatch):
+    list(engine.map(mapped.double, ["a"]))
+    size = sum(path.stat().st_size for path in (project / "data" / "memo").rglob("*.pickle"))
+    monkeypatch.setattr(engine, "KEPT_BYTES", 3 * size)
+    assert list(engine.map(mapped.double, LETTERS)) == [letter * 2 for letter in LETTERS]
+    assert len(list((project / "data" / "memo").rglob("*.pickle"))) == 3
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
