@@ -63,16 +63,18 @@ def exclude(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) 
 
 def share_inside(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Share of each outage's failed checks that lie inside one of the masks, shape (n_outages,)."""
-    inside = np.zeros(len(failures), bool)
-    times = failures["time"]
-    for mask in masks.itertuples(index=False):
-        hit = (times >= mask.start) & (times < mask.end)
-        for key in ("service", "region"):
-            if pd.notna(value := getattr(mask, key)):
-                hit &= failures[key] == value
-        inside |= hit.to_numpy()
     if outages.empty:
         return np.zeros(0)
+    inside = np.zeros(len(failures), bool)
+    ordered = masks.sort_values("start")
+    for (service, region), rows in failures.groupby(["service", "region"], sort=False).indices.items():
+        concerns = [ordered[name].isna() | (ordered[name] == value) for name, value in (("service", service), ("region", region))]
+        mine = ordered[concerns[0] & concerns[1]]
+        start, end = (mine[name].dt.tz_convert("UTC").to_numpy("datetime64[ms]") for name in ("start", "end"))
+        times = failures["time"].iloc[rows].dt.tz_convert("UTC").to_numpy("datetime64[ms]")
+        # Inside is what lies before the latest end of all masks that have begun by then.
+        reach = np.append(np.datetime64(0, "ms"), np.maximum.accumulate(end))
+        inside[rows] = times < reach[np.searchsorted(start, times, side="right")]
     # Failures and outages have the same order: each outage owns the next n_failed failures.
     owner = np.repeat(np.arange(len(outages)), outages["n_failed"])
     return np.bincount(owner, weights=inside, minlength=len(outages)) / outages["n_failed"].to_numpy()
