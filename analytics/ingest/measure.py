@@ -121,14 +121,11 @@ def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
     usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms", "n_monitors"]]
     days = days.merge(usual, on=["service", "region"])
     lives = days.groupby(["service", "region"], as_index=False).agg(born=("first", "min"), died=("last", "max"))
-    whole = [
-        pd.DataFrame(
-            {"service": life.service, "region": life.region, "day": np.arange(life.born // DAY_MS, life.died // DAY_MS + 1) * DAY_MS}
-        )
-        for life in lives.itertuples(index=False)
-    ]
-    grid = pd.concat(whole, ignore_index=True) if whole else days[["service", "region", "day"]]
-    grid = grid.merge(lives, on=["service", "region"]).merge(usual, on=["service", "region"])
+    first = (lives["born"] // DAY_MS).to_numpy(np.int64)
+    n_days = (lives["died"] // DAY_MS).to_numpy(np.int64) - first + 1
+    number = np.arange(n_days.sum()) - np.repeat(np.cumsum(n_days) - n_days, n_days)
+    grid = lives.loc[lives.index.repeat(n_days)].assign(day=(np.repeat(first, n_days) + number) * DAY_MS)
+    grid = grid.merge(usual, on=["service", "region"])
     alive = np.minimum(grid["died"] + grid["interval_ms"], grid["day"] + DAY_MS) - np.maximum(grid["born"], grid["day"])
     counted = grid.merge(days[["service", "region", "day", "n_checks", "n_up", "n_excluded"]], on=["service", "region", "day"], how="left")
     counts = ["n_checks", "n_up", "n_excluded"]
