@@ -24,16 +24,16 @@ def analyze(
 ) -> Path:
     """Collect from a file or a Prometheus and run every stage; the folder, which is a project of its own.
 
-    A second call with the same folder adds what is new and makes the reports again.
+    A second call with the same data and folder adds what is new and makes the reports again; parameters changed there are kept.
 
     Raises
     ------
     ValueError
-        If the data cannot be read, or the folder holds something else.
+        If the data cannot be read, or the folder holds something else, reports of other data too.
     """
     root = folder.resolve()
-    _prepare(root)
-    project = params.Params(sources={SOURCE: {**_source(data), **options}})
+    project = _project(root, {**_source(data), **options})
+    shutil.copytree(NOTEBOOKS, root / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (root / "params.yaml").write_text(params.dump(project), encoding="utf-8")
     before = os.environ.get("ANALYTICS_ROOT")
     os.environ["ANALYTICS_ROOT"] = str(root)
@@ -65,11 +65,17 @@ def _source(data: str) -> dict[str, Any]:
     return {"kind": "files", "path": str(path)}
 
 
-def _prepare(root: Path) -> None:
-    """The folder with the notebooks in it; an existing one must be one that this function has made."""
-    if root.exists() and any(root.iterdir()) and not (root / "params.yaml").is_file():
-        raise ValueError(f"{root} holds other things; choose an empty or new folder with --out")
+def _project(root: Path, source: dict[str, Any]) -> params.Params:
+    """Parameters of the folder; an existing one must be one that `analyze` has made from the same data."""
+    path = root / "params.yaml"
     if (root / "dvc.yaml").exists():
         raise ValueError(f"{root} is a project with DVC; add the source to its params.yaml and run `analytics collect` there")
-    root.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(NOTEBOOKS, root / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    if not path.is_file():
+        if root.exists() and any(root.iterdir()):
+            raise ValueError(f"{root} holds other things; choose an empty or new folder with --out")
+        return params.Params(sources={SOURCE: source})
+    known = params.load(path)
+    before, now = (one.get("path") or one.get("url") for one in (known.sources.get(SOURCE, {}), source))
+    if before != now:
+        raise ValueError(f"{root} holds the reports of {before or 'other sources'}; choose another folder with --out")
+    return known.model_copy(update={"sources": {SOURCE: source}})

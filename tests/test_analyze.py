@@ -1,0 +1,62 @@
+"""Reports of a stranger's data, in a folder of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analytics import analyze, params, pipeline, store
+
+HEADER = "time,service,up,latency_ms\n"
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stages that were run; none is run really."""
+    ran: list[str] = []
+    monkeypatch.setattr(pipeline, "run", lambda stage, **_: ran.append(stage))
+    return ran
+
+
+def checks(path: Path, service: str) -> str:
+    path.write_text(HEADER + f"2026-03-01T00:00:00Z,{service},1,5.5\n2026-03-01T00:01:00Z,{service},1,6.5\n", encoding="utf-8")
+    return str(path)
+
+
+def test_folder_of_its_own_holds_data_notebooks_and_parameters(tmp_path: Path, stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    root = analyze.analyze(checks(tmp_path / "a.csv", "web"), folder=tmp_path / "out", options={"region": "eu"})
+    assert stages == ["ingest", "slo", "summary"]
+    assert (root / "notebooks" / "05_ingest.ipynb").is_file()
+    monkeypatch.setenv("ANALYTICS_ROOT", str(root))
+    assert [row["region"] for day in store.raw_days("data", "checks") for row in store.read_raw(day).to_pylist()] == ["eu", "eu"]
+
+
+def test_second_call_keeps_parameters_that_were_changed(tmp_path: Path, stages: list[str]) -> None:
+    data, out = checks(tmp_path / "a.csv", "web"), tmp_path / "out"
+    analyze.analyze(data, folder=out, options={})
+    path = out / "params.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("objective: 0.999 ", "objective: 0.95 "), encoding="utf-8")
+    analyze.analyze(data, folder=out, options={"region": "eu"})
+    known = params.load(path)
+    assert (known.project.objective, known.sources["data"]["region"]) == (0.95, "eu")
+
+
+def test_other_data_are_never_mixed_into_the_reports_of_the_first(tmp_path: Path, stages: list[str]) -> None:
+    out = tmp_path / "out"
+    first = checks(tmp_path / "a.csv", "web")
+    analyze.analyze(first, folder=out, options={})
+    with pytest.raises(ValueError, match=f"holds the reports of {first}; choose another folder with --out"):
+        analyze.analyze(checks(tmp_path / "b.csv", "mail"), folder=out, options={})
+    assert stages == ["ingest", "slo", "summary"]
+
+
+def test_folder_with_other_things_is_refused(tmp_path: Path, stages: list[str]) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds other things"):
+        analyze.analyze(checks(tmp_path / "a.csv", "web"), folder=tmp_path / "out", options={})
+    (tmp_path / "out" / "dvc.yaml").write_text("stages: {}")
+    with pytest.raises(ValueError, match="is a project with DVC"):
+        analyze.analyze(checks(tmp_path / "a.csv", "web"), folder=tmp_path / "out", options={})
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dvc.yaml", "thesis.txt"]
