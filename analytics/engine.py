@@ -13,6 +13,7 @@ import functools
 import multiprocessing
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -25,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel
 
-from analytics import store
+from analytics import imports, store
 
 __all__ = ["map", "prune"]
 
@@ -190,7 +191,7 @@ class _Memo:
 
     def __init__(self, function: Callable[[Any], Any], name: str) -> None:
         self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
-        self.made_by = store.digest(name, code_digest(), canonical(function))
+        self.made_by = store.digest(name, code_digest(name.rpartition(".")[0]), canonical(function))
 
     def path(self, partition: Any) -> Path:
         key = partition if isinstance(partition, str) else partition.key
@@ -213,10 +214,14 @@ class _Memo:
 
 
 @functools.cache
-def code_digest() -> str:
-    """Hash of the package's source: any change of code makes every kept result stale."""
-    here = Path(__file__).parent
-    return store.digest(*(part for path in sorted(here.rglob("*.py")) for part in (str(path.relative_to(here)), path)))
+def code_digest(module: str) -> str:
+    """Hash of the source that a module reaches: a change of it makes kept results stale, a change of a figure does not."""
+    folder = Path(__file__).parents[1]
+    if module.partition(".")[0] == "analytics":
+        paths = [folder / name for name in imports.reach(folder, use=[module]).files]
+    else:
+        paths = [*sorted(Path(__file__).parent.rglob("*.py")), Path(str(sys.modules[module].__file__))]
+    return store.digest(*(part for path in paths for part in (path.name, path)))
 
 
 def canonical(value: Any) -> str:

@@ -76,7 +76,7 @@ def test_what_was_kept_is_not_used_for_something_else(project, trace, monkeypatc
     if change == "parameter":
         work = partial(work, by=3)
     if change == "code":
-        monkeypatch.setattr(engine, "code_digest", lambda: "other")
+        monkeypatch.setattr(engine, "code_digest", lambda module: "other")
     list(engine.map(work, ["b" if change == "key" else "a"]))
     assert len(called(trace)) == 2
 
@@ -179,3 +179,9 @@ def test_order_of_names_in_a_dictionary_means_nothing():
 def test_parameters_whose_contents_cannot_be_told_are_refused():
     with pytest.raises(TypeError, match="must be plain values, frames, arrays or dataclasses of them, not object"):
         engine.canonical([object()])
+
+
+def test_results_depend_on_the_code_that_a_function_reaches_only():
+    reached = engine.code_digest("analytics.ingest.week")
+    assert reached == engine.code_digest("analytics.ingest.week")
+    assert reached != engine.code_digest("analytics.slo.counts")
