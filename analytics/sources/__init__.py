@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ KINDS = {
     "events": "analytics.sources.events:Events",
 }
 """Kind of source -> module:class. A kind is added by copying the smallest module and naming it here."""
+
+_NAME = re.compile(r"\w[\w .-]{0,99}")
 
 MADE_HERE = ("simulated",)
 """Kinds that a stage makes; nothing is collected for them."""
@@ -32,8 +35,10 @@ def open_source(name: str, options: dict[str, Any], *, root: Path) -> Source:
     Raises
     ------
     SourceError
-        For an unknown kind or option; the message names the nearest known one.
+        For an unknown kind or option; the message names the nearest known one. For a name that cannot be a folder's.
     """
+    if not _NAME.fullmatch(name):
+        raise SourceError(f"source '{name[:100]}' cannot be a folder's name; use at most 100 letters, digits, '-' and '_'")
     kind = options.get("kind")
     if kind in MADE_HERE:
         raise SourceError(f"source '{name}' is made by `analytics run simulate`; there is nothing to collect")

@@ -180,6 +180,14 @@ def test_interrupted_fetch_stores_nothing_and_leaves_no_litter(project: Path, mo
     assert list(litter.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".hidden", "", "x" * 101, "a*"])
+def test_source_whose_name_cannot_be_a_folders_is_refused_before_anything_is_written(name: str, project: Path) -> None:
+    before = sorted(project.rglob("*"))
+    with pytest.raises(SourceError, match="cannot be a folder's name"):
+        collect(name, {"kind": "files", "path": "checks.csv"}, root=project, now=NOW)
+    assert sorted(project.rglob("*")) == before
+
+
 def test_fetch_spares_the_folders_of_other_fetches_and_stages(project: Path) -> None:
     (project / "checks.csv").write_text(HEADER + line(0))
     others = [project / "data" / ".staging" / f"{name}-{os.getppid()}" for name in ("collect-mine-too", "ingest")]
