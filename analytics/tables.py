@@ -392,6 +392,7 @@ STAGES: dict[str, Stage] = {
             "Objectives",
             "Were the promises kept; how much error budget is left?",
             reads=("services", "regions", "series", "outages", "masks", "events", "coverage"),
+            panels_read=("signals",),
         ),
         Stage(
             "summary",
@@ -399,6 +400,7 @@ STAGES: dict[str, Stage] = {
             "Summary",
             "The one page for the person with one minute",
             reads=("services", "regions", "series", "quality_flags", "coverage", "outages", "events", "slo_compliance", "error_budgets"),
+            panels_read=("signals",),
         ),
     )
 }

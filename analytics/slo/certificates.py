@@ -16,7 +16,7 @@ NEWEST = pd.Timedelta("2D")
 COLUMNS = ["service", "region", "expires", "days_left", "said_by"]
 
 
-def find_certificates(events: pd.DataFrame, signals: Panels | None, *, now: pd.Timestamp) -> pd.DataFrame:
+def find_certificates(events: pd.DataFrame, signals: Panels, *, now: pd.Timestamp) -> pd.DataFrame:
     """Certificates that expire within `WITHIN_DAYS` of `now`, or have within as many days before; the next first.
 
     An event of kind certificate tells the moment of expiry by its `end`, or by its `start` where it has no end. Of a measured
@@ -35,11 +35,10 @@ def find_certificates(events: pd.DataFrame, signals: Panels | None, *, now: pd.T
     return near.sort_values(["expires", "service"], ignore_index=True)[COLUMNS]
 
 
-def measured_expiry(signals: Panels | None, *, now: pd.Timestamp) -> pd.DataFrame:
+def measured_expiry(signals: Panels, *, now: pd.Timestamp) -> pd.DataFrame:
     """When each measured certificate expires, from its newest value."""
     rows = []
-    chosen = signals.select(signal=SIGNAL).between(now - NEWEST, now) if signals is not None else []
-    for ref in chosen:
+    for ref in signals.select(signal=SIGNAL).between(now - NEWEST, now):
         if not (ref.series["last"] >= now - NEWEST).any():
             continue
         long = ref.load().between(now - NEWEST, now).frame().dropna(subset="value")

@@ -88,7 +88,20 @@ def write_panels(name: str, files: Iterable[tuple[str, bytes]]) -> None:
 
 
 def panels(name: str) -> Panels:
-    """All panels of that name, lazily: one partition per block and step over all weeks, in order."""
+    """All panels of that name, lazily: one partition per block and step over all weeks, in order.
+
+    Raises
+    ------
+    ValueError
+        If the current stage does not declare that it reads these panels.
+    FileNotFoundError
+        If no stage has written them yet.
+    """
+    stage = session.current_stage()
+    if stage is not None and name not in (*stage.panels_read, *stage.panels_written):
+        raise ValueError(
+            f"stage '{stage.name}' does not declare that it reads panels '{name}'; add them to its `panels_read` in analytics/tables.py"
+        )
     folder = _folder(name)
     series = frames.load("series")
     found: dict[tuple[int, int], list[tuple[int, Path]]] = {}

@@ -5,6 +5,7 @@ import numpy.testing as npt
 import pandas as pd
 
 from analytics import params, slo
+from analytics.panel import Panels
 from tests.slo import made
 
 NOW = pd.Timestamp("2026-03-10T00:00Z")
@@ -73,4 +74,4 @@ def test_certificates_are_told_by_events_and_by_the_newest_measurement():
 
 
 def test_without_certificates_there_are_no_rows():
-    assert slo.find_certificates(events(), None, now=NOW).empty
+    assert slo.find_certificates(events(), Panels([]), now=NOW).empty

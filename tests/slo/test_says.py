@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics import params, slo
+from analytics.panel import Panels
 from analytics.slo import says, summary
 from analytics.words import NBSP
 from tests.slo import made
@@ -139,7 +140,7 @@ def test_todo_is_never_empty():
     rows = compliance(("fine", "kept"))
     worst = budgets(rows).merge(rows, on=["service", "region", "objective_kind", "period_start"])
     nothing = pd.DataFrame(columns=["service", "region", "is_open", "verdict"]).astype({"is_open": bool})
-    certificates = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), None, now=NOW)
+    certificates = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), Panels([]), now=NOW)
     assert says.todo(worst, nothing, certificates, "UTC") == [
         ("Nothing has to be done.", "Every promise that was measured is kept, no budget is at risk, nothing is down.")
     ]

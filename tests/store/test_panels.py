@@ -133,6 +133,13 @@ def test_the_key_of_a_panel_changes_with_its_files(written, project):
     assert [block for block in after if after[block] != before[block]] == [int(path.name[1:5])]
 
 
+def test_a_stage_may_read_only_the_panels_that_it_declares(written, project):
+    store.begin("slo")
+    assert len(store.panels("signals"))
+    with pytest.raises(ValueError, match="stage 'slo' does not declare that it reads panels 'scores'; add them to its `panels_read`"):
+        store.panels("scores")
+
+
 def test_panels_that_do_not_exist_name_the_remedy(project):
     with pytest.raises(FileNotFoundError, match="panels 'signals' have not been written yet; run `analytics run"):
         store.panels("signals")
