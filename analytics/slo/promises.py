@@ -25,7 +25,7 @@ def chosen(signals: Panels, *, service: str | None, region: str | None, start: A
     Raises
     ------
     ValueError
-        If a time has no zone, or nothing was measured of that service and region.
+        If a time has no zone, or nothing was measured of that service and region, or between these times.
     """
     low, high = (None if time is None else store.now(time) for time in (start, end))
     found = signals.select(service=service, region=region)
@@ -33,7 +33,14 @@ def chosen(signals: Panels, *, service: str | None, region: str | None, start: A
         raise ValueError(
             f"nothing was measured of service {service or 'any'} in region {region or 'any'}; see the tables services, regions"
         )
-    return found.between(low, now if high is None else min(high, now))
+    cut = found.between(low, now if high is None else min(high, now))
+    if len(found) and not len(cut):
+        first = pd.Timestamp(min(ref.start_ms for ref in found), unit="ms", tz="UTC")
+        raise ValueError(
+            f"nothing was measured from {low or 'the beginning'} to {high or now}; what was lies between {first} and {found.end}: "
+            "choose another start, end or now"
+        )
+    return cut
 
 
 def of_signals(frame: pd.DataFrame, signals: Panels) -> pd.DataFrame:

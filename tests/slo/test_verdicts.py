@@ -188,6 +188,13 @@ def test_nothing_measured_of_a_service_is_an_error_that_names_it(project):
         slo.chosen(daily([1]), service="wbe", region=None, start=None, end=None, now=pd.Timestamp("2026-02-01T00:00Z"))
 
 
+@pytest.mark.parametrize("given", [{"end": "2020-01-01T00:00Z"}, {"start": "2026-01-20T00:00Z"}])
+def test_nothing_measured_between_two_times_is_an_error_that_says_when_something_was(given, project):
+    times = {"start": None, "end": None, **given}
+    with pytest.raises(ValueError, match=r"nothing was measured from .* to .*; what was lies between 2026-01-01 .* choose another start"):
+        slo.chosen(daily([1]), service=None, region=None, **times, now=pd.Timestamp("2026-02-01T00:00Z"))
+
+
 def test_burn_down_ends_at_what_is_left(project):
     signals, promises = daily([1, 0, 1, 1, 0, 1]), made.promises("web", objective=0.9)
     verdicts = judged(signals, promises)
