@@ -2,7 +2,7 @@
 
 A `Table` says which columns a table has, in which unit, what identifies a row and which stage writes it. A `Stage` says which
 tables a stage reads; what it writes follows from the tables that name it as their producer. `validate` is called on every
-save and load, so that a wrong table is refused where it is made and not where it is used.
+save, so that a wrong table is refused where it is made and not where it is used.
 """
 
 from __future__ import annotations

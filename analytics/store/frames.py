@@ -50,8 +50,10 @@ def load(name: str, **equal: Any) -> pd.DataFrame:
     path = _path(name)
     file = open_parquet(path)
     _check_format(file.metadata.metadata or {}, table, path)
-    content = file.read()
-    frame = _as_frame(content, table)
+    missing = [column for column in table.names if column not in file.schema_arrow.names]
+    if missing:
+        raise ValueError(f"{path} has no column {', '.join(missing)}; run the stage that writes it again: analytics run {table.producer}")
+    frame = _as_frame(file.read(), table)
     for column, value in equal.items():
         frame = frame[frame[table.column(column).name] == value]
     return frame.reset_index(drop=True)

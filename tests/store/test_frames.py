@@ -65,6 +65,16 @@ def test_a_stage_may_read_only_what_it_declares(project):
         store.load("quality_flags")
 
 
+def test_a_table_of_an_older_code_without_a_column_is_refused_with_the_remedy(project):
+    store.save(outages(), "outages")
+    path = project / "out" / "data" / "tables" / "outages.parquet"
+    content = pq.read_table(path)
+    described = {"analytics_table": "outages", "analytics_format": "1"}
+    pq.write_table(content.drop_columns(["n_failed"]).replace_schema_metadata(described), path)
+    with pytest.raises(ValueError, match="has no column n_failed; run the stage that writes it again: analytics run ingest"):
+        store.load("outages")
+
+
 def test_without_a_stage_everything_may_be_read(project):
     with pytest.raises(FileNotFoundError, match="table 'quality_flags' has not been written yet; run `analytics run ingest`"):
         store.load("quality_flags")
