@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -154,10 +155,8 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _collect(given: argparse.Namespace) -> int:
-    import pandas as pd
-
     from analytics import dvcfiles, params, session, sources
-    from analytics.sources import base, collect
+    from analytics.sources import base
 
     root = session.root()
     configured = params.load(root / "params.yaml").sources
@@ -168,20 +167,30 @@ def _collect(given: argparse.Namespace) -> int:
     if not names:
         raise ValueError("params.yaml has no source to collect from; add one under `sources` (README, 'Your own data')")
     start = None if given.start is None else _time(given.start)
+    say = (lambda text: None) if given.verbosity == "quiet" else _say
+    failed = 0
     for name in names:
-        quiet = given.verbosity == "quiet"
-        progress = (lambda text: None) if quiet else _say
-        collected = collect.collect(
-            name, configured[name], root=root, now=pd.Timestamp.now(tz="UTC"), start=start, progress=progress
-        )  # fmt: skip
-        if not quiet:
-            for sentence in [*collected.says, collected.sentence]:
-                _say(sentence)
-        if not given.no_dvc and collect.record(name, root=root) and not quiet:
-            _say(f"recorded: data/raw/{name}.dvc (commit it, so that today's data can be brought back)")
-    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root) and given.verbosity != "quiet":
-        _say("dvc.yaml: the chain reads the sources of params.yaml now")
-    return 0
+        try:
+            _collect_one(name, configured[name], root=root, start=start, is_recorded=not given.no_dvc, say=say)
+        except (ValueError, OSError) as error:
+            # A server that does not answer must not keep the other sources waiting until it does.
+            _complain(str(error))
+            failed += 1
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
+        say("dvc.yaml: the chain reads the sources of params.yaml now")
+    return FAILED if failed else 0
+
+
+def _collect_one(name: str, options: dict[str, Any], *, root: Path, start: Any, is_recorded: bool, say: Callable[[str], None]) -> None:
+    import pandas as pd
+
+    from analytics.sources import collect
+
+    collected = collect.collect(name, options, root=root, now=pd.Timestamp.now(tz="UTC"), start=start, progress=say)
+    for sentence in [*collected.says, collected.sentence]:
+        say(sentence)
+    if is_recorded and collect.record(name, root=root):
+        say(f"recorded: data/raw/{name}.dvc (commit it, so that today's data can be brought back)")
 
 
 def _analyze(given: argparse.Namespace) -> int:
