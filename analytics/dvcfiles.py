@@ -9,6 +9,7 @@ from analytics import imports, tables
 
 __all__ = [
     "GITIGNORE",
+    "WITHOUT_EFFECT",
     "check",
     "dvc_yaml",
     "notebook_of",

@@ -15,7 +15,6 @@ from analytics import dvcfiles, store, tables
 __all__ = ["pages", "provenance"]
 
 PACKAGES = ("duckdb", "matplotlib", "numpy", "pandas", "pyarrow", "scipy")
-WITHOUT_EFFECT = ("workers",)
 
 
 def provenance(root: Path, stage: str, *, given: dict[str, Any], model: Any, project: Any, is_draft: bool) -> dict[str, list[str]]:
@@ -34,7 +33,7 @@ def provenance(root: Path, stage: str, *, given: dict[str, Any], model: Any, pro
     models = [f"{path} {_hash(root / path)}" for path in deps if "data/models/" in path]
     code = [file for path in deps if path.startswith(("analytics/", "notebooks/")) for file in _files(root, path)]
     values = {
-        "project": {name: value for name, value in project.model_dump(mode="json").items() if name not in WITHOUT_EFFECT},
+        "project": {name: value for name, value in project.model_dump(mode="json").items() if name not in dvcfiles.WITHOUT_EFFECT},
         stage: model.model_dump(mode="json") if model is not None else {},
         "given": given,
     }
@@ -56,7 +55,7 @@ def pages() -> list[tuple[str, str]]:
     """Address and title of every page, the first page first. From the table of stages alone: a page must not depend on other files."""
     shown = sorted((stage for stage in tables.STAGES.values() if stage.number is not None), key=lambda stage: stage.number or 0)
     shown.sort(key=lambda stage: stage.name != "summary")
-    return [("index.html" if stage.name == "summary" else f"{stage.name}.html", stage.title) for stage in shown]
+    return [(Path(dvcfiles.report_of(stage.name)).name, stage.title) for stage in shown]
 
 
 def _inputs(root: Path, stage: str) -> list[str]:
