@@ -34,7 +34,7 @@ def catalogue(found: Survey, measured: Measured) -> Catalogue:
         regions=_regions(found),
         events=events,
         dependencies=from_sources(found.sources, "dependencies").drop_duplicates(["caller", "callee", "origin"], ignore_index=True),
-        masks=_masks(events, measured),
+        masks=_masks(events, measured, found.probed),
     )
 
 
@@ -65,12 +65,23 @@ def _regions(found: Survey) -> pd.DataFrame:
     return said.reindex(names).rename_axis("region").reset_index()[["region", "zone", "holidays"]]
 
 
-def _masks(events: pd.DataFrame, measured: Measured) -> pd.DataFrame:
+def _prober_masks(faults: pd.DataFrame, probed: pd.DataFrame) -> pd.DataFrame:
+    """A fault of a region's only monitor concerns all its services; one of several monitors those that it checks."""
+    is_only = probed.groupby("region")["monitor"].nunique() == 1
+    alone = faults["region"].map(is_only).astype(bool)
+    of_region = faults[alone].assign(service=None)
+    of_monitor = faults[~alone].merge(probed, on=["region", "monitor"])
+    both = [part for part in (of_region, of_monitor) if len(part)]
+    masks = (pd.concat(both, ignore_index=True) if both else of_region).assign(reason="prober", source="checks")
+    return masks[["service", "region", "start", "end", "reason", "source"]]
+
+
+def _masks(events: pd.DataFrame, measured: Measured, probed: pd.DataFrame) -> pd.DataFrame:
     declared = events[events["kind"].isin(MASKED_EVENTS) & events["end"].notna()]
     parts = [
         declared.assign(reason=declared["kind"].map(MASKED_EVENTS))[["service", "region", "start", "end", "reason", "source"]],
         measured.maintenance.assign(reason="maintenance", source="checks"),
-        measured.faults.assign(service=None, reason="prober", source="checks")[["service", "region", "start", "end", "reason", "source"]],
+        _prober_masks(measured.faults, probed),
     ]
     filled = [part for part in parts if len(part)]
     masks = pd.concat(filled, ignore_index=True) if filled else parts[0]

@@ -29,7 +29,7 @@ class Measured:
     days : coverage with first, last, first_judged, median_ms, n_change, n_steps, n_off_schedule per service, region and day
     extremes : series_id, low, high
     maintenance : service, region, start, end: said by the checks themselves
-    faults : region, start, end, n_probed: a prober's own faults
+    faults : region, monitor, start, end, n_probed: a prober's own faults
     pauses : service, region, start, end
     failures : service, region, time: every failed check
     """
@@ -156,7 +156,7 @@ def _faults(suspects: pd.DataFrame, days: pd.DataFrame, *, min_services: int) ->
         if sum((service, row.region) in usual for service in row.down.split("\n")) >= min_services
     ]
     frame = pd.DataFrame(kept, columns=suspects.columns).astype(suspects.dtypes)
-    return _touching(frame, by=["region"])[["region", "start", "end", "n_probed"]]
+    return _touching(frame, by=["region", "monitor"])[["region", "monitor", "start", "end", "n_probed"]]
 
 
 def _touching(frame: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:

@@ -47,12 +47,14 @@ class Survey:
     ----------
     layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics),
         n_monitors (checks only: monitors, one that probes half as often as the busiest counts half)
+    probed : service, region, monitor: who checks what from where
     weeks : the work, oldest first
     n_rows : raw rows of checks and metrics
     sources : names of the sources that have data
     """
 
     layout: pd.DataFrame
+    probed: pd.DataFrame
     weeks: list[Week]
     n_rows: int
     sources: list[str]
@@ -71,7 +73,9 @@ def survey(sources: list[str], *, params: params.Ingest) -> Survey:
         raise ValueError(f"no checks or metrics in data/raw of {', '.join(sources)}; run `analytics collect` first")
     runs = _run_frame(days)
     layout = _lay_out(runs, default_step_s=params.step_s)
-    return Survey(layout, _weeks(days, runs, layout), int(runs["n"].sum()), sources)
+    checks = runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"})
+    probed = checks[["service", "region", "monitor"]].drop_duplicates(ignore_index=True)
+    return Survey(layout, probed, _weeks(days, runs, layout), int(runs["n"].sum()), sources)
 
 
 def series_id(service: str, region: str, signal: str) -> str:

@@ -174,7 +174,7 @@ def test_faults_of_probers_equal_a_loop(project, rng, shape, settings):
     assert expected
     assert sorted((row.region, row.start, row.end) for row in made.measured.faults.itertuples()) == expected
     masks = made.catalogue.masks[made.catalogue.masks["reason"] == "prober"]
-    assert sorted((row.region, row.start, row.end) for row in masks.itertuples()) == expected
+    assert sorted({(row.region, row.start, row.end) for row in masks.itertuples()}) == expected
     assert (made.flags["flag"] == "prober_outage").sum() == len(expected)
 
 
@@ -236,3 +236,12 @@ def test_reasons_equal_a_loop(rng):
     ]
     assert found == expected
     assert set(expected) == {"", "prober", "maintenance"}
+
+
+def test_a_fault_of_one_of_several_monitors_masks_only_what_it_checks(project):
+    broken = [checks_of("u" * 30 + "d" * 5 + "u" * 25, service=f"a{number}").assign(monitor="a") for number in range(4)]
+    sound = [checks_of("u" * 60, service=f"b{number}").assign(monitor="b") for number in range(4)]
+    masks = ingested(pd.concat([*broken, *sound])).catalogue.masks
+    assert sorted(masks["service"]) == ["a0", "a1", "a2", "a3"]
+    assert set(masks["start"]) == {minute(30)}
+    assert set(masks["end"]) == {minute(35)}
