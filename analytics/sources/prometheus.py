@@ -77,6 +77,7 @@ class Prometheus:
         self.options = checked_options(PrometheusOptions, options, name=name)
         self.late_s: int | None = self.options.late_s
         self.progress: Progress = silent
+        self._read_before: set[str] | None = None
         for signal, metric in self.options.metrics.items():
             standard_unit(signal, metric.unit, where=f"source '{name}', metric {signal}")
         api = Api(
@@ -90,10 +91,11 @@ class Prometheus:
         self._server = Server(api, name, lambda said: self.progress(said))
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Nothing to skip: the time of the last sample says where to go on."""
+        """The time of the last sample says where to go on; a metric that was not asked for before is read from its beginning."""
+        self._read_before = set(state["metrics"]) if "metrics" in state else None
 
     def state(self) -> dict[str, Any]:
-        return {}
+        return {"metrics": sorted(self.options.metrics)}
 
     def discover(self) -> Discovery:
         try:
@@ -127,7 +129,8 @@ class Prometheus:
                 for found in self._server.raw(preset.metrics, self.options.match, first, last):
                     yield from checks_of(found, preset, self._labelling(preset))
             for signal, metric in self.options.metrics.items():
-                yield from self._metric(signal, metric, start, last)
+                is_new = self._read_before is not None and signal not in self._read_before
+                yield from self._metric(signal, metric, None if is_new else start, last)
         finally:
             self._server.api.close()
 

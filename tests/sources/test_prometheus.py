@@ -235,6 +235,20 @@ def test_first_sample_is_looked_for_in_the_index(fake: Fake) -> None:
     assert float(first_window["time"]) == pytest.approx(pd.Timestamp("2026-02-27T06:00Z").timestamp(), abs=0.01)
 
 
+def test_metric_that_was_not_asked_for_before_is_read_from_its_beginning(fake: Fake) -> None:
+    first = pd.Timestamp("2026-02-27T13:00Z").timestamp()
+    fake.answer = lambda path, query: (
+        success([UP[0]] if "end" not in query or float(query["end"]) >= first else []) if path == "/api/v1/series" else good(path, query)
+    )
+    before = {"old": {"query": "probe_success", "unit": "fraction"}}
+    source = fake.source(preset="none", metrics={**before, "new": {"query": "probe_success", "unit": "fraction"}})
+    source.resume(fake.source(preset="none", metrics=before).state())
+    assert len(list(source.fetch(START, END))) == 2
+    asked = [query for path, query in fake.asked if path == "/api/v1/query" and "[" in query["query"]]
+    begins = [float(query["time"]) - int(query["query"].split("[")[1].removesuffix("ms]")) / 1000 for query in asked[:2]]
+    assert [pd.Timestamp(round(begin), unit="s", tz="UTC") for begin in begins] == [START, pd.Timestamp("2026-02-27T00:00Z")]
+
+
 def test_misspelt_option_names_the_nearest() -> None:
     with pytest.raises(SourceError, match="'presett' is not a parameter; did you mean 'preset'"):
         Prometheus("mine", {"url": "http://localhost:9090", "presett": "kuma"}, root=Path())
