@@ -191,7 +191,9 @@ class _Memo:
 
     def __init__(self, function: Callable[[Any], Any], name: str) -> None:
         self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
-        self.made_by = store.digest(name, code_digest(name.rpartition(".")[0]), canonical(function))
+        # Another version may give other last digits: then a run with kept results would differ from an audit, which has none.
+        versions = (sys.version, np.__version__, pd.__version__, pa.__version__)
+        self.made_by = store.digest(name, code_digest(name.rpartition(".")[0]), *versions, canonical(function))
 
     def path(self, partition: Any) -> Path:
         key = partition if isinstance(partition, str) else partition.key

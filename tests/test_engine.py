@@ -137,6 +137,14 @@ def test_no_partition_gives_no_result(project):
     assert list(engine.map(mapped.double, [], workers=2)) == []
 
 
+def test_results_of_another_version_of_a_library_are_not_used(project, trace, monkeypatch):
+    work = partial(mapped.double, trace=str(trace))
+    list(engine.map(work, ["a"]))
+    monkeypatch.setattr(np, "__version__", "0.0")
+    list(engine.map(work, ["a"]))
+    assert called(trace) == ["a", "a"]
+
+
 def test_the_oldest_kept_results_are_pruned(project):
     import os
 
