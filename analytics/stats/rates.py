@@ -24,8 +24,9 @@ def clustered_interval(
     """Interval of a share of bad checks whose failures come in runs.
 
     Days are drawn, and with each all of its checks: the spread of the daily counts gives the size of a sample of independent checks
-    that would know as much, and the exact binomial interval of that sample is taken. Where nothing was bad the days cannot tell how
-    bad a day is: at most `-log((1 - level) / 2)` bad days are then compatible with none, each as bad as a bad day usually is.
+    that would know as much, and the exact binomial interval of that sample is taken. Calm days cannot tell how bad a bad day is: the
+    upper end is at least what the number of bad days of the usual depth allows (exact Poisson interval); where nothing was bad, at most
+    `-log((1 - level) / 2)` such days.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def clustered_interval(
     Korn & Graubard (1998), Confidence intervals for proportions with small expected number of positive counts estimated from survey
     data, Survey Methodology 24(2), 193-201. Hanley & Lippman-Hand (1983), If nothing goes wrong, is everything all right?, JAMA 249(13).
     """
-    from scipy.special import betaincinv
+    from scipy.special import betaincinv, gammaincinv
 
     tail = (1 - level) / 2
     size = effective_size(n, n_bad, n_days, square_bad, square_n, cross, level=level)
@@ -62,7 +63,9 @@ def clustered_interval(
         days = np.minimum(1.0, -np.log(tail) / n_days)
         depth = np.where(np.isfinite(usual_bad_day), usual_bad_day, np.minimum(1.0, n_days / n))
         low = np.where(n_bad == n, 1 - days, low)
-        high = np.where(n_bad == 0, days * depth, high)
+        # As many bad days of the usual depth as would give what was counted; the lone failures of a calm month are hardly one.
+        usual = share * n_days / depth
+        high = np.maximum(high * (n_bad > 0), np.minimum(1.0, gammaincinv(usual + 1, 1 - tail) / n_days) * depth)
     known = n > 0
     # The ends of a rounded effective sample must never exclude what was counted.
     return np.where(known, np.minimum(low, share), np.nan), np.where(known, np.maximum(high, share), np.nan)

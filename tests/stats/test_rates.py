@@ -87,3 +87,8 @@ def test_poisson_interval_has_the_values_of_the_tables():
     low, high = rates.poisson_interval(np.array([0.0, 1, 10]), level=0.95)
     npt.assert_allclose(low, [0, 0.0253, 4.7954], atol=1e-4)
     npt.assert_allclose(high, [3.6889, 5.5716, 18.3904], atol=1e-4)
+
+
+def test_a_few_lone_failures_make_nobody_surer_than_none():
+    highs = [interval([1] * n + [0] * (28 - n), [1440] * 28, usual=30 / 1440)[1] for n in (0, 1, 4, 20)]
+    assert (np.diff(highs) > 0).all()
