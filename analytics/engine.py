@@ -98,18 +98,25 @@ def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition
     return result
 
 
+def _keep(memo: _Memo, function: Callable[[Any], Any], partition: Any) -> None:
+    memo.write(memo.path(partition), function(partition))
+
+
 def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: Sequence[Any], workers: int) -> Iterator[Result]:
     """As in one process, but computed `workers` at a time; what a lost worker held is given to a fresh pool."""
     ahead = workers
+    # A worker keeps its result and only says so: it is read when its turn has come, so that few are in memory.
+    work = function if memo is None else functools.partial(_keep, memo, function)
+    pa.system_memory_pool().release_unused()
     pool = _start_pool(workers)
-    waiting: dict[int, Future[Result]] = {}
+    waiting: dict[int, Future[Any]] = {}
     handed_out = lost = 0
     try:
         for position, partition in enumerate(partitions):
             while handed_out < len(partitions) and handed_out <= position + ahead:
                 known = memo is not None and memo.path(partitions[handed_out]).is_file()
                 if not known:
-                    waiting[handed_out] = _submit(pool, function, partitions[handed_out])
+                    waiting[handed_out] = _submit(pool, work, partitions[handed_out])
                 handed_out += 1
             while position in waiting:
                 try:
@@ -125,13 +132,11 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
                     pool = _start_pool(workers)
                     # Finished results are kept; everything else the broken pool held goes to the new one.
                     for other in [key for key, future in waiting.items() if not future.done() or future.exception() is not None]:
-                        waiting[other] = _submit(pool, function, partitions[other])
+                        waiting[other] = _submit(pool, work, partitions[other])
                     continue
                 del waiting[position]
                 lost = 0
-                if memo is not None:
-                    memo.write(memo.path(partition), result)
-                yield result
+                yield result if memo is None else _remembered(memo, function, partition)
                 break
             else:
                 yield _remembered(memo, function, partition)
@@ -139,12 +144,12 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Result], partition: Any) -> Future[Result]:
+def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Any], partition: Any) -> Future[Any]:
     """The future of a call; of a pool that is already broken, one that says so, like those that broke with it."""
     try:
         return pool.submit(function, partition)
     except BrokenProcessPool as error:
-        failed: Future[Result] = Future()
+        failed: Future[Any] = Future()
         failed.set_exception(error)
         return failed
 
@@ -201,14 +206,16 @@ class _Memo:
 
     def read(self, path: Path) -> tuple[Any] | None:
         try:
-            content = path.read_bytes()
+            # Views, not copies: a result may be large.
+            content = memoryview(path.read_bytes())
             os.utime(path)
         except FileNotFoundError:
             return None
-        if store.digest(content[32:]) != content[:32].decode("ascii", "replace"):
+        said, result = bytes(content[:32]), content[32:]
+        if store.digest(result) != said.decode("ascii", "replace"):
             path.unlink(missing_ok=True)
             return None
-        return (pickle.loads(content[32:]),)
+        return (pickle.loads(result),)
 
     def write(self, path: Path, result: Any) -> None:
         content = pickle.dumps(result, protocol=5)

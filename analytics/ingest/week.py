@@ -77,6 +77,8 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
         if checks:
             # In a function of its own: a day's rows are given back before the next day's are read.
             found = _measure_day(_Day(checks, week, pairs, position), grids, gap_factor, prober_share, prober_min_services)
+            # The C library keeps what is free as long as something small lies above it: days would add up.
+            pa.system_memory_pool().release_unused()
             for name, frame in found.items():
                 parts[name].append(frame)
         metrics = [store.read_raw(raw) for raw in of_day if raw.kind == "metrics"]
@@ -158,8 +160,13 @@ class _Day:
         pair_of_row = self._lookup(service_names).astype(np.int32)[service, region]
         time = (rows.column("time").cast(pa.int64()).to_numpy() - self.start).astype(np.int32)
         columns = [pair_of_row, time, monitor, region, state, origin, rows.column("latency_ms").to_numpy()]
+        del rows, service
         # Of several checks at one moment the failures come last: an outage begins and ends at different times.
-        packed = (pair_of_row.astype(np.int64) * DAY_MS + time) * 2 + _is(state, states, "down")
+        packed = pair_of_row.astype(np.int64)
+        packed *= DAY_MS
+        packed += time
+        packed *= 2
+        packed += _is(state, states, "down")
         if not (packed[1:] >= packed[:-1]).all():
             order = np.argsort(packed, kind="stable")
             columns = [column[order] for column in columns]
@@ -222,8 +229,6 @@ class _Day:
         judged_pair = self.pair[self.is_judged]
         # Written backwards: the first of each pair is what remains.
         first_judged[judged_pair[::-1]] = self.start + self.time[self.is_judged][::-1]
-        timed = self.is_up & np.isfinite(self.latency)
-        _, medians = binned.cell_quantiles(self.pair[timed], self.latency[timed], n, (0.5,))
         frame = pd.DataFrame(
             {
                 "service": self.pairs.service,
@@ -236,12 +241,24 @@ class _Day:
                 "first": self.start + self.time[np.minimum(starts, len(self.time) - 1)],
                 "last": self.start + self.time[np.maximum(stops - 1, 0)],
                 "first_judged": first_judged,
-                "median_ms": medians[0],
+                "median_ms": self._medians(),
                 "n_steps": np.bincount(self.pair[1:][same], minlength=n),
                 "n_off_schedule": np.bincount(self.pair[1:][off], minlength=n),
             }
         )
         return frame[present]
+
+    def _medians(self) -> npt.NDArray[np.float64]:
+        """Median latency of each service and region."""
+        n = len(self.pairs.step_s)
+        medians = np.full(n, np.nan)
+        for first in range(0, n, PAIRS_AT_ONCE):
+            stop = min(first + PAIRS_AT_ONCE, n)
+            rows = slice(*np.searchsorted(self.pair, [first, stop]))
+            timed = self.is_up[rows] & np.isfinite(self.latency[rows])
+            _, found = binned.cell_quantiles(self.pair[rows][timed] - first, self.latency[rows][timed], stop - first, (0.5,))
+            medians[first:stop] = found[0]
+        return medians
 
     def failures(self) -> pd.DataFrame:
         """Every failed check with its place among the judged checks of its day."""

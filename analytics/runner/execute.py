@@ -74,11 +74,14 @@ def prepare_process() -> None:
 
 def preload() -> None:
     """Import what every notebook needs, so that forked children find it there."""
+    import gc
     import importlib
 
     prepare_process()
     for name in PRELOADED:
         importlib.import_module(name)
+    # What is imported is never collected, so that collecting does not copy its pages in each of the processes that share them.
+    gc.freeze()
 
 
 def execute(

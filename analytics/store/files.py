@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def digest(*contents: bytes | str | Path) -> str:
+def digest(*contents: bytes | memoryview | str | Path) -> str:
     """Hash (blake2b, 32 hexadecimal digits) of bytes, text or the contents of files."""
     total = hashlib.blake2b(digest_size=16)
     for content in contents:
