@@ -15,11 +15,17 @@ import worlds
 from figures import Cost, Figure
 
 STAGES = ("ingest", "slo")
+# In turns, more than once: wall seconds count here, and others may be at work.
+RUNS = (("tiny", 1), ("S", 1), ("M", 1), ("M", 2), ("M", 1), ("M", 2), ("2M", 2), ("tiny", 1), ("S", 1), ("M", 1), ("M", 2))
 
 
 def run(work: Path) -> list[Figure]:
     figures: list[Figure] = []
-    costs = {(name, workers): _stages(work / name, worlds.SIZES[name], workers) for name, workers in _runs()}
+    costs: dict[tuple[str, int], dict[str, Cost]] = {}
+    for name, workers in RUNS:
+        found = _stages(work / name, worlds.SIZES[name], workers)
+        before = costs.get((name, workers), found)
+        costs[name, workers] = {stage: _quieter(before[stage], cost) for stage, cost in found.items()}
     one, two, twice = costs["M", 1], costs["M", 2], costs["2M", 2]
     for stage in STAGES:
         figures += [_seconds(f"{stage}, M, {workers} worker{'s' * (workers > 1)}", costs["M", workers][stage]) for workers in (1, 2)]
@@ -34,8 +40,9 @@ def run(work: Path) -> list[Figure]:
     return figures
 
 
-def _runs() -> list[tuple[str, int]]:
-    return [("tiny", 1), ("S", 1), ("M", 1), ("M", 2), ("2M", 2)]
+def _quieter(one: Cost, other: Cost) -> Cost:
+    """Of two runs the one that others disturbed less; of memory the larger."""
+    return Cost(min(one.cpu_s, other.cpu_s), min(one.wall_s, other.wall_s), max(one.pss_mb, other.pss_mb))
 
 
 def _seconds(name: str, cost: Cost) -> Figure:
