@@ -21,7 +21,7 @@ __all__ = [
     "write_dvc_yaml",
 ]
 
-HEADER = "# Written by `analytics dvc-deps` from the import graph and analytics/tables.py: change those, then write it again.\n"
+HEADER = "# Written by `analytics dvc-deps` from the import graph and analytics/tables: change those, then write it again.\n"
 # What makes the bytes of a report beside the notebook's own code: the engine, the normaliser and the template.
 RUNNER = ("analytics.runner.execute", "analytics.runner.normalise", "analytics.runner.provenance", "analytics.reporting.render")
 RUNNER_FILES = ("analytics/runner/stage.py",)

@@ -130,7 +130,7 @@ class StageRun:
         if missing and not self.is_draft:
             raise StageFailed(
                 f"{self.stage} ran to its end, but saved no {missing}\n"
-                f"  expected    it writes {', '.join(path.stem for path in wanted)} (analytics/tables.py)\n"
+                f"  expected    it writes {', '.join(path.stem for path in wanted)} (analytics/tables)\n"
                 f"  last cell   {executed.notebook.cells[-1].source.strip()[:80]!r}\n"
                 "  published   unchanged; save each of them in the last cell: store.save(frame, name)"
             )

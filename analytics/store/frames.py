@@ -44,9 +44,7 @@ def load(name: str, **equal: Any) -> pd.DataFrame:
     table = _table(name)
     stage = session.current_stage()
     if stage is not None and name not in stage.reads and table.producer != stage.name:
-        raise ValueError(
-            f"stage '{stage.name}' does not declare that it reads table '{name}'; add it to its `reads` in analytics/tables.py"
-        )
+        raise ValueError(f"stage '{stage.name}' does not declare that it reads table '{name}'; add it to its `reads` in analytics/tables")
     path = _path(name)
     file = open_parquet(path)
     _check_format(file.metadata.metadata or {}, table, path)
@@ -78,7 +76,7 @@ def _table(name: str) -> tables.Table:
     import difflib
 
     near = difflib.get_close_matches(name, tables.TABLES, n=1)
-    raise ValueError(f"table '{name}' does not exist; " + (f"did you mean '{near[0]}'?" if near else "see analytics/tables.py"))
+    raise ValueError(f"table '{name}' does not exist; " + (f"did you mean '{near[0]}'?" if near else "see analytics/tables"))
 
 
 def _path(name: str) -> Path:

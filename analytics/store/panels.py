@@ -100,7 +100,7 @@ def panels(name: str) -> Panels:
     stage = session.current_stage()
     if stage is not None and name not in (*stage.panels_read, *stage.panels_written):
         raise ValueError(
-            f"stage '{stage.name}' does not declare that it reads panels '{name}'; add them to its `panels_read` in analytics/tables.py"
+            f"stage '{stage.name}' does not declare that it reads panels '{name}'; add them to its `panels_read` in analytics/tables"
         )
     folder = _folder(name)
     series = frames.load("series")

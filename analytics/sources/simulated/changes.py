@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from analytics.sources.simulated.chapter import DAY_MS, HOUR_MS, MINUTE_MS, Chapter
-from analytics.sources.simulated.faults import Declared, Effect, Fault, Kind, What
+from analytics.sources.simulated.faults import Declared, Effect, Fault, What
 from analytics.sources.simulated.landscape import Service
+from analytics.tables.raw import TruthKind
 
 __all__ = ["PARTS"]
 
@@ -20,7 +21,7 @@ DISK_DAYS_AFTER = 11
 class _Change(NamedTuple):
     """A lasting change: kind, service, place of its region (None: all), when, size, sentence."""
 
-    kind: Kind
+    kind: TruthKind
     service: str
     region: int | None
     at: float
@@ -36,7 +37,7 @@ _CHANGES = (
     _Change("season", "search", None, 0.60, 1.0, "batch work moved from the night into the day: busy hours are slower, quiet ones faster"),
     _Change("availability", "mail", None, 0.44, 0.004, "one of many mail workers rejects everything it gets"),
 )
-_WHAT: dict[Kind, What] = {"level": "level", "spread": "spread", "tail": "tail", "season": "season", "availability": "fail"}
+_WHAT: dict[TruthKind, What] = {"level": "level", "spread": "spread", "tail": "tail", "season": "season", "availability": "fail"}
 CREEP_SERVICE, CREEP_PER_WEEK = "cache", 0.005
 
 
@@ -81,7 +82,7 @@ def _releases(chapter: Chapter) -> Iterator[Fault]:
         )
 
 
-def _release(chapter: Chapter, service: Service, at: int, end: int | None, kind: Kind, size: float, text: str) -> Iterator[Fault]:
+def _release(chapter: Chapter, service: Service, at: int, end: int | None, kind: TruthKind, size: float, text: str) -> Iterator[Fault]:
     """A deploy and the change it brought, in one group."""
     group = f"deploy-{service.name}-{at // DAY_MS}"
     yield _deploy(service, at, size, text, group, "availability" if kind == "availability" else "latency_ms")

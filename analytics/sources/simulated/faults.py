@@ -9,28 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Declared", "Effect", "Fault", "Kind", "What", "event_rows", "truth_rows"]
+from analytics.tables.raw import TruthKind
 
-Kind = Literal[
-    "level",
-    "spread",
-    "tail",
-    "season",
-    "creep",
-    "availability",
-    "incident",
-    "regional_outage",
-    "flapping",
-    "spike",
-    "surge",
-    "prober_outage",
-    "gap",
-    "maintenance",
-    "deploy",
-    "disk_full",
-    "certificate",
-    "holiday",
-]
+__all__ = ["Declared", "Effect", "Fault", "What", "event_rows", "truth_rows"]
+
 What = Literal["level", "spread", "tail", "season", "fail", "maintenance", "absent", "load", "cpu", "disk"]
 FLAP_S, FLAP_DOWN_S = 660, 180
 _SIGNAL_OF_KIND = {"surge": "requests", "holiday": "requests", "disk_full": "disk_used_bytes", "certificate": "cert_expiry_s"}
@@ -70,7 +52,7 @@ class Fault:
     that a release changed.
     """
 
-    kind: Kind
+    kind: TruthKind
     start: int
     end: int | None
     effect: float
