@@ -160,7 +160,7 @@ def _collect(given: argparse.Namespace) -> int:
 
     root = session.root()
     configured = params.load(root / "params.yaml").sources
-    names = given.sources or [name for name, options in configured.items() if sources.is_collected(options)]
+    names = given.sources or [name for name in configured if sources.is_collected(name)]
     unknown = [name for name in names if name not in configured]
     if unknown:
         raise ValueError(f"source '{unknown[0]}' is not in params.yaml; {base.did_you_mean(unknown[0], configured)}")

@@ -21,6 +21,9 @@ __all__ = [
     "write_dvc_yaml",
 ]
 
+SIMULATED = "simulated"
+"""The source that stage `simulate` makes; all others are collected."""
+
 HEADER = "# Written by `analytics dvc-deps` from the import graph and analytics/tables: change those, then write it again.\n"
 # What makes the bytes of a report beside the notebook's own code: the engine, the normaliser and the template.
 RUNNER = ("analytics.runner.execute", "analytics.runner.normalise", "analytics.runner.provenance", "analytics.reporting.render")
@@ -110,19 +113,18 @@ def report_of(stage: str) -> str:
     return f"reports/{'index' if stage == 'summary' else stage}.html"
 
 
-def sources_of(root: Path, *, kind: str | None = None, but: str | None = None) -> list[str]:
-    """Names of the configured sources, sorted; of one kind, or of all but one."""
+def sources_of(root: Path) -> list[str]:
+    """Names of the configured sources, sorted."""
     import yaml
 
     # Read as it stands: checking it (pydantic) takes longer than all else that a run with nothing to do needs.
     content = yaml.load((root / "params.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    kinds = {name: (options or {}).get("kind") for name, options in (content.get("sources") or {}).items()}
-    return sorted(name for name, its in kinds.items() if its != but and kind in (None, its))
+    return sorted(content.get("sources") or {})
 
 
 def _is_there(root: Path, stage: tables.Stage) -> bool:
     notebook = notebook_of(root, stage)
-    return notebook.is_file() if notebook is not None else bool(sources_of(root, kind="simulated"))
+    return notebook.is_file() if notebook is not None else SIMULATED in sources_of(root)
 
 
 def _stage(root: Path, stage: tables.Stage) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _stage(root: Path, stage: tables.Stage) -> dict[str, Any]:
     if notebook is None:
         reached = imports.reach(_code_root(root), use=["analytics.sources.simulated"])
         deps = [*reached.files, *_lock(root)]
-        outs = [f"data/raw/{name}" for name in sources_of(root, kind="simulated")]
+        outs = [f"data/raw/{SIMULATED}"]
     else:
         # What every page needs is reached once for all stages.
         reached = imports.reach(_code_root(root), use=RUNNER)

@@ -15,18 +15,19 @@ KINDS = {
     "files": "analytics.sources.files:Files",
     "prometheus": "analytics.sources.prometheus:Prometheus",
     "events": "analytics.sources.events:Events",
+    "simulated": "analytics.sources.simulated:Simulated",
 }
 """Kind of source -> module:class. A kind is added by copying the smallest module and naming it here."""
 
 _NAME = re.compile(r"\w[\w .-]{0,99}")
 
-MADE_HERE = ("simulated",)
-"""Kinds that a stage makes; nothing is collected for them."""
+MADE_BY_STAGE = "simulated"
+"""The one source that is not collected: stage `simulate` makes it. Any other simulated world is collected like a real one."""
 
 
-def is_collected(options: dict[str, Any]) -> bool:
-    """Whether `analytics collect` has anything to ask for a source with these options."""
-    return options.get("kind") not in MADE_HERE
+def is_collected(name: str) -> bool:
+    """Whether `analytics collect` has anything to ask the source of that name."""
+    return name != MADE_BY_STAGE
 
 
 def open_source(name: str, options: dict[str, Any], *, root: Path) -> Source:
@@ -40,7 +41,7 @@ def open_source(name: str, options: dict[str, Any], *, root: Path) -> Source:
     if not _NAME.fullmatch(name):
         raise SourceError(f"source '{name[:100]}' cannot be a folder's name; use at most 100 letters, digits, '-' and '_'")
     kind = options.get("kind")
-    if kind in MADE_HERE:
+    if not is_collected(name):
         raise SourceError(f"source '{name}' is made by `analytics run simulate`; there is nothing to collect")
     if kind is None:
         raise SourceError(f"source '{name}' has no kind; give one of {', '.join(KINDS)}")
