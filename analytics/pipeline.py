@@ -150,7 +150,9 @@ def run_all(
             failed = ChainFailed.from_dvc(error)
             if failed.is_stopped:
                 raise KeyboardInterrupt from None
-            raise failed from error
+            # Why DVC cannot run is often that the code has moved on: then `dvc.yaml` says what it lacks.
+            stale = dvcfiles.check(root) if failed.stage is None else []
+            raise (ChainFailed("\n".join([str(failed), *stale])) if stale else failed) from error
     changed = tuple(stage.name for stage in ran if getattr(stage, "name", None))
     return AllResult(changed, dvcfiles.stage_names(root), time.monotonic() - started)
 

@@ -77,7 +77,11 @@ def _prober_masks(faults: pd.DataFrame, probed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _masks(events: pd.DataFrame, measured: Measured, probed: pd.DataFrame) -> pd.DataFrame:
-    declared = events[events["kind"].isin(MASKED_EVENTS) & events["end"].notna()]
+    # Declared and not over yet: it lasts as long as there are data.
+    newest = (measured.series["last"] + pd.to_timedelta(measured.series["step_s"], unit="s")).max()
+    declared = events[events["kind"].isin(MASKED_EVENTS)]
+    declared = declared.assign(end=declared["end"].fillna(newest))
+    declared = declared[declared["start"] < declared["end"]]
     parts = [
         declared.assign(reason=declared["kind"].map(MASKED_EVENTS))[["service", "region", "start", "end", "reason", "source"]],
         measured.maintenance.assign(reason="maintenance", source="checks"),

@@ -101,6 +101,13 @@ def test_most_of_an_outage_in_maintenance_excuses_it(project):
     assert made.catalogue.masks["reason"].tolist() == ["maintenance"]
 
 
+def test_maintenance_that_is_not_over_excuses_until_the_newest_check(project):
+    store.write_raw("s", "events", projects.raw_events([{"event_id": "1", "start": minute(2), "end": None, "kind": "maintenance"}]))
+    made = ingested(checks_of("uuuddduuu" + "u" * 6))
+    assert made.outages["excluded_reason"].tolist() == ["maintenance"]
+    assert made.catalogue.masks["end"].tolist() == [minute(15)]
+
+
 def test_less_than_half_in_maintenance_excuses_nothing(project):
     store.write_raw("s", "events", projects.raw_events([{"event_id": "1", "start": minute(2), "end": minute(4), "kind": "maintenance"}]))
     assert ingested(checks_of("uudddduu".replace("dddd", "ddddd"))).outages["excluded_reason"].isna().all()
