@@ -19,7 +19,7 @@ from analytics.runner.child import Limits, can_fork
 from analytics.runner.failure import ChainFailed, StageFailed
 from analytics.runner.progress import Verbosity
 from analytics.runner.stage import StageRun, logged
-from analytics.runner.staging import publish
+from analytics.runner.staging import publish, restore
 
 __all__ = ["LIMITS", "AllResult", "RunResult", "limits_of", "run", "run_all", "stage_command"]
 
@@ -68,12 +68,13 @@ def run(
         raise ValueError(f"stage '{stage}' needs {notebook.relative_to(root)}, which does not exist")
     arguments = check(stage, parameters, root=root, notebook=notebook)
     one = StageRun(stage, root, notebook, arguments, draft or arguments.is_draft, limits or limits_of(stage), fork)
+    restore(root)
     with session.staging_folder(root, stage) as staging, logged(one, verbosity) as progress:
         if notebook is None:
             one.simulate(staging, progress)
         else:
             one.execute(staging, progress)
-        outputs = publish(staging, root=root, stage=stage, place=one.place)
+        outputs = publish(staging, root=root, place=one.place)
     report = Path(dvcfiles.report_of(stage))
     shown = next((path for path in outputs if path.name == report.name and path.parent.name == "reports"), None)
     return RunResult(stage, one.is_draft, tuple(outputs), shown, one.wall_s, one.cpu_s)
@@ -131,6 +132,7 @@ def run_all(
         If a stage was stopped by a Ctrl-C.
     """
     root, started = root.resolve(), time.monotonic()
+    restore(root)
     _refuse_uncollected(root)
     with contextlib.ExitStack() as stack:
         # Before DVC is imported: what it starts must not be in the forked process.
