@@ -8,11 +8,12 @@ and last time, its number of rows), so that the question "is this row there alre
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ __all__ = [
     "write_raw_day",
 ]
 
+Read = TypeVar("Read")
 RAW_FORMAT = 1
 DAY_MS = 86_400_000
 HUNDREDTHS = 100.0
@@ -76,15 +78,12 @@ class RawDay:
 
     @property
     def key(self) -> str:
-        return digest(*self.paths)
+        return _listed_again(self, lambda day: digest(*day.paths))
 
     @property
     def runs(self) -> list[Run]:
         """Runs of its rows: from the footer alone once the day is one file, else as if it were."""
-        if len(self.paths) == 1:
-            return _runs(self.paths[0], tables.RAW[self.kind])
-        table = tables.RAW[self.kind]
-        return _run_table(read_raw(self, [*table.key, *(["unit"] if "unit" in table.names else [])]), table)
+        return _listed_again(self, _runs_of_day)
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Appended:
 def raw_sources() -> list[str]:
     """Sources that have raw data, in the order of their names."""
     folder = session.root() / "data" / "raw"
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".") if folder.is_dir() else []
 
 
 def raw_days(source: str, kind: str) -> list[RawDay]:
@@ -112,7 +111,32 @@ def raw_days(source: str, kind: str) -> list[RawDay]:
 
 
 def read_raw(raw_day: RawDay, columns: Sequence[str] | None = None) -> pa.Table:
-    """Rows of one day, sorted by key, the first of repeated ones kept; only `columns` where given."""
+    """Rows of one day, sorted by key, the first of repeated ones kept; only `columns` where given.
+
+    Segments that have been merged since the day was listed are read from the file that they were merged into.
+    """
+    return _listed_again(raw_day, partial(_read_day, columns=columns))
+
+
+def _listed_again(raw_day: RawDay, read: Callable[[RawDay], Read]) -> Read:
+    """What `read` finds in a day; its files are listed once more if a collector has merged them meanwhile."""
+    try:
+        return read(raw_day)
+    except FileNotFoundError:
+        days = [day for day in raw_days(raw_day.source, raw_day.kind) if day.day == raw_day.day]
+        if not days or days[0].paths == raw_day.paths:
+            raise
+        return read(days[0])
+
+
+def _runs_of_day(raw_day: RawDay) -> list[Run]:
+    table = tables.RAW[raw_day.kind]
+    if len(raw_day.paths) == 1:
+        return _runs(raw_day.paths[0], table)
+    return _run_table(_read_day(raw_day, [*table.key, *(["unit"] if "unit" in table.names else [])]), table)
+
+
+def _read_day(raw_day: RawDay, columns: Sequence[str] | None = None) -> pa.Table:
     table = tables.RAW[raw_day.kind]
     wanted = list(columns or table.names)
     if len(raw_day.paths) == 1:

@@ -136,6 +136,27 @@ def test_a_run_killed_between_writing_the_day_and_removing_segments_changes_noth
     assert stored() == seen
 
 
+@pytest.mark.parametrize("segments", [[range(50)], [range(50), range(50, 100)]], ids=["renamed", "merged"])
+def test_a_day_that_is_compacted_after_it_was_listed_is_read_all_the_same(project, segments):
+    for minutes in segments:
+        store.append_raw("s", "checks", checks(minutes))
+    [listed] = store.raw_days("s", "checks")
+    rows, runs = store.read_raw(listed), listed.runs
+    store.compact_raw("s", before=FAR)
+    assert not any(path.exists() for path in listed.paths)
+    assert store.read_raw(listed).equals(rows)
+    assert listed.runs == runs
+    assert listed.key == store.raw_days("s", "checks")[0].key
+
+
+def test_a_day_that_is_gone_names_the_file(project):
+    store.append_raw("s", "checks", checks(range(5)))
+    [listed] = store.raw_days("s", "checks")
+    listed.paths[0].unlink()
+    with pytest.raises(FileNotFoundError, match=listed.paths[0].name):
+        store.read_raw(listed)
+
+
 def test_a_killed_write_leaves_no_day_half_written(project, monkeypatch):
     def killed(descriptor):
         raise KeyboardInterrupt
