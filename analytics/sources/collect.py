@@ -17,16 +17,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc
 
 from analytics import params, session, store, tables
 from analytics.sources import open_source
-from analytics.sources.base import Batch, Progress, Source, SourceError, no_rows, silent
+from analytics.sources.base import Batch, Progress, Source, SourceError, silent
+from analytics.sources.refused import Refused, read_parts, write_part
 
 __all__ = ["Collected", "collect", "record"]
 
 DAY_MS = 86_400_000
-REFUSED_SHOWN = 10
 REPLACED = ("services", "regions", "events", "dependencies")
 
 
@@ -66,12 +65,14 @@ class _Fetched:
 
     folder: Path
     n: dict[str, int] = field(default_factory=dict)
-    n_refused: int = 0
     parts: dict[str, list[Path]] = field(default_factory=dict)
-    refused: list[pa.Table] = field(default_factory=list)
+    refused: Refused = field(init=False)
     series: set[tuple[Any, ...]] = field(default_factory=set)
     first: pd.Timestamp | None = None
     last: pd.Timestamp | None = None
+
+    def __post_init__(self) -> None:
+        self.refused = Refused(self.folder)
 
 
 def collect(
@@ -169,16 +170,13 @@ def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, folder
 
 
 def _keep(fetched: _Fetched, batch: Batch, number: int) -> None:
-    """Write a batch to the temporary folder; memory holds only counts and refused rows."""
+    """Write a batch to the temporary folder; memory holds only counts."""
     fetched.n[batch.kind] = fetched.n.get(batch.kind, 0) + len(batch.rows)
-    fetched.n_refused += len(batch.rejected)
-    if len(batch.rejected):
-        fetched.refused.append(batch.rejected)
+    fetched.refused.add(batch.rejected)
     if not len(batch.rows):
         return
     path = fetched.folder / f"{number:06d}.arrow"
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.rows.schema) as writer:
-        writer.write_table(batch.rows.unify_dictionaries())
+    write_part(path, batch.rows)
     fetched.parts.setdefault(batch.kind, []).append(path)
     key = [column for column in tables.RAW[batch.kind].key if column != "time"]
     if "time" not in tables.RAW[batch.kind].key:
@@ -203,13 +201,14 @@ def _distinct(keys: pa.Table) -> set[tuple[Any, ...]]:
 
 
 def _refuse_if_too_many(name: str, fetched: _Fetched, max_share: float) -> None:
-    total = sum(fetched.n.values()) + fetched.n_refused
-    if fetched.n_refused <= max_share * total:
+    n_refused = fetched.refused.n
+    total = sum(fetched.n.values()) + n_refused
+    if n_refused <= max_share * total:
         return
-    rows = pa.concat_tables(fetched.refused).slice(0, REFUSED_SHOWN).to_pylist()
+    rows = fetched.refused.first
     shown = "\n".join(f"  {row['place']}: {row['reason']}: {row['row']}" for row in rows)
     raise SourceError(
-        f"source '{name}': {fetched.n_refused:,} of {total:,} rows were refused, "
+        f"source '{name}': {n_refused:,} of {total:,} rows were refused, "
         f"more than the {max_share:.0%} that ingest.max_rejected_share allows; "
         f"nothing was stored. The first {len(rows)}:\n{shown}"
     )
@@ -218,10 +217,9 @@ def _refuse_if_too_many(name: str, fetched: _Fetched, max_share: float) -> None:
 def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestamp) -> Collected:
     n_new: dict[str, int] = {}
     n_repeated = 0
-    refused = list(fetched.refused)
     for kind, parts in fetched.parts.items():
         if kind in REPLACED:
-            rows = pa.concat_tables(_read(parts))
+            rows = pa.concat_tables(read_parts(parts))
             n_new[kind] = 0 if _is_stored(name, kind, rows) else len(rows)
             if n_new[kind]:
                 store.write_raw(name, kind, rows)
@@ -230,23 +228,16 @@ def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestam
             appended = store.append_raw(name, kind, rows)
             n_new[kind] = n_new.get(kind, 0) + appended.n_new
             n_repeated += appended.n_repeated
-            refused += [appended.refused] if len(appended.refused) else []
-    n_refused = _store_refused(name, refused)
+            fetched.refused.add(appended.refused)
+    n_refused = fetched.refused.to_quarantine(name)
     n_days = store.compact_raw(name, before=before.date())
     return Collected(name, says, n_new, n_repeated, n_refused, len(fetched.series), fetched.first, fetched.last, n_days)
-
-
-def _read(parts: list[Path]) -> Iterator[pa.Table]:
-    """Parts of a fetch, mapped rather than read."""
-    for path in parts:
-        with pa.memory_map(str(path)) as file:
-            yield pa.ipc.open_file(file).read_all()
 
 
 def _by_day(parts: list[Path]) -> Iterator[pa.Table]:
     """The rows of a fetch day by day: one segment a day, and no more in memory than a day."""
     days: dict[int, list[pa.Table]] = {}
-    for rows in _read(parts):
+    for rows in read_parts(parts):
         day = rows.column("time").cast(pa.int64()).to_numpy() // DAY_MS
         starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
         if len(starts) > len(day) // 16 + 16:
@@ -262,16 +253,3 @@ def _by_day(parts: list[Path]) -> Iterator[pa.Table]:
 
 def _is_stored(name: str, kind: str, rows: pa.Table) -> bool:
     return tables.validate(rows.to_pandas(), tables.RAW[kind]).equals(store.read_raw_table(name, kind))
-
-
-def _store_refused(name: str, refused: list[pa.Table]) -> int:
-    """Store refused rows that are not in quarantine yet; their number."""
-    if not refused:
-        return 0
-    columns = [column.name for column in tables.RAW["quarantine"].columns]
-    known = {tuple(row[column] for column in columns) for row in store.read_raw_table(name, "quarantine").to_pylist()}
-    fresh = [row for row in pa.concat_tables(refused).to_pylist() if tuple(row[column] for column in columns) not in known]
-    if fresh:
-        text = {column: pa.array([row[column] for row in fresh], pa.string()) for column in columns}
-        store.append_raw(name, "quarantine", pa.table(text).cast(no_rows("quarantine").schema))
-    return len(fresh)
