@@ -49,7 +49,10 @@ def write_dvc_yaml(root: Path) -> bool:
     path, text = root / "dvc.yaml", dvc_yaml(root)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
-    path.write_text(text, encoding="utf-8")
+    # Here, not above: Arrow comes with it, and a run with nothing to do has no time for that.
+    from analytics import store
+
+    store.write_atomically(path, text.encode())
     return True
 
 

@@ -60,3 +60,19 @@ def test_folder_with_other_things_is_refused(tmp_path: Path, stages: list[str]) 
     with pytest.raises(ValueError, match="is a project with DVC"):
         analyze.analyze(checks(tmp_path / "a.csv", "web"), folder=tmp_path / "out", options={})
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dvc.yaml", "thesis.txt"]
+
+
+def test_write_that_is_stopped_leaves_the_parameters_of_the_first_call(
+    tmp_path: Path, stages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = checks(tmp_path / "a.csv", "web"), tmp_path / "out"
+    analyze.analyze(data, folder=out, options={})
+    before = (out / "params.yaml").read_text(encoding="utf-8")
+
+    def stopped(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        analyze.analyze(data, folder=out, options={"region": "eu"})
+    assert (out / "params.yaml").read_text(encoding="utf-8") == before

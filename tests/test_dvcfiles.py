@@ -1,5 +1,7 @@
 """`dvc.yaml` says what the code says: the tables, the modules a notebook reaches, nothing by hand."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,22 @@ def test_committed_file_is_as_the_code_says():
     if not (REPOSITORY / "dvc.yaml").is_file():
         pytest.skip("no dvc.yaml yet; write it with: analytics dvc-deps")
     assert dvcfiles.check(REPOSITORY) == []
+
+
+def test_write_that_is_stopped_leaves_the_old_dvc_yaml(tmp_path, monkeypatch):
+    root = trial.make(tmp_path)
+    (root / "dvc.yaml").write_text("stages: {}\n")
+
+    def stopped(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        dvcfiles.write_dvc_yaml(root)
+    assert (root / "dvc.yaml").read_text() == "stages: {}\n"
+
+
+def test_importing_it_does_not_load_arrow():
+    code = "import sys, analytics.dvcfiles\nprint('pyarrow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=trial.REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
