@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics import params, pipeline, tables
+from analytics import environment, params, pipeline, store, tables
 from analytics.runner.progress import Verbosity
 
 __all__ = ["analyze"]
@@ -34,10 +33,8 @@ def analyze(
     root = folder.resolve()
     project = _project(root, {**_source(data), **options})
     shutil.copytree(NOTEBOOKS, root / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    (root / "params.yaml").write_text(params.dump(project), encoding="utf-8")
-    before = os.environ.get("ANALYTICS_ROOT")
-    os.environ["ANALYTICS_ROOT"] = str(root)
-    try:
+    store.write_atomically(root / "params.yaml", params.dump(project).encode())
+    with environment.variables_set({"ANALYTICS_ROOT": str(root)}):
         from analytics.sources import collect
 
         collected = collect.collect(SOURCE, project.sources[SOURCE], root=root, now=pd.Timestamp.now(tz="UTC"), progress=say)
@@ -46,11 +43,6 @@ def analyze(
         for stage in tables.STAGES.values():
             if stage.number is not None:
                 pipeline.run(stage.name, root=root, verbosity=verbosity)
-    finally:
-        if before is None:
-            del os.environ["ANALYTICS_ROOT"]
-        else:
-            os.environ["ANALYTICS_ROOT"] = before
     return root
 
 

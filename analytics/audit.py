@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analytics import packages
 from analytics.runner import runs
 from analytics.runner.alike import TOLERANCE, same_numbers
 from analytics.runner.progress import Verbosity
@@ -123,29 +124,9 @@ def _checkout(root: Path, commit: str, temporary: Path) -> Path:
 
 def _refuse_other_packages(lock: Path, revision: str) -> None:
     """The numbers are promised for the versions in the lock file only."""
-    from importlib import metadata
-
-    from packaging.requirements import InvalidRequirement, Requirement
-
     if not lock.is_file():
         return
-    wrong = []
-    for line in lock.read_text(encoding="utf-8").splitlines():
-        if line.startswith((" ", "#", "-")) or "==" not in line:
-            continue
-        try:
-            wanted = Requirement(line.rstrip("\\ "))
-        except InvalidRequirement as error:
-            raise ValueError(f"requirements.lock of {revision}: {error}") from error
-        if wanted.marker is not None and not wanted.marker.evaluate():
-            continue
-        try:
-            installed = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
-            # An extra that is not installed here; a stage that needs it says so.
-            continue
-        if installed not in wanted.specifier:
-            wrong.append(f"{wanted.name}{wanted.specifier} (here {installed})")
+    wrong = [f"{pin.name}{pin.wanted} (here {pin.installed})" for pin in packages.pins(lock) if not pin.is_right]
     if wrong:
         raise ValueError(
             f"{revision} was made with other packages: {', '.join(wrong[:5])}{' …' if len(wrong) > 5 else ''}; "

@@ -46,19 +46,15 @@ def _python() -> Finding:
 
 def _packages() -> Finding:
     """Installed versions against the lock file."""
-    import re
-    from importlib import metadata
+    from analytics import packages
 
     lock = Path(__file__).parent.parent / "requirements.lock"
     if not lock.is_file():
         return Finding("packages (no requirements.lock beside the package to compare with)", True)
-    locked: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
-        locked.setdefault(name, set()).add(version)
-    installed = {(item.metadata["Name"] or "").lower().replace("_", "-"): item.version for item in metadata.distributions()}
-    wrong = [f"{name} {installed[name]}" for name, versions in locked.items() if name in installed and installed[name] not in versions]
+    pins = packages.pins(lock)
+    wrong = [f"{pin.name} {pin.installed}" for pin in pins if not pin.is_right]
     text = (
-        f"packages as in requirements.lock ({len(locked)})"
+        f"packages as in requirements.lock ({len(pins)})"
         if not wrong
         else f"packages differ from requirements.lock: {', '.join(wrong[:5])}"
     )

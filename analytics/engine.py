@@ -27,12 +27,12 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from analytics import imports, store
+from analytics.environment import THREAD_VARIABLES
 
 __all__ = ["map", "prune"]
 
 Result = TypeVar("Result")
 ATTEMPTS = 3
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
 POINTS_PER_WORKER = 4_000_000
 KEPT_BYTES = 2 * 2**30

@@ -7,13 +7,12 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from analytics import dvcfiles, session, tables
+from analytics import dvcfiles, environment, session, tables
 from analytics.runner import warm
 from analytics.runner.child import Limits, can_fork
 from analytics.runner.failure import ChainFailed, StageFailed
@@ -137,7 +136,8 @@ def run_all(
     with contextlib.ExitStack() as stack:
         # Before DVC is imported: what it starts must not be in the forked process.
         variables = stack.enter_context(warm.parent(stage_command)) if can_fork() else {}
-        stack.enter_context(_environment({**variables, "ANALYTICS_ROOT": str(root), VERBOSITY: verbosity, "DVC_NO_ANALYTICS": "1"}))
+        variables |= {"ANALYTICS_ROOT": str(root), VERBOSITY: verbosity, "DVC_NO_ANALYTICS": "1"}
+        stack.enter_context(environment.variables_set(variables))
         stack.enter_context(contextlib.chdir(root))
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
@@ -166,20 +166,6 @@ def _refuse_uncollected(root: Path) -> None:
         raw = root / "data" / "raw" / name
         if not raw.exists() and not raw.with_name(f"{name}.dvc").exists():
             raise ValueError(f"source '{name}' has no data yet; get them with: analytics collect {name}")
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def limits_of(stage: str) -> Limits:

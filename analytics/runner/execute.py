@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analytics.environment import THREAD_VARIABLES, variables_set
 from analytics.runner.child import Ended, Event, Limits, can_fork, run_child
 
 __all__ = ["Executed", "execute", "prepare_process"]
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PRELOADED = (
     "IPython.core.interactiveshell",
     "IPython.core.pylabtools",
@@ -244,20 +244,11 @@ def _in_kernel(path: Path, parameters: dict[str, Any], environment: dict[str, st
     executed = log.with_suffix(".ipynb")
     package = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
-    variables = {**environment, "PYTHONPATH": os.pathsep.join([package, known] if known else [package])}
-    before = {name: os.environ.get(name) for name in (*variables, "MPLBACKEND")}
-    os.environ.update(variables)
-    # Without it the kernel chooses its inline backend, as in JupyterLab.
-    os.environ.pop("MPLBACKEND", None)
+    # Without MPLBACKEND the kernel chooses its inline backend, as in JupyterLab.
+    variables = {**environment, "PYTHONPATH": os.pathsep.join([package, known] if known else [package]), "MPLBACKEND": None}
     started, cpu = time.monotonic(), sum(os.times()[:4])
-    try:
+    with variables_set(variables):
         _run_papermill(path, parameters, engine=None, output=executed, execution_timeout=int(limits.seconds) or 1)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
     notebook = nbformat.read(executed, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
     ran = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.execution_count]

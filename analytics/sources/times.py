@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics import calendars
 from analytics.sources.base import SourceError, did_you_mean
 
-__all__ = ["TimeForm", "Times", "parse_times", "recognise", "zone"]
+__all__ = ["TimeForm", "Times", "parse_times", "recognise"]
 
 MISSING = np.iinfo(np.int64).min
 EARLIEST_MS = 946_684_800_000
@@ -54,11 +54,10 @@ class Times:
     bad: dict[int, str]
 
 
-def zone(name: str) -> tzinfo:
-    """Time zone of that IANA name."""
+def _refuse_unknown_zone(name: str) -> None:
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+        calendars.zone_of(name)
+    except ValueError:
         from zoneinfo import available_timezones
 
         hint = did_you_mean(name, sorted(available_timezones()), what="examples are UTC, Europe/Zurich; all:")
@@ -107,7 +106,7 @@ def _local(sample: object, timezone: str | None, format: str | None, where: str)
             f"{where}: times have no zone{first}; write them with one (2026-03-01T00:00Z) or say which it is by "
             "`timezone: Europe/Zurich` (--timezone Europe/Zurich; `timezone: UTC` if they are in UTC)"
         )
-    zone(timezone)
+    _refuse_unknown_zone(timezone)
     return TimeForm("local", format=format, zone=timezone)
 
 
