@@ -23,6 +23,7 @@ from analytics import session, store, tables
 __all__ = ["Model", "load", "models", "save"]
 
 MODEL_FORMAT = 1
+CARD = ("model_id", "name", "parameters", "lineage")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 # A fixed date in the archive: the same model gives the same bytes on any day.
 _ARCHIVE_DATE = (1980, 1, 1, 0, 0, 0)
@@ -140,6 +141,10 @@ def _decode(path: Path) -> Model:
             }
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a whole model ({error}); run the stage that fits it again") from error
+    known = card if isinstance(card, dict) else {}
+    lacking = [name for name in ("format", *CARD) if name not in known]
+    if "format" in lacking or (lacking and card["format"] <= MODEL_FORMAT):
+        raise ValueError(f"{path} is not a whole model (its model.json lacks {', '.join(lacking)}); run the stage that fits it again")
     if card["format"] > MODEL_FORMAT:
         raise ValueError(f"{path} has format {card['format']}, this code reads up to {MODEL_FORMAT}; update the code")
     model = Model(card["name"], arrays, card["parameters"], card["lineage"])

@@ -1,6 +1,7 @@
 """Fitted models: plain data, named by what they hold, the same bytes, never code."""
 
 import io
+import json
 import pickle
 import zipfile
 
@@ -84,6 +85,37 @@ def test_a_foreign_archive_names_file_and_remedy(project):
     place(project).parent.mkdir(parents=True)
     np.savez(place(project), level=np.zeros(3))
     with pytest.raises(ValueError, match="is not a whole model"):
+        registry.load("baseline", stage="ingest")
+
+
+def with_card(project, card):
+    """The saved model with another `model.json`."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(place(project)) as old, zipfile.ZipFile(sink, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, json.dumps(card(json.loads(old.read(name)))) if name == "model.json" else old.read(name))
+    place(project).write_bytes(sink.getvalue())
+
+
+@pytest.mark.parametrize("name", ["format", "model_id", "name", "parameters", "lineage"])
+def test_card_that_lacks_something_names_it_and_the_remedy(project, name):
+    registry.save(a_model(), stage="ingest")
+    with_card(project, lambda card: {key: value for key, value in card.items() if key != name})
+    with pytest.raises(ValueError, match=rf"baseline\.npz is not a whole model \(its model\.json lacks {name}\); run the stage"):
+        registry.load("baseline", stage="ingest")
+
+
+def test_card_that_is_no_card_lacks_everything(project):
+    registry.save(a_model(), stage="ingest")
+    with_card(project, lambda card: [card])
+    with pytest.raises(ValueError, match="lacks format, model_id, name, parameters, lineage"):
+        registry.load("baseline", stage="ingest")
+
+
+def test_card_of_a_later_format_asks_for_newer_code(project):
+    registry.save(a_model(), stage="ingest")
+    with_card(project, lambda card: {"format": 2})
+    with pytest.raises(ValueError, match=r"has format 2, this code reads up to 1; update the code"):
         registry.load("baseline", stage="ingest")
 
 
