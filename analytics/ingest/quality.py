@@ -37,6 +37,8 @@ def check_rejects(quarantine: pd.DataFrame, found: Survey, *, params: params.Ing
     ValueError
         With the first ten refused rows and their reasons.
     """
+    # A row that is there twice loses nothing: it is told, but no reason to stop.
+    quarantine = quarantine[~quarantine["reason"].str.startswith("duplicate")]
     total = found.n_rows + len(quarantine)
     share = len(quarantine) / total
     if share > params.max_rejected_share:
@@ -139,9 +141,14 @@ def _constant(measured: Measured) -> Iterator[tuple[object, ...]]:
 
 def _unit_jumps(measured: Measured) -> Iterator[tuple[object, ...]]:
     days = measured.days[measured.days["median_ms"] > 0].sort_values(["service", "region", "day"])
-    days = days.assign(before=days.groupby(["service", "region"])["median_ms"].shift())
+    of_life = days.groupby(["service", "region"])
+    # The day before that has checks: in a gap it lies further back.
+    days = days.assign(before=of_life["median_ms"].shift(), day_before=of_life["day"].shift())
     ratio = np.exp(np.abs(np.log(days["median_ms"] / days["before"])))
     for jump in days[ratio.between(*UNIT_RATIOS)].itertuples(index=False):
-        day = pd.Timestamp(jump.day, unit="ms", tz="UTC")
-        text = f"median latency went from {jump.before:g} to {jump.median_ms:g} ms within a day: were seconds taken for milliseconds?"
+        day, day_before = (pd.Timestamp(value, unit="ms", tz="UTC") for value in (jump.day, jump.day_before))
+        text = (
+            f"median latency went from {jump.before:g} ms on {day_before:%Y-%m-%d} to {jump.median_ms:g} ms on {day:%Y-%m-%d}: "
+            "were seconds taken for milliseconds?"
+        )
         yield ("unit_jump", jump.service, jump.region, day, day + pd.Timedelta("1D"), int(jump.n_checks), "critical", text)

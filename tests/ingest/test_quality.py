@@ -99,6 +99,16 @@ def test_a_level_a_thousand_times_higher_is_a_mistaken_unit(project, factor, is_
     assert flags["start"].tolist() == [MONDAY + pd.Timedelta("1D")] * is_told
 
 
+@pytest.mark.parametrize("days", [1, 5])
+def test_mistaken_unit_names_the_days_on_both_sides_of_a_gap(project, days):
+    before, after = regular(1440, latency_ms=10 + np.arange(1440) % 7), regular(1440, latency_ms=10_000 + np.arange(1440) % 7)
+    later = after.assign(time=after["time"] + pd.Timedelta(days, "D"))
+    flags = flags_of(pd.concat([before, later]))
+    assert flags.loc[flags["flag"] == "unit_jump", "text"].tolist() == [
+        f"median latency went from 13 ms on 2026-03-02 to 10003 ms on 2026-03-0{2 + days}: were seconds taken for milliseconds?"
+    ]
+
+
 @pytest.mark.parametrize(("n", "flagged"), [(1, True), (9, True), (10, False)])
 def test_a_handful_of_checks_is_too_few(project, n, flagged):
     assert told(flags_of(regular(n))) == [("too_few", "a", "warning")] * flagged
