@@ -19,7 +19,13 @@ SOURCE = "data"
 
 
 def analyze(
-    data: str, *, folder: Path, options: dict[str, Any], verbosity: Verbosity = "normal", say: Callable[[str], None] = lambda text: None
+    data: str,
+    *,
+    folder: Path,
+    options: dict[str, Any],
+    zone: str | None = None,
+    verbosity: Verbosity = "normal",
+    say: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Collect from a file or a Prometheus and run every stage; the folder, which is a project of its own.
 
@@ -31,7 +37,7 @@ def analyze(
         If the data cannot be read, or the folder holds something else, reports of other data too.
     """
     root = folder.resolve()
-    project = _project(root, {**_source(data), **options})
+    project = _project(root, {**_source(data), **options}, zone)
     shutil.copytree(NOTEBOOKS, root / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     store.write_atomically(root / "params.yaml", params.dump(project).encode())
     with environment.variables_set({"ANALYTICS_ROOT": str(root)}):
@@ -40,6 +46,8 @@ def analyze(
         collected = collect.collect(SOURCE, project.sources[SOURCE], root=root, now=pd.Timestamp.now(tz="UTC"), progress=say)
         for sentence in [*collected.says, collected.sentence]:
             say(sentence)
+        if not any(store.raw_days(SOURCE, kind) for kind in ("checks", "metrics")):
+            raise ValueError(f"'{data}' holds no rows of checks or metrics, so there is nothing to report")
         for stage in tables.STAGES.values():
             if stage.number is not None:
                 pipeline.run(stage.name, root=root, verbosity=verbosity)
@@ -57,7 +65,7 @@ def _source(data: str) -> dict[str, Any]:
     return {"kind": "files", "path": str(path)}
 
 
-def _project(root: Path, source: dict[str, Any]) -> params.Params:
+def _project(root: Path, source: dict[str, Any], zone: str | None) -> params.Params:
     """Parameters of the folder; an existing one must be one that `analyze` has made from the same data."""
     path = root / "params.yaml"
     if (root / "dvc.yaml").exists():
@@ -65,9 +73,10 @@ def _project(root: Path, source: dict[str, Any]) -> params.Params:
     if not path.is_file():
         if root.exists() and any(root.iterdir()):
             raise ValueError(f"{root} holds other things; choose an empty or new folder with --out")
-        return params.Params(sources={SOURCE: source})
+        return params.parse({"project": {"zone": zone or "UTC"}, "sources": {SOURCE: source}})
     known = params.load(path)
     before, now = (one.get("path") or one.get("url") for one in (known.sources.get(SOURCE, {}), source))
     if before != now:
         raise ValueError(f"{root} holds the reports of {before or 'other sources'}; choose another folder with --out")
-    return known.model_copy(update={"sources": {SOURCE: source}})
+    project = known.project.model_copy(update={"zone": zone or known.project.zone})
+    return known.model_copy(update={"project": project, "sources": {SOURCE: source}})

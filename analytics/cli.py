@@ -98,6 +98,7 @@ def _parser() -> _Parser:
     analyze.add_argument("data", metavar="FILE|URL", help="CSV, Parquet or JSON lines of checks; or the address of a Prometheus")
     analyze.add_argument("--out", type=Path, default=Path("analytics-report"), metavar="FOLDER", help="where to (default: %(default)s)")
     analyze.add_argument("--timezone", metavar="ZONE", help="zone of times that have none, e.g. Europe/Zurich")
+    analyze.add_argument("--zone", metavar="ZONE", help="zone of the reports' times and months (a new folder's default: UTC)")
     analyze.add_argument(
         "-o", "--option", action="append", default=[], metavar="NAME=VALUE", help="option of the source, e.g. units.latency=ms"
     )
@@ -111,7 +112,7 @@ def _parser() -> _Parser:
 
     params = _add(commands, "params", _params, "every parameter with its default and meaning")
     params.add_argument("section", nargs="?", help="only this section, e.g. slo")
-    params.add_argument("--write", action="store_true", help="complete params.yaml; values that stand there are kept")
+    params.add_argument("--write", action="store_true", help="complete params.yaml; values that stand there are kept, comments are not")
 
     _add(commands, "dvc-deps", _dvc_deps, "write dvc.yaml from the import graph and the tables").add_argument(
         "--check", action="store_true", help="only say what is stale in it"
@@ -195,12 +196,18 @@ def _collect_one(name: str, options: dict[str, Any], *, root: Path, start: Any, 
 
 def _analyze(given: argparse.Namespace) -> int:
     from analytics import analyze
+    from analytics.sources.base import SourceError
 
     say = (lambda text: None) if given.verbosity == "quiet" else _say
     options = _nested(_assignments(given.option))
     if given.timezone:
         options["timezone"] = given.timezone
-    root = analyze.analyze(given.data, folder=given.out, options=options, verbosity=given.verbosity, say=say)
+    try:
+        root = analyze.analyze(given.data, folder=given.out, options=options, zone=given.zone, verbosity=given.verbosity, say=say)
+    except SourceError as error:
+        raise ValueError(
+            f"{error}\n(here options are given by -o, e.g. -o units.latency=ms -o columns.time=when -o service=web)"
+        ) from error
     if given.verbosity != "quiet":
         _say("")
         _say_findings(root)
@@ -233,6 +240,9 @@ def _params(given: argparse.Namespace) -> int:
         after = params.dump(params.load(path))
         store.write_atomically(path, after.encode())
         _say("params.yaml was complete" if before == after else "params.yaml is complete now")
+        lost = [comment for comment in params.comments(before) if comment not in params.comments(after)]
+        for line in ["comments that it writes itself replace these:", *(f"  # {comment}" for comment in lost)] if lost else []:
+            _say(line)
         return 0
     rows = [row for row in params.describe() if given.section in (None, row[0].partition(".")[0])]
     if not rows:
@@ -285,7 +295,11 @@ def _assignments(texts: list[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise ValueError(f"'{text}' is no NAME=VALUE")
-        values[name] = yaml.safe_load(value)
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            # Not a value of YAML (%d.%m.%Y), so it is text.
+            values[name] = value
     return values
 
 

@@ -62,9 +62,19 @@ def begin(stage: str, *, overrides: dict[str, Any] | None = None) -> tuple[Any, 
     """Make `stage` the current one; its parameters with `overrides` applied, and those of the project.
 
     From here on `load` refuses tables that the stage does not declare, so that `dvc.yaml` tells the truth.
+
+    Raises
+    ------
+    ValueError
+        If the runner is running another stage: a copied notebook still names the one it was copied from.
     """
     from analytics import params
 
+    running = os.environ.get("ANALYTICS_STAGE", stage)
+    if running != stage:
+        raise ValueError(
+            f'this notebook is that of stage \'{running}\', yet it begins with store.begin("{stage}"); write store.begin("{running}")'
+        )
     _session.stage = tables.stage_of(stage)
     all_params = params.load(root() / "params.yaml")
     return params.section(all_params, stage, overrides or {}), all_params.project

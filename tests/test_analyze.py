@@ -76,3 +76,20 @@ def test_write_that_is_stopped_leaves_the_parameters_of_the_first_call(
     with pytest.raises(KeyboardInterrupt):
         analyze.analyze(data, folder=out, options={"region": "eu"})
     assert (out / "params.yaml").read_text(encoding="utf-8") == before
+
+
+def test_file_without_rows_is_said_to_be_empty(tmp_path: Path, stages: list[str]) -> None:
+    (tmp_path / "a.csv").write_text(HEADER, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a\.csv' holds no rows of checks or metrics"):
+        analyze.analyze(str(tmp_path / "a.csv"), folder=tmp_path / "out", options={})
+    assert stages == []
+
+
+def test_reports_are_in_utc_unless_the_reader_has_a_zone(tmp_path: Path, stages: list[str]) -> None:
+    data, out = checks(tmp_path / "a.csv", "web"), tmp_path / "out"
+    analyze.analyze(data, folder=out, options={})
+    assert params.load(out / "params.yaml").project.zone == "UTC"
+    analyze.analyze(data, folder=out, options={}, zone="Asia/Tokyo")
+    assert params.load(out / "params.yaml").project.zone == "Asia/Tokyo"
+    analyze.analyze(data, folder=out, options={})
+    assert params.load(out / "params.yaml").project.zone == "Asia/Tokyo"

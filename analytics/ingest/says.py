@@ -86,7 +86,7 @@ def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -
     came = min(1.0, (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"])
     verdicts = trust(measured, flags)
     bad, careful = verdicts[verdicts["trust"] == "no"], verdicts[verdicts["trust"] == "with care"]
-    first = f"{words.count(totals['n_checks'])} checks came, {words.percent(came)} of those expected."
+    first = f"{words.counted(int(totals['n_checks']), 'check')} came, {words.percent(came)} of those expected."
     if len(bad) + len(careful) == 0:
         return f"{first} All of them can be trusted."
     parts = []
@@ -198,7 +198,7 @@ def outage_sentence(outages: pd.DataFrame, accounting: params.Accounting) -> str
     left_out = " and ".join(f"{words.count(n)} by {reason}" for reason, n in excluded.sort_index().items())
     counted = len(confirmed) - int(excluded.sum())
     return (
-        f"By the rule that {rule} must fail there were {words.counted(counted, 'outage')}"
+        f"By the rule that {rule} must fail there {'was' if counted == 1 else 'were'} {words.counted(counted, 'outage')}"
         + (f"; {left_out} are explained and left out" if left_out else "")
         + f". {words.counted(single, 'failure')} stood alone and were not confirmed."
     )

@@ -102,7 +102,7 @@ class StageRun:
 
     def _environment(self, staging: Path) -> dict[str, str]:
         draft = {"ANALYTICS_DRAFT": "1"} if self.is_draft else {}
-        return {"ANALYTICS_ROOT": str(self.root), "ANALYTICS_OUT": str(staging), **draft}
+        return {"ANALYTICS_ROOT": str(self.root), "ANALYTICS_OUT": str(staging), "ANALYTICS_STAGE": self.stage, **draft}
 
     def _write_pages(self, notebook: Any, folder: Path, staging: Path) -> Path:
         from analytics import params, store

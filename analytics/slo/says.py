@@ -197,7 +197,7 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
     open_now = listed[listed["is_open"] & (listed["verdict"] == "counts")]
     if len(open_now):
         names = [f"{row.service} in {row.region}" for row in open_now.itertuples()]
-        items.append((f"Bring back {words.listed(names)}.", "They are down now; each minute spends budget."))
+        items.append((f"Bring back {words.listed(names)}.", "They were down where the data end; each minute spends budget."))
     for row in worst[worst["state"] == "missed"].head(2).itertuples(index=False):
         items.append(
             (

@@ -15,7 +15,7 @@ from analytics.slo import says, shows
 from analytics.slo.counts import ALL
 
 __all__ = [
-    "about_budgets", "about_certificates", "about_data", "about_outages", "came_share", "finding", "kicker", "newest",
+    "about_budgets", "about_certificates", "about_data", "about_outages", "came_share", "doubts", "finding", "kicker", "newest",
     "overview", "rank", "shown", "tiles", "title", "todo",
 ]  # fmt: skip
 
@@ -97,7 +97,7 @@ def about_outages(listed: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> pd.D
     if len(open_now):
         first = open_now.sort_values("start").iloc[0]
         names = words.listed([f"{row.service} in {row.region}" for row in open_now.itertuples()])
-        what = f"{names} {'is' if len(open_now) == 1 else 'are'} down now."
+        what = f"{names} {'is' if len(open_now) == 1 else 'are'} down where the data end."
         why = f"Down since {words.moment(first['start'], zone)}, {words.duration((now - first['start']).total_seconds())} so far."
         rows.append((DOWN, what, why, "down", "bad", "slo.html#when-they-were-down", "Outages"))
     long = counting[~counting["is_open"] & (counting["until"] > now - RECENT) & (counting["duration_s"] >= LONG_OUTAGE_S)]
@@ -175,7 +175,24 @@ def kicker(month: pd.DataFrame, series: pd.DataFrame, *, now: pd.Timestamp, zone
     judged = words.month(month["period_start"].iloc[0], zone) if len(month) else "no month"
     until = "" if month.empty or month["is_complete"].all() else f", to {words.moment(now, zone)}"
     of = ", ".join(words.counted(series[name].nunique(), name) for name in ("service", "region"))
-    return f"Summary · {judged}{until} · {of}"
+    return f"Summary · {judged}{until} · {of} · times in {zone}"
+
+
+def doubts(flags: pd.DataFrame) -> list[str]:
+    """Which data are in doubt, in the words of the page on their quality: worst first, each service once."""
+    worst = flags[flags["service"].notna()]
+    critical = set(worst.loc[worst["severity"] == "critical", "service"])
+    careful = set(worst.loc[worst["severity"] == "warning", "service"]) - critical
+    said = []
+    if critical:
+        said.append(f"data of {words.counted(len(critical), 'service')} in doubt")
+    if careful:
+        said.append(
+            f"those of {words.counted(len(careful), 'service')} with care"
+            if critical
+            else f"data of {words.counted(len(careful), 'service')} with care"
+        )
+    return said
 
 
 def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -> str:
@@ -183,8 +200,7 @@ def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -
     n = int(ranked["tone"].isin(["bad", "worse"]).sum())
     need = "Everything is calm." if n == 0 else f"{says.spelled(n).capitalize()} {'matter needs' if n == 1 else 'matters need'} attention"
     order = "" if n == 0 else ". " if n == 1 else ", the gravest first. "
-    critical = flags.loc[flags["severity"] == "critical", "service"].nunique()
-    doubt = f"the data of {words.counted(critical, 'service')} are in doubt" if critical else "none of the data are in doubt"
+    doubt = "; ".join(doubts(flags)) or "all of the data can be trusted"
     share = came_share(coverage)
     came = "There are metrics, no checks" if share is None else f"{words.percent(share)} of the expected checks came"
     return f"{need}{order or ' '}{came}; {doubt}."
@@ -202,15 +218,18 @@ def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, list
     ]
     counting = listed[listed["verdict"] == "counts"]
     n_open = int(counting["is_open"].sum())
-    longest = f"longest {words.duration(counting.loc[counting['is_open'], 'duration_s'].max())}" if n_open else "nothing is down now"
-    critical = flags.loc[flags["severity"] == "critical", "service"].nunique()
+    longest = (
+        f"longest {words.duration(counting.loc[counting['is_open'], 'duration_s'].max())}"
+        if n_open
+        else "nothing is down where the data end"
+    )
     return [
         ("Objectives kept", f"{int((judged == 'kept').sum())} of {len(judged)}", ", ".join(worst) or "all promises so far"),
         ("Availability", words.percent(share), f"{words.count(n)} checks of promised services"),
         (
             "Checks that came",
             words.percent(came_share(coverage)),
-            f"data of {words.counted(critical, 'service')} in doubt" if critical else "no data in doubt",
+            "; ".join(doubts(flags)) or "all of the data can be trusted",
         ),
         ("Open outages", words.count(n_open), longest),
     ]

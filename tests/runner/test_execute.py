@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from analytics import session
 from analytics.runner import execute
 from analytics.runner.child import Limits, run_child
 from analytics.runner.normalise import as_text, normalise
@@ -144,3 +145,9 @@ def test_a_program_with_a_shell_of_its_own_can_run_a_notebook(tmp_path):
         assert InteractiveShell.instance() is own
     finally:
         InteractiveShell.clear_instance()
+
+
+def test_a_copied_notebook_must_name_its_own_stage(monkeypatch):
+    monkeypatch.setenv("ANALYTICS_STAGE", "slo")
+    with pytest.raises(ValueError, match=r'that of stage \'slo\', yet it begins with store.begin\("summary"\)'):
+        session.begin("summary")
