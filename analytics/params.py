@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-__all__ = ["Params", "describe", "dump", "load", "parse"]
+__all__ = ["Params", "comments", "describe", "dump", "load", "parse"]
 
 
 class Section(BaseModel):
@@ -152,6 +154,14 @@ def dump(params: Params) -> str:
     return "# Complete by design: `analytics params --write` adds what is missing. Meanings come from analytics/params.py.\n" + "".join(
         f"{name}:{_block(getattr(params, name), 1)}" for name in Params.model_fields
     )
+
+
+def comments(text: str) -> list[str]:
+    """Comments in the text of a `params.yaml`, in their order."""
+    tokens = list(yaml.scan(text))
+    # What YAML passes over between two tokens; a '#' inside a value is in none of these.
+    between = [text[before.end_mark.index : after.start_mark.index] for before, after in itertools.pairwise(tokens)]
+    return [found.strip() for gap in between for found in re.findall(r"#(.*)", gap)]
 
 
 def _block(value: Any, depth: int) -> str:

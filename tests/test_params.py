@@ -27,6 +27,12 @@ def test_the_written_file_is_complete_and_says_what_each_parameter_means():
         assert meaning in text or name == "sources"
 
 
+def test_comments_are_told_from_values():
+    text = "# first\nproject: {name: 'a #1'}  #second\nsources:\n  a: {kind: files, path: x#y}\n  # third # of three\n"
+    assert params.comments(text) == ["first", "second", "third # of three"]
+    assert params.comments("sources: {}") == []
+
+
 def test_an_empty_file_means_the_defaults(tmp_path):
     (tmp_path / "params.yaml").write_text("", encoding="utf-8")
     assert params.load(tmp_path / "params.yaml") == params.Params()
