@@ -28,7 +28,7 @@ ALL = "all"
 COUNTS = ("n", "n_bad", "n_excluded", "measured_s", "seen_s")
 COLUMNS = [
     "service", "region", "objective_kind", "period_start", "period_end", "objective", "n", "n_bad", "n_excluded", "measured_s",
-    "seen_s", "n_regions", "n_days", "bad_days", "usual_bad", "square_bad", "square_n", "cross", "exhausted_ms",
+    "seen_s", "n_regions", "n_days", "square_bad", "square_n", "cross", "exhausted_ms",
 ]  # fmt: skip
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -75,8 +75,8 @@ def count_checks(
     Returns
     -------
     frame with COLUMNS: counts, `measured_s` (time of steps that count) and `seen_s` (of all steps with a value), both the mean of the
-    regions; `n_days` and the sums over days that `stats.rates` needs; `usual_bad`, the sum over bad days of their bad share;
-    `exhausted_ms`, when the period's budget was used up (NaN: it was not)
+    regions; `n_days` and the sums over days that `stats.rates` needs; `exhausted_ms`, when the period's budget was used up (NaN: it was
+    not)
     """
     wanted = signals if len(signals) == 0 else _only_judged(signals)
     blocks = list(_blocks(wanted, promises, outages, masks, project.accounting, now))
@@ -241,9 +241,7 @@ def _allowed(n: float, measured_s: float, objective: float, to_come_ms: int) -> 
 
 
 def _day_sums(n: FloatArray, bad: FloatArray) -> tuple[float, ...]:
-    is_bad = bad > 0
-    usual = float((bad[is_bad] / n[is_bad]).sum())
-    return int((n > 0).sum()), int(is_bad.sum()), usual, float(bad @ bad), float(n @ n), float(bad @ n)
+    return int((n > 0).sum()), float(bad @ bad), float(n @ n), float(bad @ n)
 
 
 def _exhausted(parts: list[_Part], rows: list[int], allowed: float) -> float:

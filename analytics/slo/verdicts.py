@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analytics import params, tables
@@ -14,6 +15,8 @@ from analytics.stats import rates
 __all__ = ["Verdicts", "judge"]
 
 KEYS = ["service", "region", "objective_kind"]
+DAY_SUMS = ["n", "n_bad", "n_days", "square_bad", "square_n", "cross"]
+FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,7 @@ def _with_unmeasured(counts: pd.DataFrame, periods: list[Period]) -> pd.DataFram
     grid = grid.merge(measured.drop(columns=["objective", "period_start", "period_end"]), on=[*KEYS, "number"], how="left")
     edges = pd.DataFrame({"period_start": [p.start for p in periods], "period_end": [p.end for p in periods]}).astype("datetime64[ms, UTC]")
     whole = grid.merge(edges, left_on="number", right_index=True).drop(columns="number")
-    sums = [
-        "n",
-        "n_bad",
-        "n_excluded",
-        "measured_s",
-        "seen_s",
-        "n_regions",
-        "n_days",
-        "bad_days",
-        "usual_bad",
-        "square_bad",
-        "square_n",
-        "cross",
-    ]
+    sums = [*DAY_SUMS, "n_excluded", "measured_s", "seen_s", "n_regions"]
     return whole.fillna(dict.fromkeys(sums, 0.0)).sort_values([*KEYS, "period_start"])
 
 
@@ -103,20 +93,20 @@ def _with_stated_exclusions(rows: pd.DataFrame, coverage: pd.DataFrame, periods:
 
 
 def _with_interval(rows: pd.DataFrame, *, level: float) -> pd.DataFrame:
-    sums = [rows[name].to_numpy(float) for name in ("n", "n_bad", "n_days", "square_bad", "square_n", "cross")]
-    low, high = rates.clustered_interval(*sums, usual_bad_day=_usual_bad_day(rows).to_numpy(float), level=level)
+    low, high = rates.clustered_interval(*(rows[name].to_numpy(float) for name in DAY_SUMS), outage=_usual_outages(rows), level=level)
     share = (rows["n_bad"] / rows["n"].where(rows["n"] > 0)).astype(float)
     return rows.assign(bad_share=share, bad_low=low, bad_high=high, compliance=1 - share, compliance_low=1 - high, compliance_high=1 - low)
 
 
-def _usual_bad_day(rows: pd.DataFrame) -> pd.Series:
-    """Share of bad checks on a bad day of each service, over all regions and months; of the middle service where it had none."""
+def _usual_outages(rows: pd.DataFrame) -> FloatArray:
+    """Size of an outage of each row's service, from all of its months; regions go down together, so their days are not added up."""
     single = rows[rows["region"] != "all"]
-    sums = single.groupby(["objective_kind", "service"])[["usual_bad", "bad_days"]].sum()
-    usual = (sums["usual_bad"] / sums["bad_days"].where(sums["bad_days"] > 0)).astype(float)
-    general = usual.groupby("objective_kind").transform("median")
+    services = single.groupby(["objective_kind", "service"])
+    sums = services[DAY_SUMS].sum().astype(float).div(services["region"].nunique(), axis=0)
+    kinds = [sums.xs(kind, drop_level=False) for kind in sums.index.unique("objective_kind")]
+    found = [pd.Series(rates.usual_outage(*(kind[name].to_numpy() for name in DAY_SUMS)), index=kind.index) for kind in kinds]
     keys = pd.MultiIndex.from_frame(rows[["objective_kind", "service"]])
-    return usual.fillna(general).reindex(keys)
+    return pd.concat(found).reindex(keys).to_numpy() if found else np.empty(0)
 
 
 def _with_budget(rows: pd.DataFrame, recent: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFrame:

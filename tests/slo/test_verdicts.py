@@ -102,6 +102,21 @@ def test_no_failure_leaves_all_of_the_budget_and_some_doubt(project):
     assert budget["left_low"] < 0.9
 
 
+@pytest.mark.parametrize("regions", [["eu"], ["eu", "us"]])
+def test_calm_month_leaves_room_for_an_outage_like_that_of_an_earlier_month(project, regions):
+    light = np.ones((59, 24))
+    light[::6, 5] = 0
+    deep = light.copy()
+    deep[10, :12] = 0
+    values = {(service, region): days.ravel() for service, days in (("light", light), ("deep", deep)) for region in regions}
+    signals = made.signals(values, start="2026-01-01T00:00Z", step_s=3600)
+    found = judged(signals, made.promises("light", "deep"), now=pd.Timestamp("2026-03-01T00:00Z")).compliance
+    february = found[(found["period_start"] == pd.Timestamp("2026-02-01T00:00Z")) & (found["region"] == "all")].set_index("service")
+    assert february.loc["light", "n_bad"] == february.loc["deep", "n_bad"] > 0
+    doubt = february["compliance"] - february["compliance_low"]
+    assert doubt["deep"] > 2 * doubt["light"]
+
+
 def test_always_down_has_spent_more_than_everything(project):
     verdicts = judged(daily([0] * 31), made.promises("web", objective=0.9), now=pd.Timestamp("2026-02-01T00:00Z"))
     row = one(verdicts.compliance, region="all")

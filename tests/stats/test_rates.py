@@ -7,12 +7,29 @@ from hypothesis import given, strategies as st
 
 from analytics.stats import rates
 
+DAY = 1440
+
+
+def sums(daily_bad, daily_n):
+    """What a row of days is known by; the last axis is days."""
+    bad, n = np.broadcast_arrays(np.atleast_2d(np.asarray(daily_bad, float)), np.asarray(daily_n, float))
+    return [n.sum(1), bad.sum(1), (n > 0).sum(1).astype(float), (bad**2).sum(1), (n**2).sum(1), (bad * n).sum(1)]
+
 
 def interval(daily_bad, daily_n, *, usual=np.nan, level=0.95):
-    bad, n = np.asarray(daily_bad, float), np.asarray(daily_n, float)
-    sums = [n.sum(), bad.sum(), float((n > 0).sum()), bad @ bad, n @ n, bad @ n]
-    low, high = rates.clustered_interval(*(np.array([value]) for value in sums), usual_bad_day=np.array([usual]), level=level)
+    low, high = rates.clustered_interval(*sums(daily_bad, daily_n), outage=np.array([usual]), level=level)
     return low[0], high[0]
+
+
+def daily_bad(rng, shape, *, noise, outage_days=0.0, shortest=1, longest=2):
+    """Bad checks of days with a check a minute: Poisson noise, and on some days an outage whose length is log-uniform."""
+    lengths = np.rint(np.exp(rng.uniform(np.log(shortest), np.log(longest), shape)))
+    return np.minimum(rng.poisson(noise, shape) + lengths * (rng.random(shape) < outage_days), DAY)
+
+
+def judged(daily, *, days):
+    """Interval of the first `days` of each row of days, the others being its history."""
+    return rates.clustered_interval(*sums(daily[:, :days], DAY), outage=rates.usual_outage(*sums(daily, DAY)), level=0.95)
 
 
 def test_one_bad_day_of_ten_is_one_event_and_not_a_hundred():
@@ -31,11 +48,11 @@ def test_evenly_spread_failures_have_nearly_the_binomial_interval(rng):
 def test_without_failures_the_rule_of_three_holds_for_days():
     low, high = interval([0] * 30, [1440] * 30, usual=0.05)
     assert low == 0
-    npt.assert_allclose(high, -np.log(0.025) / 30 * 0.05)
+    npt.assert_allclose(high, -np.log(0.025) / 30 * 0.05, rtol=1e-4)
 
 
 def test_without_any_known_bad_day_the_rule_of_three_holds_for_checks():
-    npt.assert_allclose(interval([0] * 30, [100] * 30)[1], -np.log(0.025) / 3000)
+    npt.assert_allclose(interval([0] * 30, [100] * 30)[1], -np.log(0.025) / 3000, rtol=1e-4)
 
 
 def test_always_down_is_never_certain_to_be_down():
@@ -92,3 +109,61 @@ def test_poisson_interval_has_the_values_of_the_tables():
 def test_a_few_lone_failures_make_nobody_surer_than_none():
     highs = [interval([1] * n + [0] * (28 - n), [1440] * 28, usual=30 / 1440)[1] for n in (0, 1, 4, 20)]
     assert (np.diff(highs) > 0).all()
+
+
+@pytest.mark.parametrize("days", [5, 13, 30])
+@pytest.mark.parametrize(
+    ("noise", "outage_days", "shortest", "longest"),
+    [(0.01, 0, 1, 2), (2, 0, 1, 2), (20, 0, 1, 2)]
+    + [(2, share, *lengths) for share in (0.02, 0.05, 0.2) for lengths in ((5, 20), (30, 300))]
+    + [(0, 0.02, 30, 300), (0, 0.05, 30, 300)],
+)
+def test_rare_and_deep_outages_are_allowed_for_in_months_that_had_none(rng, days, noise, outage_days, shortest, longest):
+    """A thousand months after five others; half of the months of 30 days with outages on 2 % of days have none."""
+    daily = daily_bad(rng, (1000, days + 150), noise=noise, outage_days=outage_days, shortest=shortest, longest=longest)
+    truth = (noise + outage_days * (longest - shortest) / np.log(longest / shortest)) / DAY
+    low, high = judged(daily, days=days)
+    # Nominal 0.95; of 20,000 such months of each world 0.895 (30 days, long outages on 2 % of days) to 0.999 were covered.
+    assert ((low <= truth) & (truth <= high)).mean() > 0.88
+
+
+def test_steady_services_are_no_less_sure_for_it_whoever_stands_beside_them(rng):
+    calm = daily_bad(rng, (500, 180), noise=20)
+    rough = daily_bad(rng, (500, 180), noise=2, outage_days=0.05, shortest=30, longest=300)
+    low, high = judged(np.concatenate([calm, rough]), days=30)
+    binomial = 2 * 1.96 * np.sqrt(20 / DAY / (30 * DAY))
+    assert (high - low)[:500].mean() < 1.2 * binomial
+
+
+def test_outage_has_the_size_of_the_one_that_was_seen():
+    found = rates.usual_outage(*sums([[100, *[0] * 29]], 1000))
+    npt.assert_allclose(found, 0.1)
+
+
+def test_steady_noise_is_an_outage_of_a_check_and_not_of_a_day_of_noise(rng):
+    assert 0.8 < rates.usual_outage(*sums(rng.poisson(50, 360), DAY))[0] * DAY < 1.25
+
+
+def test_newcomer_borrows_the_outages_of_others_and_an_old_hand_does_not():
+    days = np.zeros((11, 360))
+    days[0] = 10
+    days[1:, ::40] = 144
+    others = sums(days[1:], DAY)
+    newcomer, old = (
+        rates.usual_outage(*(np.append(own, other) for own, other in zip(sums(mine, DAY), others, strict=True)))[0]
+        for mine in (days[0, :10], days[0])
+    )
+    assert newcomer > 0.04
+    assert old < 0.001
+
+
+def test_worst_tenth_of_the_services_teaches_the_others_nothing():
+    days = np.zeros((11, 10))
+    days[:, 3] = 2
+    mild = rates.usual_outage(*sums(days, DAY))[0]
+    days[10, 3:8] = DAY
+    npt.assert_allclose(rates.usual_outage(*sums(days, DAY))[0], mild)
+
+
+def test_size_of_outages_is_unknown_where_nobody_ever_failed():
+    assert np.isnan(rates.usual_outage(*sums(np.zeros((3, 30)), DAY))).all()
