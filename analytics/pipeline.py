@@ -146,8 +146,11 @@ def run_all(
         logging.getLogger("dvc").setLevel(logging.INFO if verbosity == "verbose" else logging.ERROR)
         try:
             with Repo(str(root)) as repo:
+                # Asked for everything there is, DVC reads its files once instead of twice. Recorded data that no stage uses any more
+                # would count as well, and may not be here.
+                everything = not targets and not any(root.glob("data/*/*.dvc"))
                 wanted = list(targets) or ["dvc.yaml"]
-                ran = repo.reproduce(wanted, force=force, no_commit=not commit, run_cache=use_run_cache)
+                ran = repo.reproduce(wanted, all_pipelines=everything, force=force, no_commit=not commit, run_cache=use_run_cache)
         except DvcException as error:
             failed = ChainFailed.from_dvc(error)
             if failed.is_stopped:
