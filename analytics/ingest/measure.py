@@ -26,12 +26,12 @@ class Measured:
     Attributes
     ----------
     series, coverage, outages : tables of these names; outages before any are excluded
-    days : coverage with first, last, first_judged, median_ms, n_change, n_steps, n_off_schedule per service, region and day
+    days : coverage with first, last, first_judged, median_ms, n_change, n_steps, n_off_schedule, n_pauses per service, region and day
     extremes : series_id, low, high
     maintenance : service, region, start, end: said by the checks themselves
     faults : region, monitor, start, end, n_probed: a prober's own faults
-    pauses : service, region, start, end
-    failures : service, region, time: every failed check
+    pauses : service, region, start, end: the longest of each day (`n_pauses` of `days` counts all)
+    failures : service, region, time, n: n failed checks in a row, the first at `time`; a mask holds all of them or none
     """
 
     series: pd.DataFrame
@@ -53,6 +53,7 @@ def measure(found: Survey, *, params: params.Ingest, project: params.Project) ->
     results = engine.map(work, found.weeks, workers=project.workers, points=found.n_rows)
     weeks = list(_written(results))
     days = _joined(weeks, "days")
+    across = _pauses_across(days, found.layout, params.gap_factor)
     extents = (
         _joined(weeks, "series")
         .groupby("series_id", as_index=False)
@@ -64,12 +65,12 @@ def measure(found: Survey, *, params: params.Ingest, project: params.Project) ->
         series=_series(found.layout, extents, days),
         coverage=_coverage(days, found.layout),
         outages=_in_utc(outage_rules.find_outages(failures, k=project.accounting.outage_k, n=project.accounting.outage_n)),
-        days=days,
+        days=_counting_pauses(days, across),
         extremes=extents[["series_id", "low", "high"]],
         maintenance=_in_utc(_touching(_joined(weeks, "maintenance"))),
         faults=_in_utc(faults),
-        pauses=_in_utc(_pauses(_joined(weeks, "pauses"), days, found.layout, params.gap_factor)),
-        failures=_in_utc(failures[["service", "region", "time"]]),
+        pauses=_in_utc(_pauses(_joined(weeks, "pauses"), across)),
+        failures=_in_utc(failures[["service", "region", "time", "n"]]),
     )
 
 
@@ -94,9 +95,9 @@ _COLUMNS = {
     "series": ["series_id", "first", "last", "n", "low", "high"],
     "days": [
         "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "first_judged", "median_ms", "n_steps",
-        "n_off_schedule",
+        "n_off_schedule", "n_pauses",
     ],
-    "failures": ["service", "region", "day", "time", "ordinal", "next"],
+    "failures": ["service", "region", "day", "time", "n", "ordinal", "next"],
     "maintenance": ["service", "region", "start", "end"],
     "faults": ["region", "monitor", "start", "end", "n_probed", "down"],
     "pauses": ["service", "region", "start", "end"],
@@ -135,7 +136,7 @@ def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_following(failures: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """Failures numbered through the whole life of a service in a region, each with the time of the next judged check."""
+    """Failures numbered through the whole life of a service in a region, each row with the time of the next judged check."""
     judged = days[days["n_checks"] > 0].sort_values(["service", "region", "day"])
     lives = judged.groupby(["service", "region"], sort=False)
     base = lives["n_checks"].cumsum() - judged["n_checks"]
@@ -169,14 +170,25 @@ def _touching(frame: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
     return ordered.groupby(number).agg(**rest, start=("start", "min"), end=("end", "max")).reset_index(drop=True)
 
 
-def _pauses(inside: pd.DataFrame, days: pd.DataFrame, layout: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
-    """Pauses within days, and those that cross midnight."""
+def _pauses_across(days: pd.DataFrame, layout: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
+    """Pauses that cross midnight: service, region, day after the pause, start, end."""
     usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms"]]
     ordered = days.merge(usual, on=["service", "region"]).sort_values(["service", "region", "day"])
     before = ordered.groupby(["service", "region"])["last"].shift()
     wide = ordered["first"] - before > gap_factor * ordered["interval_ms"]
     across = ordered[wide].assign(start=before[wide] + ordered["interval_ms"][wide], end=ordered["first"][wide])
-    frames = [frame for frame in (inside, across[["service", "region", "start", "end"]]) if len(frame)]
+    return across[["service", "region", "day", "start", "end"]]
+
+
+def _counting_pauses(days: pd.DataFrame, across: pd.DataFrame) -> pd.DataFrame:
+    """Days whose `n_pauses` counts the pause before them too."""
+    joined = days.merge(across[["service", "region", "day"]].assign(n_before=1), on=["service", "region", "day"], how="left")
+    return joined.assign(n_pauses=joined["n_pauses"] + joined["n_before"].fillna(0).astype("int64")).drop(columns="n_before")
+
+
+def _pauses(inside: pd.DataFrame, across: pd.DataFrame) -> pd.DataFrame:
+    """Pauses within days, and those that cross midnight."""
+    frames = [frame for frame in (inside, across.drop(columns="day")) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else inside
 
 

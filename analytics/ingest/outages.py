@@ -1,4 +1,4 @@
-"""Failed checks -> outages, by a stated rule."""
+"""Stretches of failed checks -> outages, by a stated rule."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def find_outages(failures: pd.DataFrame, *, k: int, n: int) -> pd.DataFrame:
 
     Parameters
     ----------
-    failures : frame with service, region, time, ordinal, next; sorted by service, region, time
-        One row per failed check. `ordinal` counts the judged checks of a service in a region; `next` is the time of the one after
-        (NaN: none yet).
+    failures : frame with service, region, time, n, ordinal, next; sorted by service, region, time
+        One row per n failed checks in a row, the first at `time`. `ordinal` counts the judged checks of a service in a region;
+        `next` is the time of the one after the n (NaN: none yet).
 
     Returns
     -------
@@ -34,19 +34,19 @@ def find_outages(failures: pd.DataFrame, *, k: int, n: int) -> pd.DataFrame:
     life = failures.groupby(["service", "region"], sort=False).ngroup().to_numpy()
     ordinal = failures["ordinal"].to_numpy(np.int64)
     begins = np.ones(len(failures), bool)
-    begins[1:] = (life[1:] != life[:-1]) | (ordinal[1:] != ordinal[:-1] + 1)
-    run = np.cumsum(begins) - 1
-    confirmed = _confirmed(life, ordinal, k, n)
+    n_rows = failures["n"].to_numpy(np.int64)
+    begins[1:] = (life[1:] != life[:-1]) | (ordinal[1:] != ordinal[:-1] + n_rows[:-1])
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(failures)) - 1
+    n_failed = np.add.reduceat(n_rows, first)
     return pd.DataFrame(
         {
             "service": failures["service"].to_numpy()[first],
             "region": failures["region"].to_numpy()[first],
             "start": failures["time"].to_numpy()[first],
             "end": failures["next"].to_numpy(np.float64)[last],
-            "n_failed": np.bincount(run),
-            "is_confirmed": np.bincount(run, weights=confirmed) > 0,
+            "n_failed": n_failed,
+            "is_confirmed": _confirmed_runs(life[first], ordinal[first], n_failed, k, n),
             "excluded_reason": pd.Series([None] * len(first), dtype="object"),
         }
     )
@@ -62,7 +62,10 @@ def exclude(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) 
 
 
 def share_inside(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Share of each outage's failed checks that lie inside one of the masks, shape (n_outages,)."""
+    """Share of each outage's failed checks that lie inside one of the masks, shape (n_outages,).
+
+    Each row of failures lies inside a mask with all of its checks or with none: its first decides.
+    """
     if outages.empty:
         return np.zeros(0)
     inside = np.zeros(len(failures), bool)
@@ -75,9 +78,21 @@ def share_inside(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFr
         # Inside is what lies before the latest end of all masks that have begun by then.
         reach = np.append(np.datetime64(0, "ms"), np.maximum.accumulate(end))
         inside[rows] = times < reach[np.searchsorted(start, times, side="right")]
-    # Failures and outages have the same order: each outage owns the next n_failed failures.
-    owner = np.repeat(np.arange(len(outages)), outages["n_failed"])
-    return np.bincount(owner, weights=inside, minlength=len(outages)) / outages["n_failed"].to_numpy()
+    # Failures and outages have the same order: each outage owns the next n_failed failed checks.
+    owner = np.searchsorted(outages["n_failed"].cumsum().to_numpy(), failures["n"].cumsum().to_numpy())
+    return np.bincount(owner, weights=inside * failures["n"].to_numpy(), minlength=len(outages)) / outages["n_failed"].to_numpy()
+
+
+def _confirmed_runs(
+    life: npt.NDArray[np.int64], ordinal: npt.NDArray[np.int64], n_failed: npt.NDArray[np.int64], k: int, n: int
+) -> npt.NDArray[np.bool_]:
+    """Runs with a failure among k in some n consecutive checks; the k failures at each end of a run decide."""
+    n_kept = np.minimum(n_failed, 2 * k)
+    run = np.repeat(np.arange(len(life)), n_kept)
+    place = np.arange(len(run)) - np.repeat(np.cumsum(n_kept) - n_kept, n_kept)
+    left_out = np.where(place >= k, (n_failed - n_kept)[run], 0)
+    confirmed = _confirmed(life[run], ordinal[run] + place + left_out, k, n)
+    return np.bincount(run, weights=confirmed) > 0
 
 
 def _confirmed(life: npt.NDArray[np.int64], ordinal: npt.NDArray[np.int64], k: int, n: int) -> npt.NDArray[np.bool_]:

@@ -61,7 +61,8 @@ def trust(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
     own = flags[flags["service"].notna()]
     order = pd.CategoricalDtype(["info", "warning", "critical"], ordered=True)
     worst = own.assign(severity=own["severity"].astype(order)).groupby(["service", "region"], as_index=False)["severity"].max()
-    gaps = own[own["flag"] == "gap"].groupby(["service", "region"], as_index=False).agg(gaps=("n", "size"))
+    # All of them: the flags name the longest only.
+    gaps = measured.days.groupby(["service", "region"], as_index=False).agg(gaps=("n_pauses", "sum"))
     length = (own["end"] - own["start"]).dt.total_seconds()
     longest = own.assign(longest_gap_s=length)[own["flag"] == "gap"].groupby(["service", "region"], as_index=False)["longest_gap_s"].max()
     steps = measured.series[measured.series["signal"] == "availability"][["service", "region", "step_s", "first", "last"]]
@@ -108,7 +109,7 @@ def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, fou
     fault_text = f"{words.duration(lost)} in all, not counted against services" if len(faults) else "none"
     return [
         (rows[1], words.count(rows[0]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
-        ("Came, of those expected", words.percent(min(came, 1.0)), f"{words.count((flags['flag'] == 'gap').sum())} long pauses"),
+        ("Came, of those expected", words.percent(min(came, 1.0)), f"{words.count(measured.days['n_pauses'].sum())} long pauses"),
         ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "none"),
         ("Faults of probers", words.count(len(faults)), fault_text),
     ]
@@ -161,19 +162,21 @@ def signal_summary(measured: Measured) -> pd.DataFrame:
     return rows.drop(columns="expected").reset_index()
 
 
-def flag_summary(flags: pd.DataFrame) -> pd.DataFrame:
+def flag_summary(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
     """One row per kind of flag: how many, where, the gravest of them in words."""
     order = {"critical": 0, "warning": 1, "info": 2}
     ranked = flags.assign(rank=flags["severity"].map(order), length=flags["end"] - flags["start"])
     ranked = ranked.sort_values(["rank", "length", "start"], ascending=[True, False, True], kind="stable")
     grouped = ranked.groupby("flag", sort=False)
     firsts = grouped.first().reset_index()
+    # The flags name the longest pauses of a service and region only.
+    n = grouped.size().where(lambda sizes: sizes.index != "gap", measured.days["n_pauses"].sum())
     where = firsts["service"].fillna("all services") + firsts["region"].map(lambda region: "" if pd.isna(region) else f", {region}")
     return pd.DataFrame(
         {
             "what": firsts["flag"].map(FLAG_WORDS),
             "severity": firsts["severity"],
-            "n": grouped.size().reindex(firsts["flag"]).to_numpy(),
+            "n": n.reindex(firsts["flag"]).to_numpy(),
             "gravest": where + ": " + firsts["text"],
         }
     )

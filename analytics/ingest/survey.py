@@ -30,12 +30,14 @@ class Week:
     monday_ms : its start, ms since 1970
     days : raw days of all sources, checks and metrics
     layout : the series with rows in this week (see `Survey.layout`)
-    key : hash of the raw files
+    declared_ms : moments of this week at which declared maintenance begins or ends
+    key : hash of the raw files and of `declared_ms`
     """
 
     monday_ms: int
     days: tuple[store.RawDay, ...]
     layout: pd.DataFrame
+    declared_ms: tuple[int, ...]
     key: str
 
 
@@ -75,7 +77,7 @@ def survey(sources: list[str], *, params: params.Ingest) -> Survey:
     layout = _lay_out(runs, default_step_s=params.step_s)
     checks = runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"})
     probed = checks[["service", "region", "monitor"]].drop_duplicates(ignore_index=True)
-    return Survey(layout, probed, _weeks(days, runs, layout), int(runs["n"].sum()), sources)
+    return Survey(layout, probed, _weeks(days, runs, layout, _declared(sources)), int(runs["n"].sum()), sources)
 
 
 def series_id(service: str, region: str, signal: str) -> str:
@@ -142,7 +144,14 @@ def _steps(interval_ms: npt.NDArray[np.int64], default_step_s: int) -> npt.NDArr
     return steps[np.minimum(np.searchsorted(steps, needed), len(steps) - 1)]
 
 
-def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame) -> list[Week]:
+def _declared(sources: list[str]) -> npt.NDArray[np.int64]:
+    """Moments at which declared maintenance begins or ends, ms since 1970."""
+    events = pd.concat([store.read_raw_table(source, "events").to_pandas()[["kind", "start", "end"]] for source in sources])
+    known = events.loc[events["kind"] == "maintenance", ["start", "end"]].stack().dropna()
+    return np.unique(pd.to_datetime(known, utc=True).dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64))
+
+
+def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, declared_ms: npt.NDArray[np.int64]) -> list[Week]:
     mondays = np.array([panel.week_start((day.day - _EPOCH).days * DAY_MS) for day in days])
     weeks = []
     for monday in np.unique(mondays):
@@ -157,8 +166,11 @@ def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame) -
             ]
         )
         week_days = tuple(days[position] for position in mine)
-        key = store.digest(*(day.key for day in week_days))
-        weeks.append(Week(int(monday), week_days, with_rows.sort_values(["service", "region", "signal"], ignore_index=True), key))
+        within = slice(*np.searchsorted(declared_ms, [monday, monday + panel.WEEK_MS]))
+        moments = tuple(declared_ms[within].tolist())
+        key = store.digest(*(day.key for day in week_days), *map(str, moments))
+        with_rows = with_rows.sort_values(["service", "region", "signal"], ignore_index=True)
+        weeks.append(Week(int(monday), week_days, with_rows, moments, key))
     return weeks
 
 

@@ -1,10 +1,11 @@
-"""One week of raw rows -> its panels, and everything that later needs single checks: failures, faults of probers, pauses."""
+"""One week of raw rows -> its panels, and everything that later needs single checks: stretches of failures, faults of probers, pauses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +36,13 @@ class WeekResult:
     files : panel files as (name, bytes)
     series : series_id, first, last, n, low, high: of the steps with a value
     days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, first_judged (-1: none),
-        median_ms, n_steps, n_off_schedule
-    failures : service, region, day, time, ordinal (among the day's judged checks), next (time of the next one, -1: another day)
+        median_ms, n_steps, n_off_schedule, n_pauses
+    failures : service, region, day, time, n, ordinal, next: n failed checks in a row, the first at `time` and with this place among
+        the day's judged checks, and the time of the judged check after them (-1: another day). No mask begins or ends between them,
+        so that all of them lie inside it or none
     maintenance : service, region, start, end: steps with a check in state maintenance
     faults : region, monitor, start, end, n_probed, down (services, separated by a line feed): moments when nearly all was down
-    pauses : service, region, start, end: longer than usual between two checks of one day
+    pauses : service, region, start, end: longer than usual between two checks of one day, the longest of them (`n_pauses` counts all)
     """
 
     files: list[tuple[str, bytes]]
@@ -96,11 +99,12 @@ def _measure_day(
     day: _Day, grids: list[_Grid], gap_factor: float, prober_share: float, prober_min_services: int
 ) -> dict[str, pd.DataFrame]:
     day.fill(grids)
+    maintenance, faults = day.maintenance(), day.faults(prober_share, prober_min_services)
     return {
         "days": day.counts(gap_factor),
-        "failures": day.failures(),
-        "maintenance": day.maintenance(),
-        "faults": day.faults(prober_share, prober_min_services),
+        "failures": day.failures(maintenance, faults),
+        "maintenance": maintenance,
+        "faults": faults,
         "pauses": day.pauses(gap_factor),
     }
 
@@ -151,6 +155,7 @@ class _Day:
         self.pairs = pairs
         self.position = position
         self.start = np.int64(week.monday_ms + position * DAY_MS)
+        self.declared = np.array(week.declared_ms, np.int64) - self.start
         service_names, service = _codes(rows, "service")
         self.region_names, region = _codes(rows, "region")
         self.monitor_names, monitor = _codes(rows, "monitor")
@@ -244,6 +249,7 @@ class _Day:
                 "median_ms": self._medians(),
                 "n_steps": np.bincount(self.pair[1:][same], minlength=n),
                 "n_off_schedule": np.bincount(self.pair[1:][off], minlength=n),
+                "n_pauses": np.bincount(self.pair[1:][self._is_wide(gap_factor)], minlength=n),
             }
         )
         return frame[present]
@@ -260,24 +266,40 @@ class _Day:
             medians[first:stop] = found[0]
         return medians
 
-    def failures(self) -> pd.DataFrame:
-        """Every failed check with its place among the judged checks of its day."""
+    def failures(self, maintenance: pd.DataFrame, faults: pd.DataFrame) -> pd.DataFrame:
+        """Failed checks in a row as one, cut where a mask may begin or end: what never works takes a few rows a day."""
         pair, time, down = self.pair[self.is_judged], self.time[self.is_judged], self.is_down[self.is_judged]
-        starts = np.searchsorted(pair, np.arange(len(self.pairs.step_s)), side="left")
-        following = np.full(len(pair), -1, np.int64)
-        if len(pair) > 1:
-            following[:-1] = np.where(pair[1:] == pair[:-1], time[1:] + self.start, -1)
         failed = np.flatnonzero(down)
+        begins = np.ones(len(failed), bool)
+        begins[1:] = (np.diff(failed) > 1) | (np.diff(pair[failed]) != 0)
+        bounds = np.unique(np.concatenate([self.declared, *(faults[name].to_numpy(np.int64) - self.start for name in ("start", "end"))]))
+        for place in (np.searchsorted(bounds, time[failed], side="right"), self._place(maintenance, pair[failed], time[failed])):
+            begins[1:] |= np.diff(place) != 0
+        first = np.flatnonzero(begins)
+        n = np.diff(np.append(first, len(failed)))
+        # The judged check after the last of them; of another service or region it says nothing.
+        at = failed[first]
+        after = np.minimum(at + n, len(pair) - 1)
+        is_known = (at + n < len(pair)) & (pair[after] == pair[at])
+        starts = np.searchsorted(pair, np.arange(len(self.pairs.step_s)), side="left")
         return pd.DataFrame(
             {
-                "service": self.pairs.service[pair[failed]],
-                "region": self.pairs.region[pair[failed]],
+                "service": self.pairs.service[pair[at]],
+                "region": self.pairs.region[pair[at]],
                 "day": self.start,
-                "time": time[failed] + self.start,
-                "ordinal": failed - starts[pair[failed]],
-                "next": following[failed],
+                "time": time[at] + self.start,
+                "n": n,
+                "ordinal": at - starts[pair[at]],
+                "next": np.where(is_known, time[after] + self.start, -1),
             }
         )
+
+    def _place(self, maintenance: pd.DataFrame, pair: IntArray, time: IntArray) -> IntArray:
+        """How many stretches of maintenance of any service have begun and ended before each check: it changes at their bounds."""
+        number = {keys: pair for pair, keys in enumerate(zip(self.pairs.service, self.pairs.region, strict=True))}
+        base = np.array([number[keys] for keys in zip(maintenance["service"], maintenance["region"], strict=True)], np.int64) * DAY_MS
+        bounds = np.sort(np.concatenate([base + maintenance[name].to_numpy(np.int64) - self.start for name in ("start", "end")]))
+        return np.searchsorted(bounds, pair.astype(np.int64) * DAY_MS + time, side="right")
 
     def maintenance(self) -> pd.DataFrame:
         """Steps in which a check said that it was maintenance, joined where they touch."""
@@ -292,7 +314,7 @@ class _Day:
 
     def faults(self, share: float, min_services: int) -> pd.DataFrame:
         """Moments at which nearly everything that one prober looks at was down."""
-        rows = []
+        rows: list[tuple[Any, ...]] = []
         for region, monitor in np.unique(np.stack([self.region, self.monitor])[:, self.is_down], axis=1).T:
             mine = (self.region == region) & (self.monitor == monitor) & self.is_judged
             pair, down = self.pair[mine], self.is_down[mine]
@@ -311,14 +333,19 @@ class _Day:
             for at in np.flatnonzero((n_probed >= min_services) & (n_lost >= share * n_probed)):
                 names = "\n".join(sorted(self.pairs.service[services[lost[at]]]))
                 begin = self.start + int(suspects[at]) * width
-                rows.append((self.region_names[region], self.monitor_names[monitor], begin, begin + width, int(n_probed[at]), names))
+                row = (self.region_names[region], self.monitor_names[monitor], begin, begin + width, int(n_probed[at]), names)
+                # The same services lost a moment longer: services that never work would give a row per check.
+                if rows and (rows[-1][:2], rows[-1][3], rows[-1][5]) == (row[:2], begin, names):
+                    rows[-1] = (*rows[-1][:3], row[3], *rows[-1][4:])
+                else:
+                    rows.append(row)
         return pd.DataFrame(rows, columns=["region", "monitor", "start", "end", "n_probed", "down"])
 
     def pauses(self, gap_factor: float) -> pd.DataFrame:
         """The longest pauses of each service and region within this day."""
-        steps, same = self._steps()
+        steps, _ = self._steps()
         interval = self.pairs.interval_ms[self.pair[1:]]
-        wide = np.flatnonzero(same & (steps > gap_factor * interval))
+        wide = np.flatnonzero(self._is_wide(gap_factor))
         wide = wide[np.argsort(-steps[wide], kind="stable")]
         frame = pd.DataFrame(
             {
@@ -329,6 +356,11 @@ class _Day:
             }
         )
         return frame.groupby(["service", "region"], sort=False).head(PAUSES_KEPT) if len(frame) else frame
+
+    def _is_wide(self, gap_factor: float) -> npt.NDArray[np.bool_]:
+        """Whether there is a pause between each row and the next."""
+        steps, same = self._steps()
+        return same & (steps > gap_factor * self.pairs.interval_ms[self.pair[1:]])
 
     def _steps(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """Time from each row to the next, and whether both are of the same service and region."""

@@ -75,7 +75,7 @@ def test_rule_of_k_of_n_equals_a_loop(data, k, extra):
     expected = naive.outages(frame, k, k + extra)
     failed = np.flatnonzero([state == "d" for state in states])
     following = [float(at + 1) if at + 1 < len(states) else np.nan for at in failed]
-    failures = pd.DataFrame({"service": "a", "region": "default", "time": failed, "ordinal": failed, "next": following})
+    failures = pd.DataFrame({"service": "a", "region": "default", "time": failed, "n": 1, "ordinal": failed, "next": following})
     found = ingest.find_outages(failures, k=k, n=k + extra)
     if len(states) >= k + extra:
         assert [(row.start, row.n_failed, row.is_confirmed) for row in found.itertuples()] == [
@@ -219,6 +219,7 @@ def test_reasons_equal_a_loop(rng):
             "service": "a",
             "region": "r",
             "time": [minute(at) for at in range(200)],
+            "n": 1,
             "ordinal": np.arange(200) + np.arange(200) // 7,
             "next": np.nan,
         }
@@ -252,3 +253,52 @@ def test_a_fault_of_one_of_several_monitors_masks_only_what_it_checks(project):
     assert sorted(masks["service"]) == ["a0", "a1", "a2", "a3"]
     assert set(masks["start"]) == {minute(30)}
     assert set(masks["end"]) == {minute(35)}
+
+
+def test_what_never_works_takes_few_rows_however_often_it_is_checked(project):
+    days = 3
+    store.write_raw("s", "events", projects.raw_events([{"event_id": "1", "start": minute(2), "end": minute(90), "kind": "maintenance"}]))
+    made = ingested(pd.concat([checks_of("d" * (days * 1440), service=f"dead{number}") for number in range(4)]))
+    measured = made.measured
+    assert measured.failures["n"].sum() == 4 * days * 1440
+    assert len(measured.failures) == 4 * (days + 2)
+    assert made.outages["n_failed"].tolist() == [days * 1440] * 4
+
+
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 12)), min_size=1, max_size=6),
+    cuts=st.sets(st.integers(0, 60)),
+    k=st.integers(1, 4),
+    extra=st.integers(0, 3),
+)
+@example(lengths=[(1, 12), (1, 1)], cuts={4}, k=2, extra=1)
+def test_rows_of_many_failures_give_the_outages_of_a_loop(lengths, cuts, k, extra):
+    states = "".join("u" * n_up + "d" * n_down for n_up, n_down in lengths) + "u" * (k + extra)
+    begins = [at for at, state in enumerate(states) if state == "d" and (states[at - 1] == "u" or at in cuts)]
+    n = [next(length for length in range(1, 13) if at + length in begins or states[at + length] == "u") for at in begins]
+    failures = pd.DataFrame({"service": "a", "region": "r", "time": begins, "n": n, "ordinal": begins, "next": np.add(begins, n)})
+    found = ingest.find_outages(failures, k=k, n=k + extra)
+    expected = naive.outages(checks_of(states), k, k + extra)
+    assert [(minute(row.start), minute(row.end), row.n_failed, row.is_confirmed) for row in found.itertuples()] == [
+        one[2:] for one in expected
+    ]
+
+
+def test_rows_of_failures_are_cut_where_any_mask_begins_or_ends(project, rng):
+    spans = [{"start": minute(at), "end": minute(at + length)} for at, length in ((33, 40), (150, 7), (260, 33))]
+    events = [{"event_id": str(number), "kind": "maintenance", "service": "s0", **span} for number, span in enumerate(spans)]
+    store.write_raw("s", "events", projects.raw_events(events))
+    frame = world_of_a_broken_prober(rng)
+    said = (frame["service"] == "s0") & (rng.random(len(frame)) < 0.05)
+    frame = frame.assign(state=frame["state"].mask(said, "maintenance"))
+    made = ingested(frame, prober_share=0.8)
+    masks, failures = made.catalogue.masks, made.measured.failures
+    assert set(masks["reason"]) == {"maintenance", "prober"}
+    assert len(failures) < failures["n"].sum() / 2
+    down = frame[frame["state"] == "down"].sort_values(["service", "time"])
+    rows = failures.loc[failures.index.repeat(failures["n"])]
+    assert rows["service"].tolist() == down["service"].tolist()
+    for mask in masks[masks["service"].isna() | (masks["service"] == "s0")].itertuples():
+        mine = (rows["service"] == "s0").to_numpy()
+        by_first = rows["time"][mine].between(mask.start, mask.end, inclusive="left")
+        assert by_first.tolist() == down["time"][mine].between(mask.start, mask.end, inclusive="left").tolist()

@@ -209,3 +209,19 @@ def test_real_checks_of_six_years_give_what_a_loop_gives(project, data_folder):
         np.testing.assert_allclose([made.signals[key][time] for time in values], list(values.values()), rtol=1e-6)
     found = [(row.service, row.start, None if pd.isna(row.end) else row.end, row.is_confirmed) for row in made.outages.itertuples()]
     assert found == [(service, start, end, confirmed) for service, _, start, end, _, confirmed in naive.outages(checks, 2, 3)]
+
+
+def test_all_long_pauses_are_counted_although_the_longest_only_are_named(project):
+    frame = regular(3 * 1440)
+    minutes = np.arange(len(frame))
+    came = (minutes % 48 >= 12) & ~((minutes >= 1430) & (minutes < 1470))
+    store.append_raw("s", "checks", projects.raw_checks(frame[came]))
+    made = projects.ingest_all()
+    steps = np.diff(minutes[came])
+    n_pauses = int((steps > 3).sum())
+    assert n_pauses > 60
+    assert (made.flags["flag"] == "gap").sum() == 20
+    assert ingest.says.trust(made.measured, made.flags)["gaps"].tolist() == [n_pauses]
+    tiles = ingest.says.tiles(made.measured, made.flags, ingest.refused_rows(made.found), made.found)
+    assert tiles[1][2] == f"{n_pauses} long pauses"
+    assert ingest.says.flag_summary(made.measured, made.flags).query("what == 'pauses longer than usual'")["n"].tolist() == [n_pauses]
