@@ -183,16 +183,8 @@ def doubts(flags: pd.DataFrame) -> list[str]:
     worst = flags[flags["service"].notna()]
     critical = set(worst.loc[worst["severity"] == "critical", "service"])
     careful = set(worst.loc[worst["severity"] == "warning", "service"]) - critical
-    said = []
-    if critical:
-        said.append(f"data of {words.counted(len(critical), 'service')} in doubt")
-    if careful:
-        said.append(
-            f"those of {words.counted(len(careful), 'service')} with care"
-            if critical
-            else f"data of {words.counted(len(careful), 'service')} with care"
-        )
-    return said
+    said = [f"data of {words.counted(len(critical), 'service')} are in doubt"] if critical else []
+    return said + ([f"data of {words.counted(len(careful), 'service')} need care"] if careful else [])
 
 
 def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -> str:
