@@ -311,13 +311,15 @@ def test_plain_dvc_repro_does_the_same_and_a_failure_leaves_what_was_published(c
     assert trial.hashes(chain) == before
 
 
+# DVC runs commands in the user's shell: one becomes the command, the other (Debian's sh) stays between and dies of the same Ctrl-C.
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
 @pytest.mark.filterwarnings("ignore")
-def test_interrupted_chain_leaves_nothing_behind(chain, tmp_path):
+def test_interrupted_chain_leaves_nothing_behind(chain, tmp_path, shell):
     pipeline.run_all(root=chain, verbosity="quiet")
     before = trial.hashes(chain)
     _break(chain, f"from pathlib import Path\nPath({str(tmp_path / 'begun')!r}).touch()\nwhile True: pass")
     code = f"from pathlib import Path\nfrom analytics import pipeline\npipeline.run_all(root=Path({str(chain)!r}), verbosity='quiet')"
-    environment = {**os.environ, "PYTHONPATH": str(trial.REPOSITORY)}
+    environment = {**os.environ, "PYTHONPATH": str(trial.REPOSITORY), "SHELL": shell}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (tmp_path / "begun").exists() and process.poll() is None:
         os.sched_yield()

@@ -134,19 +134,18 @@ def _listen(read_end: int, on_event: Callable[[Event], None], on_tick: Callable[
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(read_end, selectors.EVENT_READ)
-        while True:
-            ready = selector.select(TICK_S)
-            if ready:
+        while watch.exceeded is None:
+            # Asked before looking at the pipe: what a child sent with its last breath is there when it has ended.
+            is_over = watch.is_over()
+            if selector.select(0 if is_over else TICK_S):
                 piece = os.read(read_end, 1 << 16)
                 if not piece:
                     return
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in lines:
                     on_event(json.loads(line))
-            # A grandchild may hold the pipe open after the child has ended: its end counts, once the pipe is drained.
-            if watch.is_over() and not ready:
-                return
-            if watch.exceeded is not None:
+            elif is_over:
+                # A grandchild may hold the pipe open after the child has ended: its end counts, once the pipe is drained.
                 return
             on_tick()
 

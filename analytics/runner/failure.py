@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["ChainFailed", "StageFailed", "describe", "plain"]
 
 WIDTH = 160
-INTERRUPTED = 130
+INTERRUPTED = (130, -signal.SIGINT)
+"""Exit codes after a Ctrl-C: that of the stage, and of a shell between that did not wait for it (dash)."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME = re.compile(r"File (?P<file>\S*?analytics/\S+?\.py):(?P<line>\d+), in (?P<function>[\w.<>]+)")
 
@@ -44,7 +46,7 @@ class ChainFailed(RuntimeError):
             reasons.append(str(cause))
             if type(cause).__name__ == "StageCmdFailedError":
                 stage = reasons[0].rpartition(" ")[2].strip("'")
-                is_stopped = reasons[-1].endswith(f" {INTERRUPTED}")
+                is_stopped = reasons[-1].endswith(tuple(f" {code}" for code in INTERRUPTED))
                 return cls(f"stopped at {stage}: the stages that need it were not run", stage=stage, is_stopped=is_stopped)
             cause = cause.__cause__
         remedy = "; complete it with: analytics params --write" if "missing from 'params.yaml'" in reasons[-1] else ""

@@ -1,13 +1,15 @@
 """Cells run in a forked child as they do in a kernel, within limits."""
 
 import contextlib
+import os
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
 
 from analytics import session
-from analytics.runner import execute
+from analytics.runner import child, execute
 from analytics.runner.child import Limits, run_child
 from analytics.runner.normalise import as_text, normalise
 from tests import trial
@@ -119,6 +121,25 @@ def test_large_event_arrives_whole(tmp_path):
     ended = run_child(lambda send: send({"text": "x" * 3_000_000}), limits=Limits(20), log=tmp_path / "log", on_event=told.append)
     assert ended.reason == "done"
     assert len(told[0]["text"]) == 3_000_000
+
+
+def test_last_words_of_a_child_are_heard_however_it_was_scheduled():
+    class EndsWhenAsked:
+        """A child that sends its last event and ends just before it is asked; another process holds its end of the pipe."""
+
+        exceeded = None
+        last: ClassVar = [b'{"text": "last"}\n']
+
+        def is_over(self) -> bool:
+            os.write(write_end, self.last.pop() if self.last else b"")
+            return True
+
+    read_end, write_end = os.pipe()
+    told: list[dict] = []
+    child._listen(read_end, told.append, lambda: None, EndsWhenAsked())
+    os.close(read_end)
+    os.close(write_end)
+    assert told == [{"text": "last"}]
 
 
 def test_linear_algebra_has_one_thread_in_the_child(tmp_path):
