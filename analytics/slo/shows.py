@@ -33,7 +33,7 @@ __all__ = [
     "whole",
 ]
 
-STATE_TONES = {"missed": "bad", "at risk": "worse", "kept": "good", "unmeasured": "calm", "no promise": "calm"}
+STATE_TONES = {"missed": "bad", "at risk": "worse", "kept": "good", "too little data": "calm", "unmeasured": "calm", "no promise": "calm"}
 CERTIFICATE_TONES = {"expired": "bad", "renew now": "worse", "in time": "calm"}
 RENEW_DAYS = 21
 MONTHS_SHOWN = 6

@@ -216,7 +216,11 @@ def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, list
         else "nothing is down where the data end"
     )
     return [
-        ("Objectives kept", f"{int((judged == 'kept').sum())} of {len(judged)}", ", ".join(worst) or "all promises so far"),
+        (
+            "Objectives kept",
+            says.kept_of(judged),
+            ", ".join(worst) or ("all promises so far" if len(judged) else "no service can be judged"),
+        ),
         ("Availability", words.percent(share), f"{words.count(n)} checks of promised services"),
         (
             "Checks that came",

@@ -47,10 +47,21 @@ def flags(*rows):
         ([("a", "missed"), ("b", "unmeasured")], True, "a did not keep its promises"),
         ([("a", "at risk")], False, "a may not keep its promises"),
         ([("a", "unmeasured"), ("b", "no promise")], False, "No service with a promise was measured"),
+        ([("a", "too little data"), ("b", "too little data")], False, "Too little data to judge a and b"),
+        ([("a", "kept"), ("b", "too little data")], False, "a keeps its promises"),
     ],
 )
 def test_headline_counts_what_was_promised(states, is_complete, expected):
     assert says.headline(compliance(*states, is_complete=is_complete), MONTH) == expected
+
+
+def test_nothing_judged_is_no_share_of_promises_kept():
+    rows = compliance(("a", "too little data"))
+    coverage = pd.DataFrame({"n_checks": [3], "n_excluded": [0], "n_expected": [3.0]})
+    listed = pd.DataFrame({"verdict": [], "is_open": pd.Series(dtype=bool), "duration_s": []})
+    month = summary.newest(rows, budgets(rows).head(0))
+    assert summary.tiles(month, coverage, flags(), listed)[0] == ("Objectives kept", "–", "no service can be judged")
+    assert says.proof_sentence(budgets(rows).head(0)) == "No promise can be judged this month."
 
 
 def test_a_service_is_as_good_as_its_worst_promise():
@@ -144,5 +155,5 @@ def test_todo_is_never_empty():
     nothing = pd.DataFrame(columns=["service", "region", "is_open", "verdict"]).astype({"is_open": bool})
     certificates = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), Panels([]), now=NOW)
     assert says.todo(worst, nothing, certificates, "UTC") == [
-        ("Nothing has to be done.", "Every promise that was measured is kept, no budget is at risk, nothing is down.")
+        ("Nothing has to be done.", "No promise is missed, no budget is at risk, nothing is down where the data end.")
     ]

@@ -13,7 +13,7 @@ NAN = np.nan
 
 def judged(signals, promises, *, now=None, zone="UTC", coverage=None, accounting=None, **settings):
     project = made.project(zone=zone, accounting=accounting or {})
-    stage = params.Slo(**settings)
+    stage = params.Slo(**{"min_checks": 1, **settings})
     now = now or signals.end
     periods = slo.find_periods(signals, now=now, zone=zone)
     nothing = made.outages(), made.masks()
@@ -115,6 +115,18 @@ def test_calm_month_leaves_room_for_an_outage_like_that_of_an_earlier_month(proj
     assert february.loc["light", "n_bad"] == february.loc["deep", "n_bad"] > 0
     doubt = february["compliance"] - february["compliance_low"]
     assert doubt["deep"] > 2 * doubt["light"]
+
+
+@pytest.mark.parametrize(("n", "state"), [(9, "too little data"), (10, "kept")])
+def test_a_handful_of_checks_gives_no_verdict(project, n, state):
+    verdicts = judged(daily([1] * n), made.promises("web", objective=0.9), min_checks=params.Slo().min_checks)
+    assert set(verdicts.compliance["state"]) == {state}
+    assert verdicts.budgets.empty == (state != "kept")
+
+
+def test_failures_among_too_few_checks_give_no_verdict_either(project):
+    verdicts = judged(daily([1, 0, 0]), made.promises("web", objective=0.9), now=pd.Timestamp("2026-02-01T00:00Z"), min_checks=4)
+    assert set(verdicts.compliance["state"]) == {"too little data"}
 
 
 def test_always_down_has_spent_more_than_everything(project):
