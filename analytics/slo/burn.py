@@ -10,16 +10,18 @@ from analytics import calendars, params
 from analytics.calendars import Period
 from analytics.panel import Panels
 from analytics.slo.counts import ALL, count_checks
+from analytics.slo.regions import with_worst_region
 from analytics.slo.verdicts import Verdicts
 
 __all__ = ["burn_down", "worst_budgets"]
 
 
 def worst_budgets(verdicts: Verdicts, period: Period, *, limit: int | None = None) -> pd.DataFrame:
-    """Budgets of a period, regions joined, with the columns of their compliance, the least left first."""
+    """Budgets of a period, regions joined, with the columns of their compliance and their worst region, the least left first."""
     keys = ["service", "region", "objective_kind", "period_start"]
     mine = verdicts.budgets[(verdicts.budgets["period_start"] == period.start) & (verdicts.budgets["region"] == ALL)]
-    joined = mine.merge(verdicts.compliance, on=keys).sort_values(["left_share", "service", "objective_kind"], ignore_index=True)
+    joined = with_worst_region(mine.merge(verdicts.compliance, on=keys), verdicts.compliance)
+    joined = joined.sort_values(["left_share", "service", "objective_kind"], ignore_index=True)
     return joined if limit is None else joined.head(limit)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analytics import words
@@ -22,11 +24,15 @@ __all__ = [
     "months_sentence",
     "outage_sentence",
     "proof_sentence",
+    "region_clause",
     "service_states",
     "spelled",
     "tiles",
     "todo",
 ]  # fmt: skip
+
+STANDS_OUT = 1.5
+"""A region is named when it has so many times its even share of the bad checks."""
 
 NOT_MEASURED = "No service with a promise was measured"
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -141,6 +147,16 @@ def kept_of(judged: pd.Series) -> str:
     return f"{int((judged == 'kept').sum())} of {len(judged)}" if len(judged) else words.MISSING
 
 
+def region_clause(row: Any) -> str:
+    """The end of a sentence: '; 75 % of the bad checks came from us', of a row of `worst_budgets`; empty for one region or nothing bad."""
+    if not row.n_regions > 1 or pd.isna(row.worst_share):
+        return ""
+    bad = "bad checks" if row.objective_kind == "availability" else "slow steps"
+    if row.worst_share * row.n_regions < STANDS_OUT:
+        return f"; the {bad} are spread over {words.counted(int(row.n_regions), 'region')}"
+    return f"; {words.percent(row.worst_share, 0)} of the {bad} came from {row.worst_region}"
+
+
 def proof_sentence(worst: pd.DataFrame) -> str:
     """How many of the kept promises the checks can prove."""
     if worst.empty:
@@ -214,7 +230,7 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Make no release of {row.service} that can wait until the month is over.",
-                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}; look what its outages share. "
+                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}{region_clause(row)}; look what its outages share. "
                 "It was wrong if the burn rate stays above 1 without releases.",
             )
         )
@@ -224,7 +240,7 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Look at {row.service} before its {row.objective_kind} budget is gone.",
-                f"{left}{when}. It was wrong if the recent burn rate falls below 1 by itself.",
+                f"{left}{when}{region_clause(row)}. It was wrong if the recent burn rate falls below 1 by itself.",
             )
         )
     for row in shows.certificate_table(certificates).itertuples(index=False):

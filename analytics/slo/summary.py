@@ -13,6 +13,7 @@ import pandas as pd
 from analytics import words
 from analytics.slo import says, shows
 from analytics.slo.counts import ALL
+from analytics.slo.regions import with_worst_region
 
 __all__ = [
     "about_budgets", "about_certificates", "about_data", "about_outages", "came_share", "doubts", "finding", "kicker", "newest",
@@ -36,11 +37,10 @@ FLAGS = {
 
 
 def newest(compliance: pd.DataFrame, budgets: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts and budgets of the newest month, regions joined, the least left first; nothing promised comes last."""
-    if compliance.empty:
-        return compliance.merge(budgets, on=["service", "region", "objective_kind", "period_start"], how="left")
+    """Verdicts, budgets and worst regions of the newest month, regions joined, the least left first; nothing promised comes last."""
     mine = compliance[(compliance["period_start"] == compliance["period_start"].max()) & (compliance["region"] == ALL)]
     joined = mine.merge(budgets, on=["service", "region", "objective_kind", "period_start"], how="left")
+    joined = with_worst_region(joined, compliance)
     return joined.sort_values(["left_share", "service", "objective_kind"], na_position="last", ignore_index=True)
 
 
@@ -71,7 +71,7 @@ def _missed(row: Any, zone: str) -> tuple[object, ...]:
     good = f"{words.percent(row.compliance, 2)} {words.interval(row.compliance_low, row.compliance_high, lambda x: words.percent(x, 2))}"
     unit = "checks" if row.objective_kind == "availability" else "steps"
     promised = f"promised are {shows.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}"
-    why = f"{good} of {words.count(row.n)} {unit} were good, {promised}."
+    why = f"{good} of {words.count(row.n)} {unit} were good, {promised}{says.region_clause(row)}."
     weight = MISSED + min(-row.left_share, 10) / 10
     return (weight, what, why, "missed", "bad", "slo.html#how-much-budget-is-left", "Budgets")
 
@@ -85,7 +85,7 @@ def _at_risk(row: Any, now: pd.Timestamp, zone: str) -> tuple[object, ...]:
     remaining = words.duration((row.period_end - now).total_seconds())
     left = f"{words.percent(row.left_share, 0)} {shows.left_interval(row.left_low, row.left_high)}"
     burns = f"burn rate {words.fixed(row.burn_rate, 2)}, of late {words.fixed(row.burn_rate_recent, 2)}"
-    why = f"{left} is left, with {remaining} to go; {burns}."
+    why = f"{left} is left, with {remaining} to go; {burns}{says.region_clause(row)}."
     return (AT_RISK + 1 - max(row.left_share, 0), what, why, "at risk", "worse", "slo.html#how-much-budget-is-left", "Budgets")
 
 

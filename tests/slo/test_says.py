@@ -14,6 +14,9 @@ MONTH = pd.Timestamp("2026-04-01T00:00Z")
 NOW = pd.Timestamp("2026-04-13T00:00Z")
 END = pd.Timestamp("2026-05-01T00:00Z")
 
+NO_OUTAGES = pd.DataFrame(columns=["service", "region", "is_open", "verdict"]).astype({"is_open": bool})
+NO_CERTIFICATES = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), Panels([]), now=NOW)
+
 
 def compliance(*states, is_complete=False, **more):
     """A row of 'availability' in region 'all' per (service, state)."""
@@ -111,6 +114,29 @@ def test_statements_stand_in_the_order_of_their_weight():
     assert len(summary.rank([ranked], limit=2)) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "bad", "expected"),
+    [
+        ("availability", [1, 9, 2], f"75{NBSP}% of the bad checks came from us"),
+        ("latency", [1, 9, 2], f"75{NBSP}% of the slow steps came from us"),
+        ("availability", [4, 4, 3], f"the bad checks are spread over 3{NBSP}regions"),
+    ],
+)
+def test_budget_names_the_region_that_spends_it(kind, bad, expected):
+    joined = compliance(("web", "at risk"), ("api", "kept")).assign(objective_kind=kind)
+    single = pd.concat([joined.assign(region=place, n_bad=n) for place, n in zip(["eu", "us", "ap"], bad, strict=True)])
+    month = summary.newest(pd.concat([joined, single]), budgets(joined, web=0.1))
+    assert expected in summary.about_budgets(month, flags(), now=NOW, zone="UTC")["why"].iloc[0]
+    assert expected in says.todo(month.head(1), NO_OUTAGES, NO_CERTIFICATES, "UTC")[0][1]
+
+
+@pytest.mark.parametrize("state", ["at risk", "missed"])
+def test_a_single_region_is_not_named(state):
+    rows = compliance(("web", state))
+    month = summary.newest(pd.concat([rows, rows.assign(region="eu")]), budgets(rows, web=0.1))
+    assert "eu" not in summary.about_budgets(month, flags(), now=NOW, zone="UTC")["why"].iloc[0]
+
+
 def test_many_missed_promises_share_a_statement():
     rows = compliance(*((f"s{number:02d}", "missed") for number in range(9)))
     found = summary.about_budgets(summary.newest(rows, budgets(rows)), flags(), now=NOW, zone="UTC")
@@ -152,8 +178,6 @@ def test_checks_that_came_do_not_make_up_for_each_other():
 def test_todo_is_never_empty():
     rows = compliance(("fine", "kept"))
     worst = budgets(rows).merge(rows, on=["service", "region", "objective_kind", "period_start"])
-    nothing = pd.DataFrame(columns=["service", "region", "is_open", "verdict"]).astype({"is_open": bool})
-    certificates = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), Panels([]), now=NOW)
-    assert says.todo(worst, nothing, certificates, "UTC") == [
+    assert says.todo(worst, NO_OUTAGES, NO_CERTIFICATES, "UTC") == [
         ("Nothing has to be done.", "No promise is missed, no budget is at risk, nothing is down where the data end.")
     ]
