@@ -230,8 +230,8 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Make no release of {row.service} that can wait until the month is over.",
-                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}{region_clause(row)}; look what its outages share. "
-                "It was wrong if the burn rate stays above 1 without releases.",
+                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}{region_clause(row)}; look what its "
+                "outages share. It was wrong if the burn rate stays above 1 without releases.",
             )
         )
     for row in worst[worst["state"] == "at risk"].head(3).itertuples(index=False):

@@ -170,6 +170,57 @@ def test_summary_names_what_is_down_and_what_was_down_for_long():
     assert before == f"api was down in eu for 2{NBSP}h, from 10{NBSP}Apr{NBSP}00:00."
 
 
+def outages_of(*rows):
+    """Outages in region eu, as (service, start, end), with what `list_outages` says of them."""
+    series = pd.DataFrame({"service": ["web", "api"], "region": "eu", "signal": "availability", "step_s": 300, "last": NOW})
+    made_of = made.outages(*((service, "eu", start, end, True, None) for service, start, end in rows))
+    return slo.list_outages(made_of, series, rules=params.Accounting(), now=NOW)
+
+
+def test_short_outages_are_told_together():
+    listed = outages_of(
+        ("web", "2026-04-10T01:00Z", "2026-04-10T01:10Z"),
+        ("api", "2026-04-11T01:00Z", "2026-04-11T01:20Z"),
+        ("web", "2026-04-12T01:00Z", "2026-04-12T01:05Z"),
+        ("web", "2026-04-02T01:00Z", "2026-04-02T01:05Z"),
+    )
+    found = summary.about_outages(listed, now=NOW, zone="UTC").iloc[0]
+    assert found["what"].replace(NBSP, " ") == "3 outages in the last 7 days took 35 min in all."
+    assert found["why"].replace(NBSP, " ") == "web in eu 2 and api in eu 1; the longest, of api, 20 min from 11 Apr 01:00."
+
+
+def test_outages_beside_the_longest_are_more():
+    listed = outages_of(
+        *(("web", f"2026-04-{day:02d}T01:00Z", f"2026-04-{day:02d}T{day - 5:02d}:00Z") for day in range(8, 12)),
+        ("api", "2026-04-11T01:00Z", "2026-04-11T01:20Z"),
+    )
+    found = summary.about_outages(listed, now=NOW, zone="UTC")
+    assert len(found) == 4
+    assert found["what"].iloc[-1].replace(NBSP, " ") == "2 more outages in the last 7 days took 2 h 20 min in all."
+
+
+def stopped(*rows):
+    """What `find_stopped` says of (service, region, until)."""
+    frame = pd.DataFrame(rows, columns=["service", "region", "until"])
+    return frame.assign(until=pd.to_datetime(frame["until"], utc=True))
+
+
+def test_finding_says_how_new_the_data_are_and_what_ended_before():
+    calm, coverage = summary.rank([], limit=7), pd.DataFrame({"n_checks": [9], "n_excluded": [0], "n_expected": [9.0]})
+    said = [
+        summary.finding(calm, coverage, flags(), ended, now=NOW, zone="Europe/Zurich").replace(NBSP, " ")
+        for ended in (stopped(), stopped(("mail", "eu", "2026-04-05T00:00Z"), ("web", None, "2025-04-01T00:00Z")))
+    ]
+    assert said[0].endswith("trusted. The data end on 13 Apr 2026 02:00 (Europe/Zurich).")
+    assert said[1].endswith("(Europe/Zurich), earlier for mail in eu (5 Apr 2026) and web (1 Apr 2025).")
+
+
+def test_only_what_stopped_lately_needs_attention():
+    found = summary.about_stopped(stopped(("mail", "eu", "2026-04-11T09:00Z"), ("web", None, "2026-03-01T00:00Z")), now=NOW, zone="UTC")
+    assert found["what"].to_list() == ["mail in eu is not measured any more."]
+    assert summary.about_stopped(stopped(("web", None, "2026-03-01T00:00Z")), now=NOW, zone="UTC").empty
+
+
 def test_checks_that_came_do_not_make_up_for_each_other():
     coverage = pd.DataFrame({"n_checks": [200, 0], "n_excluded": [0, 50], "n_expected": [100.0, 100.0]})
     assert summary.came_share(coverage) == 0.75
