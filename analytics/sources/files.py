@@ -14,9 +14,10 @@ from pydantic import Field
 
 from analytics.sources.base import Batch, Discovery, Options, SourceError, checked_options, did_you_mean, inside, refuse
 from analytics.sources.columns import CHECK_ROLES, METRIC_ROLES, Mapped, latency_unit, map_columns
+from analytics.sources.numbers import Decimal, recognise_decimal, to_numbers
 from analytics.sources.readers import Block, read_blocks
 from analytics.sources.tabular import Signal, Table, to_checks, to_metrics
-from analytics.sources.times import recognise, to_numbers
+from analytics.sources.times import recognise
 from analytics.sources.values import KUMA_STATES, MS_PER, STATES, standard_unit
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class FilesOptions(Options):
     service: str | None = Field(None, description="service of all rows, where no column says it")
     region: str | None = Field(None, description="region of all rows, where no column says it")
     monitor: str | None = Field(None, description="monitoring instance of all rows; the source's name unless given")
+    decimal: Decimal | None = Field(None, description="decimal sign of numbers written as text, where it is not plain: '.' or ','")
     encoding: str = Field("utf-8", description="how text is written")
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="what separates the columns, where it is not , ; | or a tab"
@@ -138,11 +140,13 @@ class Files:
         mapped = self._mapped(block, where)
         time_form = recognise(_sample(block, mapped, "time"), timezone=options.timezone, format=options.time_format, where=where)
         says = [*mapped.says, time_form.says]
-        unit, said = self._latency_unit(block, mapped, where) if options.holds == "checks" else ("ms", [])
+        decimal = self._decimal(block, mapped, where)
+        says += ["numbers: 1,5 is one and a half (decimal comma)"] if decimal == "," else []
+        unit, said = self._latency_unit(block, mapped, decimal, where) if options.holds == "checks" else ("ms", [])
         signals, more = self._signals(block, where)
         constants = {key: value for key in ("service", "region", "monitor", "unit") if (value := getattr(options, key))}
         words = KUMA_STATES if options.states == "kuma" else {str(word): state for word, state in options.states.items()}
-        how = Table(self.name, mapped, time_form, constants, unit, words, signals, options.units)
+        how = Table(self.name, mapped, time_form, constants, unit, words, signals, options.units, decimal)
         return how, says + said + more
 
     def _mapped(self, block: Block, where: str) -> Mapped:
@@ -168,11 +172,18 @@ class Files:
             )
         return mapped
 
-    def _latency_unit(self, block: Block, mapped: Mapped, where: str) -> tuple[str, list[str]]:
+    def _decimal(self, block: Block, mapped: Mapped, where: str) -> Decimal:
+        """The decimal sign of the columns of numbers: a comma in one of them is that of all."""
+        named = [name for role in ("latency", "value") if (name := mapped.first(role))]
+        columns = [*named, *(wide.column for wide in self.options.signals.values() if wide.column in block.table.column_names)]
+        found = [recognise_decimal(block.table.column(name), name=name, given=self.options.decimal, where=where) for name in columns]
+        return "," if "," in found else "."
+
+    def _latency_unit(self, block: Block, mapped: Mapped, decimal: Decimal, where: str) -> tuple[str, list[str]]:
         column = mapped.first("latency")
         if column is None:
             return "ms", ["latency: not measured"]
-        values, _ = to_numbers(block.table.column(column))
+        values, _ = to_numbers(block.table.column(column), decimal)
         median = float(np.median(positive)) if len(positive := values[np.isfinite(values) & (values > 0)]) else None
         unit = self.options.units.get("latency") or latency_unit(column)
         seen = "no value in the first rows" if median is None else f"median {median:g}"

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from analytics import tables
 from analytics.sources.base import Batch, SourceError, labels, refuse
 from analytics.sources.columns import Mapped
+from analytics.sources.numbers import Decimal, to_numbers
 from analytics.sources.readers import Block
-from analytics.sources.times import TimeForm, Times, parse_times, to_numbers
-from analytics.sources.values import DOWN, STATES, UP, Coded, coded, latencies, standard_unit, states, status_codes
+from analytics.sources.times import TimeForm, Times, parse_times
+from analytics.sources.values import DOWN, STATES, UP, Coded, coded, latencies, no_number, standard_unit, states, status_codes
 
 __all__ = ["Signal", "Table", "to_checks", "to_metrics"]
 
@@ -47,6 +48,7 @@ class Table:
     state_words: Mapping[str, str] = field(default_factory=dict)
     signals: Sequence[Signal] = ()
     signal_units: Mapping[str, str] = field(default_factory=dict)
+    decimal: Decimal = "."
 
 
 class _Rows:
@@ -192,7 +194,7 @@ def _latency(rows: _Rows, is_up: npt.NDArray[np.bool_]) -> npt.NDArray[np.float6
     column = rows.column("latency")
     if column is None:
         return np.full(rows.n, np.nan)
-    latency, bad = latencies(column, rows.how.latency_unit, is_up)
+    latency, bad = latencies(column, rows.how.latency_unit, is_up, decimal=rows.how.decimal)
     rows.refuse(bad)
     return latency
 
@@ -260,8 +262,8 @@ def _wide_metrics(block: Block, how: Table, signal: Signal) -> Batch:
 
 def _values(rows: _Rows, column: str, *, optional: bool = False) -> npt.NDArray[np.float64]:
     """Numbers of a column of samples. An empty cell of a wide table is no sample; a long row without value is refused."""
-    values, bad = to_numbers(rows.block.table.column(column))
-    rows.refuse({row: f"{column} '{text[:40]}' is no number" for row, text in bad.items()})
+    values, bad = to_numbers(rows.block.table.column(column), rows.how.decimal)
+    rows.refuse({row: f"{column} {no_number(text, rows.how.decimal)}" for row, text in bad.items()})
     rows.refuse(dict.fromkeys(np.flatnonzero(np.isinf(values)).tolist(), f"{column} is infinite"))
     if not optional:
         rows.refuse(dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), f"{column} is empty"))

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from analytics import calendars
 from analytics.sources.base import SourceError, did_you_mean
+from analytics.sources.numbers import to_numbers
 
 __all__ = ["TimeForm", "Times", "parse_times", "recognise"]
 
@@ -162,48 +163,6 @@ def _from_epoch(column: pa.ChunkedArray, unit: str, bad: dict[int, str]) -> npt.
     for row in np.flatnonzero(np.isfinite(numbers) & ~known).tolist():
         bad[row] = f"time {numbers[row]:g} lies outside the years 2000 to 2100"
     return np.where(known, np.where(known, scaled, 0).astype(np.int64), MISSING)
-
-
-def to_numbers(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
-    """Numbers of a column, NaN where empty; texts that are no number by row."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if (
-        pa.types.is_decimal(array.type)
-        or pa.types.is_integer(array.type)
-        or pa.types.is_floating(array.type)
-        or pa.types.is_null(array.type)
-    ):
-        return _floats(array.cast(pa.float64(), safe=False)), {}
-    text = array.cast(pa.string())
-    try:
-        return _floats(pc.if_else(pc.equal(text, ""), None, text).cast(pa.float64())), {}
-    except pa.ArrowInvalid:
-        return _numbers_one_by_one(text.to_pylist())
-
-
-def _floats(array: pa.Array) -> npt.NDArray[np.float64]:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-EMPTY_WORDS = {"", "nan", "null", "none", "na", "n/a", "-"}
-
-
-def _numbers_one_by_one(texts: list[str | None]) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
-    numbers = np.full(len(texts), np.nan)
-    refused: dict[int, str] = {}
-    for row, text in enumerate(texts):
-        word = (text or "").strip()
-        if word.lower() in EMPTY_WORDS:
-            continue
-        try:
-            numbers[row] = float(word)
-        except ValueError:
-            refused[row] = word
-    return numbers, refused
 
 
 def _from_stamps(column: pa.ChunkedArray, form: TimeForm, bad: dict[int, str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

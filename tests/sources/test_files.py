@@ -184,6 +184,57 @@ def test_unit_of_latency_is_never_guessed(read: Read) -> None:
         read("time,service,up,ping\n2026-03-01T00:00Z,web,1,12\n")
 
 
+def comma(*latencies: str, delimiter: str = ";") -> str:
+    lines = [f"2026-03-01T00:{n:02d}Z{delimiter}web{delimiter}1{delimiter}{value}" for n, value in enumerate(latencies)]
+    return "\n".join([f"time{delimiter}service{delimiter}up{delimiter}latency_ms", *lines, ""])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_decimal_comma_is_recognised(read: Read, delimiter: str) -> None:
+    rows, rejected = read(comma("12,5", "7", "0,250", "", " 1,5e2", delimiter=delimiter))
+    assert [row["latency_ms"] for row in rows] == [12.5, 7.0, 0.25, None, 150.0]
+    assert rejected == []
+
+
+def test_decimal_comma_is_said_aloud(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(comma("12,5", "7"))
+    says = open_source("mine", {"kind": "files", "path": "a.csv"}, root=tmp_path).discover().says
+    assert "numbers: 1,5 is one and a half (decimal comma)" in says
+    assert "latency: ms, as stored, median 9.75 ms" in says
+
+
+def test_comma_that_may_separate_thousands_is_refused_with_the_remedy(read: Read) -> None:
+    text = comma("900", "1,500", "12,250")
+    with pytest.raises(SourceError, match=r"in column 'latency_ms' '1,500' may be 1\.500 or 1500; .* `decimal: ','`, or write"):
+        read(text)
+    assert [row["latency_ms"] for row in read(text, decimal=",")[0]] == [900, 1.5, 12.25]
+
+
+def test_commas_and_points_are_refused_with_the_remedy(read: Read) -> None:
+    text = comma("1,5", "2.5", "1.234,5")
+    with pytest.raises(SourceError, match=r"a comma \('1,5'\) and numbers with a point \('2.5'\); say which"):
+        read(text)
+    rows, rejected = read(text, decimal=",")
+    assert [row["latency_ms"] for row in rows] == [1.5]
+    assert [row["reason"] for row in rejected] == [
+        "latency '2.5' is no number; if '.' is decimal, say `decimal: '.'`",
+        "latency '1.234,5' is no number; write it without separators of thousands",
+    ]
+    assert [row["latency_ms"] for row in read(text, decimal=".")[0]] == [2.5]
+
+
+def test_a_broken_number_does_not_change_the_decimal_sign(read: Read) -> None:
+    rows, rejected = read(comma(*["2.5"] * 40, "1,5"))
+    assert (len(rows), len(rejected)) == (40, 1)
+    rows, rejected = read(comma(*["2,5"] * 40, "1.5", "1_5"))
+    assert ([row["latency_ms"] for row in rows], len(rejected)) == ([2.5] * 40, 2)
+
+
+def test_metrics_have_decimal_commas_too(read: Read) -> None:
+    rows, _ = read("time;service;cpu\n2026-03-01T00:00Z;web;0,5\n", holds="metrics", signals={"cpu": {"column": "cpu", "unit": "percent"}})
+    assert rows[0]["value"] == 0.005
+
+
 def test_failed_check_has_no_latency(read: Read) -> None:
     rows, rejected = read("time,service,up,latency_ms\n2026-03-01T00:00Z,web,0,30\n2026-03-01T00:01Z,web,0,-1\n2026-03-01T00:02Z,web,1,0\n")
     assert [row["latency_ms"] for row in rows] == [None, None, 0.0]
@@ -243,6 +294,7 @@ def test_status_code_alone_says_the_state(read: Read) -> None:
         ("2026-03-01T00:00Z,web,,5", "state is empty"),
         ("2026-03-01T00:00Z,web,1,-5", "latency -5 ms is negative"),
         ("2026-03-01T00:00Z,web,1,inf", "latency inf ms is infinite"),
+        ("2026-03-01T00:00Z,web,1,1e12", "latency 1e+12 ms is more than a day: a wrong unit or a broken clock"),
         ("2026-03-01T00:00Z,web,1,fast", "latency 'fast' is no number"),
         ("2026-03-01T00:00Z,web,1", "has 3 columns instead of 4"),
         ("2026-03-01T00:00Z,web,1,5,6", "has 5 columns instead of 4"),
