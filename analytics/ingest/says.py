@@ -183,11 +183,14 @@ def flag_summary(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusal_summary(quarantine: pd.DataFrame) -> pd.DataFrame:
-    """Refused rows by source and reason, with the first of each as an example."""
-    grouped = quarantine.groupby(["source", "kind", "reason"], as_index=False, sort=True)
-    return grouped.agg(n=("row", "size"), place=("place", "first"), row=("row", "first")).sort_values(
-        "n", ascending=False, ignore_index=True
+    """Refused rows by source and reason, with the first of each as an example; reasons that differ in numbers only are one."""
+    alike = quarantine["reason"].map({reason: words.without_numbers(reason) for reason in quarantine["reason"].unique()})
+    grouped = quarantine.assign(alike=alike).groupby(["source", "kind", "alike"], as_index=False, sort=True)
+    found = grouped.agg(
+        reason=("reason", "first"), n_reasons=("reason", "nunique"), n=("row", "size"), place=("place", "first"), row=("row", "first")
     )
+    found["reason"] = found["reason"].where(found["n_reasons"] == 1, found["alike"])
+    return found.drop(columns=["alike", "n_reasons"]).sort_values("n", ascending=False, kind="stable", ignore_index=True)
 
 
 def outage_sentence(outages: pd.DataFrame, accounting: params.Accounting) -> str:

@@ -120,6 +120,17 @@ def test_share_of_refused_rows_is_a_parameter(project: Path) -> None:
     assert store.read_raw_table("mine", "quarantine").to_pylist()[0]["place"] == "checks.csv:3"
 
 
+def test_refused_rows_are_told_with_their_reasons(project: Path) -> None:
+    bad = "".join(f"2026-03-01T02:0{m}:00Z,web,1,-{m}\n" for m in (1, 2)) + "2026-03-01T02:03:00Z,web,,5\n"
+    (project / "checks.csv").write_text(HEADER + line(0) + bad)
+    collected = collect("mine", {"kind": "files", "path": "checks.csv"}, root=project, now=NOW, ingest=Ingest(max_rejected_share=0.9))
+    assert collected.sentences[-3:] == [
+        "mine: 1 new check of 1 series, 2026-03-01 to 2026-03-01; 3 rows refused",
+        "  2 rows refused: latency … ms is negative; first checks.csv:3: 2026-03-01T02:01:00Z,web,1,-1",
+        "  1 row refused: state is empty; first checks.csv:5: 2026-03-01T02:03:00Z,web,,5",
+    ]
+
+
 def test_repeated_and_contradicting_rows_go_to_quarantine(project: Path) -> None:
     (project / "checks.csv").write_text(HEADER + line(0) + line(0).replace("0.5", "7.5") + "".join(line(m) for m in range(1, 60)))
     assert run(project).n_refused == 1
