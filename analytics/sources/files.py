@@ -16,7 +16,7 @@ from analytics.sources.base import Batch, Discovery, Options, SourceError, check
 from analytics.sources.columns import CHECK_ROLES, METRIC_ROLES, Mapped, latency_unit, map_columns
 from analytics.sources.numbers import Decimal, recognise_decimal, to_numbers
 from analytics.sources.readers import Block, read_blocks
-from analytics.sources.tabular import Signal, Table, to_checks, to_metrics
+from analytics.sources.tabular import Held, Signal, Table, to_checks, to_metrics
 from analytics.sources.times import recognise
 from analytics.sources.values import KUMA_STATES, MS_PER, STATES, standard_unit
 
@@ -98,12 +98,18 @@ class Files:
 
     def _fetch_file(self, path: Path, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
         how: Table | None = None
+        held = Held()
         for block in self._blocks(path):
             if how is None:
                 how = self._understand(block, path)[0]
-            block = _with_all_columns(block, how)
-            batches = [to_checks(block, how)] if self.options.holds == "checks" else to_metrics(block, how)
-            yield from (_within(batch, start, end, self.name) for batch in batches)
+            yield from self._batches(block, how, held, start, end)
+        if how is not None and (rest := held.block()) is not None:
+            yield from self._batches(rest, how, None, start, end)
+
+    def _batches(self, block: Block, how: Table, held: Held | None, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
+        block = _with_all_columns(block, how)
+        batches = [to_checks(block, how, held)] if self.options.holds == "checks" else to_metrics(block, how, held)
+        yield from (_within(batch, start, end, self.name) for batch in batches)
 
     def _paths(self) -> list[Path]:
         given = inside(self._root, self.options.path)

@@ -140,7 +140,9 @@ def test_hour_that_a_clock_change_skips_is_refused(read: Read) -> None:
 def test_hour_that_a_clock_change_repeats_is_told_by_the_order_of_rows(read: Read) -> None:
     local = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
     rows, rejected = read("time,service,up\n" + "".join(f"2026-10-25 {hour},web,1\n" for hour in local), timezone="Europe/Zurich")
-    assert [row["time"].hour * 60 + row["time"].minute for row in rows] == [-30 + 24 * 60, 0, 30, 60, 90, 120]
+    assert times(sorted(rows, key=lambda row: row["time"])) == [
+        f"2026-10-2{moment}:00" for moment in ("4T23:30", "5T00:00", "5T00:30", "5T01:00", "5T01:30", "5T02:00")
+    ]
     assert rejected == []
 
 
@@ -151,6 +153,43 @@ def test_repeated_hour_is_told_apart_within_each_service(read: Read) -> None:
         timezone="Europe/Zurich",
     )
     assert [row["time"].hour * 60 + row["time"].minute for row in rows if row["service"] == "b"] == [0, 30, 60, 90]
+    assert rejected == []
+
+
+@pytest.mark.parametrize("size", [150, 400, 1000])
+@pytest.mark.parametrize("order", ["time", "service"])
+def test_repeated_hour_may_lie_in_several_blocks(read: Read, monkeypatch: pytest.MonkeyPatch, size: int, order: str) -> None:
+    moments = pd.date_range("2026-10-24T23:00Z", "2026-10-25T03:00Z", freq="5min")
+    pairs = [(moment, service) for moment in moments for service in "ab"]
+    pairs = pairs if order == "time" else sorted(pairs, key=lambda pair: pair[1])
+    lines = [
+        f"{moment.tz_convert('Europe/Zurich'):%Y-%m-%d %H:%M},{service},1,{-1 if n == 20 else n}\n"
+        for n, (moment, service) in enumerate(pairs)
+    ]
+    monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+    rows, rejected = read("time,service,up,latency_ms\n" + "".join(lines), timezone="Europe/Zurich")
+    found = {row["latency_ms"]: (row["time"], row["service"]) for row in rows}
+    assert found == {n: pair for n, pair in enumerate(pairs) if n != 20}
+    assert [(row["place"], row["reason"]) for row in rejected] == [("mine.csv:22", "latency -1 ms is negative")]
+
+
+def test_rows_of_a_repeated_hour_are_refused_at_their_place_in_any_block(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"2026-10-25 0{hour}:30,web,1\n" for hour in (0, 1, 2, 4, 5)]
+    monkeypatch.setattr(readers, "BLOCK_BYTES", 50)
+    rows, rejected = read("time,service,up\n" + "".join(lines), timezone="Europe/Zurich")
+    assert len(rows) == 4
+    assert [row["place"] for row in rejected] == ["mine.csv:4"]
+
+
+def test_wide_metrics_of_a_repeated_hour_are_read_once(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"2026-10-25 {hour},web,{n},{10 * n}\n" for n, hour in enumerate(("02:00", "02:30", "02:00", "02:30"))]
+    monkeypatch.setattr(readers, "BLOCK_BYTES", 50)
+    signals = {name: {"column": name, "unit": "count"} for name in ("cpu", "queue")}
+    rows, rejected = read("time,service,cpu,queue\n" + "".join(lines), holds="metrics", signals=signals, timezone="Europe/Zurich")
+    assert [(row["signal"], row["value"], row["time"].hour) for row in rows] == [
+        *(("cpu", float(n), n // 2) for n in range(4)),
+        *(("queue", 10.0 * n, n // 2) for n in range(4)),
+    ]
     assert rejected == []
 
 
