@@ -120,13 +120,12 @@ def collect(
         if start is None:
             source.resume(cursor.get("state", {}))
             start = _resume_at(cursor, source.late_s)
-        state = source.state()
         discovery = source.discover()
         fetched = _fetch(source, start, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
         _refuse_if_too_many(name, fetched, limits.max_rejected_share)
         collected = _store(name, fetched, discovery.says, before=now)
         newest = max((time for time in (_last(cursor), fetched.last) if time is not None), default=None)
-        moved = {"last": None if newest is None else newest.isoformat(), "state": state}
+        moved = {"last": None if newest is None else newest.isoformat(), "state": source.state()}
         if moved != cursor:
             store.set_cursor(name, moved)
     return collected
