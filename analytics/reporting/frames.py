@@ -52,6 +52,12 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
 WRAP_AT = 36
 """Longest text of a column that stays on one line."""
 
+WRAP_NAMES_AT = 20
+"""Longest name in the first column that does: the numbers beside it are what the table is for."""
+
+NAME_WIDTH = 48
+"""Longest name that is shown whole."""
+
 LEFT = {"text", "spark"}
 TIMES = {"day", "moment", "month"}
 
@@ -128,7 +134,10 @@ def table_html(
         + "."
         + _remarks(len(frame), len(shown), zone if TIMES & {k for k in kinds.values() if isinstance(k, str)} else "")
     )
-    columns = [_cells(shown[column], kinds[str(column)], chips.get(str(column), {}), zone, is_sortable) for column in frame.columns]
+    columns = [
+        _cells(shown[column], kinds[str(column)], chips.get(str(column), {}), zone, is_sortable, is_first=position == 0)
+        for position, column in enumerate(frame.columns)
+    ]
     head = "".join(_heading(frame[c], str(c), kinds[str(c)], headers, sort, is_sortable) for c in frame.columns)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
     label = html.escape(caption, quote=True)
@@ -185,18 +194,34 @@ def _is_left(values: pd.Series, kind: Format) -> bool:
     return kind in LEFT if isinstance(kind, str) else not pd.api.types.is_numeric_dtype(values.dtype)
 
 
-def _cells(values: pd.Series, kind: Format, tones: Mapping[Any, str], zone: str, is_sortable: bool) -> list[str]:
+def _cells(values: pd.Series, kind: Format, tones: Mapping[Any, str], zone: str, is_sortable: bool, *, is_first: bool) -> list[str]:
     if kind == "spark":
         return [f"<td>{sparkline(value)}</td>" for value in values]
     is_left = _is_left(values, kind)
     write: Callable[[Any], str] = (lambda value: FORMATS[kind](value, zone)) if isinstance(kind, str) else kind
-    start = "<td" if is_left else '<td class="n"'
-    if is_left and max((len(str(value)) for value in values), default=0) > WRAP_AT:
-        start = '<td class="t"'
+    side = _wrapping([str(value) for value in values], is_first) if is_left else "n"
+    if side == "w" and kind == "text" and not tones:
+        return _names(values)
+    start = f'<td class="{side}"' if side else "<td"
     # The script sorts by what is written unless the cell carries the number itself.
     keys = [_sort_key(value) if is_sortable and not is_left else "" for value in values]
     said = [_said(value, write(value), tones) for value in values]
     return [f"{start}{key}>{text}</td>" for key, text in zip(keys, said, strict=True)]
+
+
+def _names(values: pd.Series) -> list[str]:
+    """Cells of names: beyond `NAME_WIDTH` shortened in their middle, the whole name as their title."""
+    short = words.short_names({str(value) for value in values}, width=NAME_WIDTH)
+    said = [(html.escape(str(value), quote=True), html.escape(short[str(value)])) for value in values]
+    return [f'<td class="w">{text}</td>' if whole == text else f'<td class="w" title="{whole}">{text}</td>' for whole, text in said]
+
+
+def _wrapping(texts: list[str], is_first: bool) -> str:
+    """How the cells of a column of text wrap: `w` names, anywhere; `t` sentences, between words; nothing: they do not."""
+    longest = max(texts, key=len, default="")
+    if len(longest) <= (WRAP_NAMES_AT if is_first else WRAP_AT):
+        return ""
+    return "w" if is_first or " " not in longest else "t"
 
 
 def _said(value: Any, text: str, tones: Mapping[Any, str]) -> str:
