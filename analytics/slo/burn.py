@@ -38,6 +38,8 @@ def burn_down(
 ) -> pd.DataFrame:
     """Budget left at the end of each local day of `period`, for the rows of `worst` (result of `worst_budgets`).
 
+    A line begins with the first day on which the service was measured: before that nothing is known to be left.
+
     Returns
     -------
     frame with service (a promise of response time is told apart: 'web (latency)'), region, time, left_share
@@ -51,13 +53,15 @@ def burn_down(
     days = [Period("day", start, end) for start, end in itertools.pairwise(ends)]
     daily = count_checks(mine, promises[promises["service"].isin(names)], outages, masks, days, project=project, now=now)
     bad = daily[daily["region"] == ALL].pivot_table(index=["service", "objective_kind"], columns="period_start", values="n_bad")
-    bad = bad.reindex(columns=[day.start for day in days]).fillna(0.0)
+    bad = bad.reindex(columns=[day.start for day in days])
     lines = []
     for row in worst.itertuples(index=False):
-        spent = bad.loc[(row.service, row.objective_kind)].cumsum()
+        of_days = bad.loc[(row.service, row.objective_kind)]
+        before = int(of_days.notna().argmax())
+        spent = of_days.iloc[before:].fillna(0.0).cumsum()
         share = spent / spent.iloc[-1] if spent.iloc[-1] else spent
         name = row.service if row.objective_kind == "availability" else f"{row.service} ({row.objective_kind})"
         left = [1.0, *(1 - (1 - row.left_share) * share)]
-        lines.append(pd.DataFrame({"service": name, "region": ALL, "time": ends, "left_share": left}))
+        lines.append(pd.DataFrame({"service": name, "region": ALL, "time": ends[before:], "left_share": left}))
     columns = ["service", "region", "time", "left_share"]
     return pd.concat(lines, ignore_index=True)[columns] if lines else pd.DataFrame(columns=columns)

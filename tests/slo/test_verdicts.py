@@ -232,3 +232,14 @@ def test_burn_down_ends_at_what_is_left(project):
     npt.assert_allclose(burn["left_share"], 1 - per_day * np.array([0, 0, 1, 1, 1, 2, 2]), atol=1e-6)
     assert burn["time"].iloc[-1] == signals.end
     npt.assert_allclose(burn["left_share"].iloc[-1], worst["left_share"].iloc[0])
+
+
+def test_burn_down_begins_with_the_data_of_each_service(project):
+    values = {("old", "eu"): [0, 1, 1, 1, 0], ("new", "eu"): [NAN, NAN, 0, NAN, 1]}
+    signals, promises = made.signals(values, start="2026-01-01T00:00Z", step_s=86400), made.promises("old", "new", objective=0.9)
+    month = slo.find_periods(signals, now=signals.end, zone="UTC")[-1]
+    worst = slo.worst_budgets(judged(signals, promises), month)
+    burn = slo.burn_down(worst, signals, promises, made.outages(), made.masks(), month, project=made.project(), now=signals.end)
+    lines = {name: [time.day for time in group["time"]] for name, group in burn.groupby("service")}
+    assert lines == {"old": [1, 2, 3, 4, 5, 6], "new": [3, 4, 5, 6]}
+    assert burn[burn["service"] == "new"]["left_share"].iloc[0] == 1
