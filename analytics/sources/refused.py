@@ -98,7 +98,7 @@ def _count(rows: pa.Table, reasons: dict[str, Reason]) -> None:
 
 def write_part(path: Path, rows: pa.Table) -> None:
     """Write rows of a fetch to a file of its folder."""
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+    with store.naming_full_disk(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
         writer.write_table(rows.unify_dictionaries())
 
 

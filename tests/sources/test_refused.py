@@ -80,3 +80,9 @@ def test_reasons_that_differ_in_numbers_are_one(project: Path, tmp_path: Path) -
 def test_a_reason_of_its_own_keeps_its_numbers(project: Path, tmp_path: Path) -> None:
     (one,) = fetched(tmp_path / "fetch", rows(range(2), "has 3 columns instead of 4")).to_quarantine("mine")
     assert one.text == "has 3 columns instead of 4"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
+def test_a_disk_that_is_full_during_a_fetch_is_named() -> None:
+    with pytest.raises(store.DiskFull, match=r"^/dev/full: no space left on its disk"):
+        refused.write_part(Path("/dev/full"), rows(range(5)))
