@@ -54,10 +54,22 @@ def kicker(measured: Measured, catalogue: Catalogue, *, zone: str) -> str:
     return f"Data quality · {words.span(series['first'].min(), end, zone)} · {of}"
 
 
+def _came(coverage: pd.DataFrame) -> pd.Series:
+    """Checks of each day that were expected and came: more than expected in one day does not make up for less in another."""
+    return (coverage["n_checks"] + coverage["n_excluded"]).clip(upper=coverage["n_expected"])
+
+
+def _came_share(coverage: pd.DataFrame) -> float:
+    """Share of the expected checks that came; NaN where there are no checks."""
+    expected = coverage["n_expected"].sum()
+    return float(_came(coverage).sum() / expected) if expected else float("nan")
+
+
 def trust(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
     """One row per service and region, worst first: checks, coverage, usual interval, gaps, and whether the data can be trusted."""
-    rows = measured.coverage.groupby(["service", "region"], as_index=False)[["n_checks", "n_up", "n_excluded", "n_expected"]].sum()
-    rows["came"] = ((rows["n_checks"] + rows["n_excluded"]) / rows["n_expected"]).clip(upper=1.0)
+    days = measured.coverage.assign(came=_came(measured.coverage))
+    rows = days.groupby(["service", "region"], as_index=False)[["n_checks", "n_up", "n_excluded", "n_expected", "came"]].sum()
+    rows["came"] = rows["came"] / rows["n_expected"]
     own = flags[flags["service"].notna()]
     order = pd.CategoricalDtype(["info", "warning", "critical"], ordered=True)
     worst = own.assign(severity=own["severity"].astype(order)).groupby(["service", "region"], as_index=False)["severity"].max()
@@ -84,7 +96,7 @@ def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -
         doubt = f"; {words.counted(dead, 'service')} never worked or {'was' if dead == 1 else 'were'} not measured" if dead else ""
         return f"{words.counted(len(series), 'series', 'series')} of metrics came, {words.percent(share)} of their steps; no checks{doubt}."
     totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
-    came = min(1.0, (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"])
+    came = _came_share(measured.coverage)
     verdicts = trust(measured, flags)
     bad, careful = verdicts[verdicts["trust"] == "no"], verdicts[verdicts["trust"] == "with care"]
     first = f"{words.counted(int(totals['n_checks']), 'check')} came, {words.percent(came)} of those expected."
@@ -101,7 +113,7 @@ def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -
 def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, found: Survey) -> list[tuple[str, str, str]]:
     """Four numbers: checks, coverage, refused rows, faults of the probers."""
     totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
-    came = (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"] if totals["n_expected"] else float("nan")
+    came = _came_share(measured.coverage)
     rows = (found.n_rows, "Rows") if measured.coverage.empty else (totals["n_checks"], "Checks")
     faults = measured.faults
     lost = (faults["end"] - faults["start"]).dt.total_seconds().sum()
@@ -109,7 +121,7 @@ def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, fou
     fault_text = f"{words.duration(lost)} in all, not counted against services" if len(faults) else "none"
     return [
         (rows[1], words.count(rows[0]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
-        ("Came, of those expected", words.percent(min(came, 1.0)), f"{words.count(measured.days['n_pauses'].sum())} long pauses"),
+        ("Came, of those expected", words.percent(came), words.counted(int(measured.days["n_pauses"].sum()), "long pause")),
         ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "none"),
         ("Faults of probers", words.count(len(faults)), fault_text),
     ]

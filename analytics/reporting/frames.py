@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -75,7 +76,10 @@ def sparkline(values: Sequence[float] | NDArray[Any], *, mark: int | None = None
     finite = y[np.isfinite(y)]
     if not len(finite):
         return words.MISSING
-    low, width = float(finite.min()), float(np.ptp(finite)) or 1.0
+    low, width = float(finite.min()), float(np.ptp(finite))
+    if not width:
+        # Without a range of its own it lies in the middle: at the bottom it would look like nothing.
+        low, width = low - 0.5, 1.0
     x_thin, y_thin = decimate(np.linspace(1, 109, len(y)), y, columns=30)
     points = [f"{a:.0f},{23 - 20 * (b - low) / width:.0f}" for a, b in zip(x_thin, y_thin, strict=True) if math.isfinite(b)]
     dot = (
@@ -83,7 +87,7 @@ def sparkline(values: Sequence[float] | NDArray[Any], *, mark: int | None = None
         if mark is None
         else f'<circle cx="{1 + 108 * mark / max(len(y) - 1, 1):.0f}" cy="{23 - 20 * (y[mark] - low) / width:.0f}" r="2.6"/>'
     )
-    first, last, lowest, highest = (words.number(float(end)) for end in (finite[0], finite[-1], low, finite.max()))
+    first, last, lowest, highest = (words.number(float(end)) for end in (finite[0], finite[-1], finite.min(), finite.max()))
     said = f"from {first} to {last}, lowest {lowest}, highest {highest}"
     return f'<svg class="spark" viewBox="0 0 110 26" role="img" aria-label="{said}"><polyline points="{" ".join(points)}"/>{dot}</svg>'
 
@@ -209,11 +213,17 @@ def _cells(values: pd.Series, kind: Format, tones: Mapping[Any, str], zone: str,
     return [f"{start}{key}>{text}</td>" for key, text in zip(keys, said, strict=True)]
 
 
+def _name(whole: str, text: str) -> str:
+    title = f' title="{html.escape(whole, quote=True)}"' if whole != text else ""
+    # Names are paths: they are best broken after a slash, a dot or an underscore.
+    parts = re.sub(r"([/._])(?=.)", r"\1<wbr>", html.escape(text))
+    return f'<td class="w"{title}>{parts}</td>'
+
+
 def _names(values: pd.Series) -> list[str]:
     """Cells of names: beyond `NAME_WIDTH` shortened in their middle, the whole name as their title."""
     short = words.short_names({str(value) for value in values}, width=NAME_WIDTH)
-    said = [(html.escape(str(value), quote=True), html.escape(short[str(value)])) for value in values]
-    return [f'<td class="w">{text}</td>' if whole == text else f'<td class="w" title="{whole}">{text}</td>' for whole, text in said]
+    return [_name(str(value), short[str(value)]) for value in values]
 
 
 def _wrapping(texts: list[str], is_first: bool) -> str:

@@ -154,7 +154,8 @@ def region_clause(row: Any) -> str:
     bad = "bad checks" if row.objective_kind == "availability" else "slow steps"
     if row.worst_share * row.n_regions < STANDS_OUT:
         return f"; the {bad} are spread over {words.counted(int(row.n_regions), 'region')}"
-    return f"; {words.percent(row.worst_share, 0)} of the {bad} came from {row.worst_region}"
+    share = "all" if row.worst_share == 1 else words.percent(row.worst_share, 0)
+    return f"; {share} of the {bad} came from {row.worst_region}"
 
 
 def proof_sentence(worst: pd.DataFrame) -> str:
@@ -225,7 +226,12 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
     open_now = listed[listed["is_open"] & (listed["verdict"] == "counts")]
     if len(open_now):
         names = [f"{row.service} in {row.region}" for row in open_now.itertuples()]
-        items.append((f"Bring back {words.listed(names)}.", "They were down where the data end; each minute spends budget."))
+        items.append(
+            (
+                f"Bring back {words.listed(names)}.",
+                f"{'It was' if len(names) == 1 else 'They were'} down where the data end; each minute spends budget.",
+            )
+        )
     for row in worst[worst["state"] == "missed"].head(2).itertuples(index=False):
         items.append(
             (

@@ -230,6 +230,8 @@ def _age(stopped: pd.DataFrame, now: pd.Timestamp, zone: str) -> str:
     """The newest time in the data, and which services (result of `slo.find_stopped`) end before it."""
     ended = [f"{_in_region(row)} ({words.day(row.until, zone, year=True)})" for row in stopped.itertuples(index=False)]
     earlier = f", earlier for {words.listed(ended)}" if ended else ""
+    if len(ended) > LONE:
+        earlier = f", earlier for {words.counted(len(ended), 'service')} or regions of one, the last of them {ended[0]}"
     return f"The data end on {words.moment(now, zone, year=True)} ({zone}){earlier}."
 
 

@@ -33,3 +33,11 @@ def test_figure_of_pauses_says_how_many_there_are_and_how_many_it_draws(n_pauses
     flags = pd.DataFrame({"flag": ["gap", "gap", "prober_outage"], "service": "web", "region": "eu", "start": start, "end": start + hours})
     measured = SimpleNamespace(days=pd.DataFrame({"n_pauses": [n_pauses - 1, 1]}))
     assert says.gap_sentence(flags.head(2 + n_faults), measured, zone="UTC").replace("\u00a0", " ").startswith(begins)
+
+
+def test_more_checks_than_expected_in_one_day_do_not_make_up_for_less_in_another():
+    coverage = pd.DataFrame({"n_checks": [200, 50], "n_excluded": [0, 0], "n_expected": [100.0, 100.0]})
+    faults = pd.DataFrame({"start": [], "end": []}).astype("datetime64[ms, UTC]")
+    measured = SimpleNamespace(coverage=coverage, days=pd.DataFrame({"n_pauses": [2]}), series=coverage, faults=faults)
+    tiles = says.tiles(measured, pd.DataFrame(), pd.DataFrame(), SimpleNamespace(n_rows=250))
+    assert tiles[1] == ("Came, of those expected", "75\u00a0%", "2\u00a0long pauses")

@@ -73,6 +73,8 @@ def test_long_names_are_shortened_and_keep_their_whole_name_as_a_title():
     assert one != two
     assert re.findall(r'title="([^"]*)"', body) == [name.replace("<", "&lt;").replace(">", "&gt;") for name in long]
     assert body.count('<td class="w"') == 3
+    assert "namespace-production"[:16] + "…" in one
+    assert "team/<wbr>shop.<wbr>example.<wbr>com/" in frames.table_html(pd.DataFrame({"service": ["team/shop.example.com/"]}), caption="c")
 
 
 def test_sentences_wrap_between_words_and_numbers_never():
@@ -132,4 +134,5 @@ def test_a_sparkline_says_its_range():
     assert 'role="img" aria-label="from 10 to 12, lowest 8, highest 15"' in svg
     assert svg.count("<circle") == 1
     assert frames.sparkline([np.nan, np.nan]) == "–"
-    assert "<polyline" in frames.sparkline([5, 5, 5])
+    assert "1,13" in frames.sparkline([5, 5, 5])
+    assert "lowest 5, highest 5" in frames.sparkline([5, 5, 5])

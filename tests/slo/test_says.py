@@ -119,6 +119,7 @@ def test_statements_stand_in_the_order_of_their_weight():
     [
         ("availability", [1, 9, 2], f"75{NBSP}% of the bad checks came from us"),
         ("latency", [1, 9, 2], f"75{NBSP}% of the slow steps came from us"),
+        ("availability", [0, 9, 0], "; all of the bad checks came from us"),
         ("availability", [4, 4, 3], f"the bad checks are spread over 3{NBSP}regions"),
     ],
 )
@@ -211,6 +212,9 @@ def test_finding_says_how_new_the_data_are_and_what_ended_before():
         summary.finding(calm, coverage, flags(), ended, now=NOW, zone="Europe/Zurich").replace(NBSP, " ")
         for ended in (stopped(), stopped(("mail", "eu", "2026-04-05T00:00Z"), ("web", None, "2025-04-01T00:00Z")))
     ]
+    many = stopped(*((f"s{day}", None, f"2026-04-{day:02d}T00:00Z") for day in range(8, 4, -1)))
+    found = summary.finding(calm, coverage, flags(), many, now=NOW, zone="UTC").replace(NBSP, " ")
+    assert found.endswith("earlier for 4 services or regions of one, the last of them s8 (8 Apr 2026).")
     assert said[0].endswith("trusted. The data end on 13 Apr 2026 02:00 (Europe/Zurich).")
     assert said[1].endswith("(Europe/Zurich), earlier for mail in eu (5 Apr 2026) and web (1 Apr 2025).")
 
