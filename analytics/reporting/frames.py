@@ -51,7 +51,10 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
 """How a value is written: name -> (value, zone of the reader) -> words. `spark` draws a sequence of numbers instead."""
 
 WRAP_AT = 36
-"""Longest text of a column that stays on one line."""
+"""Longest text of a column that stays on one line where there is room."""
+
+WRAP_NEVER = 12
+"""Longest text of a column that stays on one line even where others need the room (eu-central)."""
 
 WRAP_NAMES_AT = 20
 """Longest name in the first column that does: the numbers beside it are what the table is for."""
@@ -227,10 +230,10 @@ def _names(values: pd.Series) -> list[str]:
 
 
 def _wrapping(texts: list[str], is_first: bool) -> str:
-    """How the cells of a column of text wrap: `w` names, anywhere; `t` sentences, between words; nothing: they do not."""
+    """How the cells of a column of text wrap: short ones never; `l` and, kept wide, sentences (`t`) between words; names (`w`) anywhere."""
     longest = max(texts, key=len, default="")
     if len(longest) <= (WRAP_NAMES_AT if is_first else WRAP_AT):
-        return ""
+        return "" if len(longest) <= WRAP_NEVER else "l"
     return "w" if is_first or " " not in longest else "t"
 
 
