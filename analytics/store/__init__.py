@@ -2,7 +2,7 @@
 
 from analytics.session import begin, out, root, sources
 from analytics.store.declared import declared_services
-from analytics.store.files import digest, write_atomically
+from analytics.store.files import DiskFull, digest, naming_full_disk, write_atomically
 from analytics.store.frames import load, now, save
 from analytics.store.panels import block_of, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
@@ -23,6 +23,7 @@ from analytics.store.raw import (
 
 __all__ = [
     "Appended",
+    "DiskFull",
     "RawDay",
     "Run",
     "append_raw",
@@ -35,6 +36,7 @@ __all__ = [
     "encode_panel",
     "load",
     "n_blocks",
+    "naming_full_disk",
     "now",
     "out",
     "panel_file_name",
