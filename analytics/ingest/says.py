@@ -131,14 +131,21 @@ def coverage_sentence(measured: Measured, *, zone: str) -> str:
     )
 
 
-def gap_sentence(flags: pd.DataFrame, *, zone: str) -> str:
-    """What the figure of pauses shows, for those who do not see it."""
+def gap_sentence(flags: pd.DataFrame, measured: Measured, *, zone: str) -> str:
+    """What the figure of pauses and faults (`flags`) shows, and of how many pauses, for those who do not see it."""
     if flags.empty:
         return "There was no pause longer than usual."
+    n_drawn, n_pauses = int((flags["flag"] == "gap").sum()), int(measured.days["n_pauses"].sum())
+    of = f"the longest {words.count(n_drawn)} of {words.counted(n_pauses, 'pause')}"
+    pauses = f"{of} are drawn" if n_drawn < n_pauses else f"{words.counted(n_drawn, 'pause')} {'is' if n_drawn == 1 else 'are'} drawn"
+    n_other = len(flags) - n_drawn
+    others = (
+        f", and {words.counted(n_other, 'fault of a prober or jump of a unit', 'faults of probers or jumps of units')}" if n_other else ""
+    )
     longest = flags.loc[(flags["end"] - flags["start"]).idxmax()]
     length = words.duration((longest["end"] - longest["start"]).total_seconds())
     return (
-        f"{words.counted(len(flags), 'pause or fault', 'pauses and faults')}; the longest, of {length}, began on "
+        f"{pauses[0].upper()}{pauses[1:]}{others}; the longest of all, {length}, began on "
         f"{words.moment(longest['start'], zone, year=True)} in {_pair(longest)}."
     )
 

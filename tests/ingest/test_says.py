@@ -1,6 +1,9 @@
 """What the page on data quality says."""
 
+from types import SimpleNamespace
+
 import pandas as pd
+import pytest
 
 from analytics.ingest import says
 
@@ -14,3 +17,19 @@ def test_refusals_that_differ_in_numbers_are_one_row():
         ["state is empty", 1, "a:2", "y"],
     ]
     assert says.refusal_summary(rows.head(0)).empty
+
+
+@pytest.mark.parametrize(
+    ("n_pauses", "n_faults", "begins"),
+    [
+        (2, 0, "2 pauses are drawn; the longest of all, 3 h, began on 1 Mar 2026 00:00 in web"),
+        (90, 0, "The longest 2 of 90 pauses are drawn; the longest"),
+        (90, 1, "The longest 2 of 90 pauses are drawn, and 1 fault of a prober or jump of a unit; the longest"),
+    ],
+)
+def test_figure_of_pauses_says_how_many_there_are_and_how_many_it_draws(n_pauses, n_faults, begins):
+    start = pd.to_datetime(["2026-03-01T00:00Z", "2026-03-02T00:00Z", "2026-03-03T00:00Z"])
+    hours = pd.to_timedelta([3, 2, 1], unit="h")
+    flags = pd.DataFrame({"flag": ["gap", "gap", "prober_outage"], "service": "web", "region": "eu", "start": start, "end": start + hours})
+    measured = SimpleNamespace(days=pd.DataFrame({"n_pauses": [n_pauses - 1, 1]}))
+    assert says.gap_sentence(flags.head(2 + n_faults), measured, zone="UTC").replace("\u00a0", " ").startswith(begins)

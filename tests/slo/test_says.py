@@ -15,7 +15,7 @@ NOW = pd.Timestamp("2026-04-13T00:00Z")
 END = pd.Timestamp("2026-05-01T00:00Z")
 
 NO_OUTAGES = pd.DataFrame(columns=["service", "region", "is_open", "verdict"]).astype({"is_open": bool})
-NO_CERTIFICATES = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region"]), Panels([]), now=NOW)
+NO_CERTIFICATES = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "end", "service", "region", "title"]), Panels([]), now=NOW)
 
 
 def compliance(*states, is_complete=False, **more):
