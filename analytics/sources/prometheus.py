@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from analytics.sources.base import Batch, Discovery, Options, Progress, SourceError, checked_options, silent
+from analytics.sources.promanswers import parse_instant
 from analytics.sources.promapi import Api
 from analytics.sources.promquery import DAY_MS, SELECTOR, Server, selector
 from analytics.sources.promrows import Labelling, checks_of, metrics_of
@@ -87,6 +88,7 @@ class Prometheus:
             timeout_s=self.options.timeout_s,
             verify=str(root / self.options.ca_file) if self.options.ca_file else True,
             sleep=sleep,
+            say=lambda said: self.progress(said),
         )
         self._server = Server(api, name, lambda said: self.progress(said))
 
@@ -181,8 +183,8 @@ class Prometheus:
 
     def _median(self, preset: Preset) -> str:
         query = f"quantile(0.5, {selector([preset.duration], self.options.match)} > 0)"
-        result = self._server.api.get_json("/api/v1/query", [("query", query)])["result"]
-        return f", median now {float(result[0]['value'][1]):g} {preset.duration_unit}" if result else ""
+        values = self._server.api.get("/api/v1/query", [("query", query)], parse_instant)
+        return f", median now {values[0]:g} {preset.duration_unit}" if values else ""
 
     def _labelling(self, preset: Preset) -> Labelling:
         given = self.options.labels

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from analytics import tables
 from analytics.sources.base import Batch, SourceError, labels, no_rows, refuse
-from analytics.sources.promapi import Sampled
+from analytics.sources.promanswers import Sampled
 from analytics.sources.times import EARLIEST_MS
 from analytics.sources.uptime_metrics import REGION_LABELS, REPLICA_LABELS, Extra, Preset
 from analytics.sources.values import DECIMALS_MS, MAX_LATENCY_MS, MS_PER, STATES, UP
@@ -105,7 +105,9 @@ def checks_of(found: Sequence[Sampled], preset: Preset, labelling: Labelling) ->
     """Checks of one window, and the metrics that the same monitor exports beside them."""
     by_metric: dict[str, list[Sampled]] = {name: [] for name in preset.metrics}
     for one in found:
-        by_metric[one.labels["__name__"]].append(one)
+        if (name := one.labels.get("__name__", "")) not in by_metric:
+            raise SourceError(f"source '{labelling.source}': asked for {', '.join(by_metric)}, the server gave series {one.labels}")
+        by_metric[name].append(one)
     status = labelling.by_key(by_metric[preset.status])
     if status:
         yield _checks(
