@@ -111,7 +111,6 @@ class Prometheus:
             found = self._server.series([preset.status], self.options.match)
             if not found:
                 raise self._server.no_match(selector([preset.status], self.options.match), preset.status)
-            self._labelling(preset).check_distinct(found, preset.status)
             unit = "ms, as stored" if preset.duration_unit == "ms" else f"{preset.duration_unit} -> ms"
             says.append(f"{name}: {len(found)} series of {preset.status}; latency from {preset.duration}: {unit}{self._median(preset)}")
         for signal, metric in self.options.metrics.items():

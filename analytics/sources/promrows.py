@@ -22,6 +22,10 @@ Key = tuple[str, str, str]
 """Service, region, monitor."""
 
 
+HANDOVER_MS = 300_000
+"""So long an exporter and its successor may be sampled side by side: for five minutes Prometheus holds a series for alive."""
+
+
 @dataclass
 class Labelling:
     """How labels become service, region and monitor."""
@@ -68,29 +72,37 @@ class Labelling:
             raise SourceError(f"source '{self.source}': labels: {role}: a series has no label {missing[0]}; it has {seen}")
         return "/".join(of[name] for name in names)
 
-    def check_distinct(self, found: Sequence[Mapping[str, str]], metric: str) -> None:
-        """Two series of one metric must not become the same checks."""
-        seen: dict[Key, dict[str, str]] = {}
-        for of in found:
-            own = _without_replica(of)
-            other = seen.setdefault(self.key(of), own)
-            if other != own:
-                differing = sorted(name for name in {*other, *own} if other.get(name) != own.get(name))
-                together = ", ".join([*(self.service or self.usual_service[:1]), differing[0]])
-                raise SourceError(
-                    f"source '{self.source}': two series of {metric} are both service '{self.key(of)[0]}' "
-                    f"in region '{self.key(of)[1]}'; they differ in "
-                    f"{', '.join(differing)}: tell them apart by `labels: {{service: [{together}]}}` "
-                    "or leave one out by `match`"
-                )
-
     def by_key(self, found: Sequence[Sampled]) -> dict[Key, Sampled]:
-        """Series by key, in order; of replicas the one with most samples."""
-        self.check_distinct([one.labels for one in found], found[0].labels.get("__name__", "the query") if found else "")
-        chosen: dict[Key, Sampled] = {}
+        """Series by key, in order: of replicas the one with most samples, of those that follow one another (a restart) all.
+
+        Raises
+        ------
+        SourceError
+            If two that differ in more than the name of a replica were sampled side by side: they are not one service.
+        """
+        lives: dict[Key, dict[frozenset[tuple[str, str]], Sampled]] = {}
         for one in sorted(found, key=lambda one: (-len(one.times), sorted(one.labels.items()))):
-            chosen.setdefault(self.key(one.labels), one)
-        return dict(sorted(chosen.items()))
+            lives.setdefault(self.key(one.labels), {}).setdefault(frozenset(_without_replica(one.labels).items()), one)
+        return {key: self._in_turn(key, list(series.values())) for key, series in sorted(lives.items())}
+
+    def _in_turn(self, key: Key, series: Sequence[Sampled]) -> Sampled:
+        first, *others = sorted(series, key=lambda one: (one.times[0], one.times[-1], sorted(one.labels.items())))
+        for other in others:
+            if min(first.times[-1], other.times[-1]) - other.times[0] > HANDOVER_MS:
+                raise self._side_by_side(key, first.labels, other.labels)
+            later = other.times > first.times[-1]
+            times, values = (np.concatenate([getattr(first, name), getattr(other, name)[later]]) for name in ("times", "values"))
+            first = Sampled(other.labels, times, values)
+        return first
+
+    def _side_by_side(self, key: Key, one: Mapping[str, str], other: Mapping[str, str]) -> SourceError:
+        one, other = _without_replica(one), _without_replica(other)
+        differing = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+        together = ", ".join([*(self.service or self.usual_service[:1]), differing[0]])
+        return SourceError(
+            f"source '{self.source}': two series are both service '{key[0]}' in region '{key[1]}' at the same time; they differ in "
+            f"{', '.join(differing)}: tell them apart by `labels: {{service: [{together}]}}` or leave one out by `match`"
+        )
 
 
 def _first(of: Mapping[str, str], names: Sequence[str]) -> str:

@@ -472,11 +472,35 @@ def test_labels_can_be_chosen() -> None:
         rows("blackbox", sampled("probe_success", [1], instance="web", team="shop"), service=("teem",))
 
 
-def test_two_series_of_one_service_are_an_error_with_the_remedy() -> None:
+def test_two_series_of_one_service_at_the_same_time_are_an_error_with_the_remedy() -> None:
     with pytest.raises(
-        SourceError, match=r"both service 'web' in region 'default'; they differ in job: .*`labels: \{service: \[instance, job\]\}`"
+        SourceError,
+        match=r"both service 'web' in region 'default' at the same time; they differ in job: .*`labels: \{service: \[instance, job\]\}`",
     ):
-        rows("blackbox", sampled("probe_success", [1], instance="web", job="a"), sampled("probe_success", [1], instance="web", job="b"))
+        rows(
+            "blackbox",
+            sampled("probe_success", [1] * 9, instance="web", job="a"),
+            sampled("probe_success", [1] * 9, instance="web", job="b"),
+        )
+
+
+def test_restarted_exporter_goes_on_where_the_first_ended(fake: Fake) -> None:
+    labels = {"target_alias": "Shop", "check_type": "http"}
+    found = rows(
+        "uptime",
+        sampled("uptime_status_health", [1, 1, 1], instance="new", times=[3, 4, 5], **labels),
+        sampled("uptime_status_health", [1, 0, 1, 0], instance="old", times=[0, 1, 2, 3], **labels),
+        sampled("uptime_response_time_seconds", [0.1, 0.2, 0.3], instance="old", times=[0, 2, 3], **labels),
+        sampled("uptime_response_time_seconds", [0.4, 0.5], instance="new", times=[4, 5], **labels),
+    )
+    minutes = [(row["time"] - START) / pd.Timedelta("1min") for row in found]
+    assert minutes == [0, 1, 2, 3, 4, 5]
+    assert [row["state"] for row in found] == ["up", "down", "up", "down", "up", "up"]
+    assert [row["latency_ms"] for row in found] == [100, None, 200, None, 400, 500]
+    fake.answer = lambda path, query: (
+        success([{**UP[0], "pod": "1"}, {**UP[0], "pod": "2"}]) if path == "/api/v1/series" else good(path, query)
+    )
+    assert "2 series of probe_success" in fake.source().discover().says[0]
 
 
 def test_replicas_are_one_series() -> None:
