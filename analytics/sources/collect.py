@@ -1,7 +1,8 @@
 """Ask a source for what is new and store it: whole or not at all, once however often it is asked.
 
-A fetch is first written to a temporary folder and counted. Only when few enough rows were refused does it go to the store; only
-when it is stored does the cursor move. A run killed at any point is repeated by the next one, which stores what is missing.
+A fetch is first written to a temporary folder, compared with what is stored, and counted. Only when few enough rows were refused does
+it go to the store; only when it is stored does the cursor move. A run killed at any point is repeated by the next one, which stores what
+is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from analytics.sources import open_source
 from analytics.sources.base import Batch, Progress, Source, SourceError, silent
 from analytics.sources.refused import Reason, Refused, read_parts, write_part
 
-__all__ = ["Collected", "collect", "record"]
+__all__ = ["Collected", "collect", "is_outdated", "record"]
 
 DAY_MS = 86_400_000
 REASONS_SHOWN = 5
@@ -76,6 +77,8 @@ class _Fetched:
     """A fetch in its temporary folder, with what must be known of it before it is stored."""
 
     folder: Path
+    n_rows: int = 0
+    n_repeated: int = 0
     n: dict[str, int] = field(default_factory=dict)
     parts: dict[str, list[Path]] = field(default_factory=dict)
     refused: Refused = field(init=False)
@@ -94,6 +97,7 @@ def collect(
     root: Path,
     now: pd.Timestamp,
     start: pd.Timestamp | None = None,
+    again: bool = False,
     progress: Progress = silent,
     ingest: params.Ingest | None = None,
 ) -> Collected:
@@ -104,31 +108,43 @@ def collect(
     name, options : as in params.yaml
     root : of the project; must be the one `store.root()` finds
     now : moment of the collection, UTC; later times are refused beyond `ingest.max_future_s`
-    start : fetch from here instead of from the cursor
+    start : fetch from here instead of from the cursor, which then stays where it is unless it lies later
+    again : replace what is stored, as if the source had never been collected
     progress : called with a sentence from time to time
     ingest : limits; those of the project's params.yaml unless given
 
     Raises
     ------
     SourceError
-        If the source cannot be read, another process is collecting it, or too many rows are refused; nothing is stored then.
+        If the source cannot be read, its options are not those of the rows that are stored, another process is collecting it, or too many
+        rows are refused; nothing is stored then.
     """
     limits = ingest or params.load(store.root() / "params.yaml").ingest
     source = open_source(name, options, root=root)
     with _only_one(name), session.staging_folder(store.root(), f"collect-{name}") as folder:
-        cursor = store.cursor(name)
+        store.tidy_raw(name)
+        cursor = {} if again else store.cursor(name)
+        _refuse_other_options(source, cursor)
         if start is None:
             source.resume(cursor.get("state", {}))
-            start = _resume_at(cursor, source.late_s)
+        begin = _resume_at(cursor, source.late_s) if start is None else start
         discovery = source.discover()
-        fetched = _fetch(source, start, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
-        _refuse_if_too_many(name, fetched, limits.max_rejected_share)
+        fetched = _fetch(source, begin, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
+        _sift(name, fetched, afresh=again)
+        _refuse_if_too_many(name, fetched, discovery.says, limits.max_rejected_share)
+        if again:
+            _replace(name, fetched)
         collected = _store(name, fetched, discovery.says, before=now)
-        newest = max((time for time in (_last(cursor), fetched.last) if time is not None), default=None)
-        moved = {"last": None if newest is None else newest.isoformat(), "state": source.state()}
+        moved = _moved(cursor, source, fetched, start)
         if moved != cursor:
             store.set_cursor(name, moved)
     return collected
+
+
+def is_outdated(name: str, options: dict[str, Any], *, root: Path) -> bool:
+    """Whether what is stored of a source was read with other options, or from files that were rewritten since (not: have grown)."""
+    source, cursor = open_source(name, options, root=root), store.cursor(name)
+    return bool(_other_options(source, cursor)) or source.was_rewritten(cursor.get("state", {}))
 
 
 def record(source: str, *, root: Path) -> bool:
@@ -160,6 +176,29 @@ def _only_one(name: str) -> Iterator[None]:
         raise SourceError(f"source '{name}' is being collected by another process{who}; wait until it has finished, or end it") from None
 
 
+def _refuse_other_options(source: Source, cursor: dict[str, Any]) -> None:
+    others = _other_options(source, cursor)
+    if others:
+        raise SourceError(
+            f"source '{source.name}': options changed since its rows were stored ({', '.join(others)}), new rows would contradict them; "
+            f"`analytics collect --again {source.name}` replaces them; or collect under another name"
+        )
+
+
+def _other_options(source: Source, cursor: dict[str, Any]) -> list[str]:
+    before, now = cursor.get("options", {}), source.meaning()
+    return sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
+
+
+def _moved(cursor: dict[str, Any], source: Source, fetched: _Fetched, start: pd.Timestamp | None) -> dict[str, Any]:
+    """The cursor after a fetch; one from a time that was named must not hide what lies before it and was never fetched."""
+    last = _last(cursor)
+    if start is None or (last is not None and start <= last):
+        last = max((time for time in (last, fetched.last) if time is not None), default=None)
+    state = source.state() if start is None else cursor.get("state", {})
+    return {"last": None if last is None else last.isoformat(), "state": state, "options": source.meaning()}
+
+
 def _last(cursor: dict[str, Any]) -> pd.Timestamp | None:
     return pd.Timestamp(cursor["last"]) if cursor.get("last") else None
 
@@ -182,6 +221,7 @@ def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, folder
 
 def _keep(fetched: _Fetched, batch: Batch, number: int) -> None:
     """Write a batch to the temporary folder; memory holds only counts."""
+    fetched.n_rows += len(batch.rows) + len(batch.rejected)
     fetched.n[batch.kind] = fetched.n.get(batch.kind, 0) + len(batch.rows)
     fetched.refused.add(batch.rejected)
     if not len(batch.rows):
@@ -211,23 +251,45 @@ def _distinct(keys: pa.Table) -> set[tuple[Any, ...]]:
     return {tuple(row.values()) for row in keys.take(pa.array(first)).to_pylist()}
 
 
-def _refuse_if_too_many(name: str, fetched: _Fetched, max_share: float) -> None:
-    n_refused = fetched.refused.n
-    total = sum(fetched.n.values()) + n_refused
-    if n_refused <= max_share * total:
+def _sift(name: str, fetched: _Fetched, *, afresh: bool) -> None:
+    """Keep of a fetch what is not stored yet; a row that was said before with other values is refused."""
+    for kind in [kind for kind in fetched.parts if kind not in REPLACED]:
+        new: list[Path] = []
+        for rows in _by_day(fetched.parts[kind]):
+            sifted = store.sift_raw(name, kind, rows, afresh=afresh)
+            fetched.n_repeated += sifted.n_repeated
+            fetched.refused.add(sifted.contradictions)
+            fetched.refused.add(sifted.duplicates, is_loss=False)
+            if len(sifted.new):
+                new.append(fetched.folder / f"new-{kind}-{len(new):06d}.arrow")
+                write_part(new[-1], sifted.new)
+        fetched.parts[kind] = new
+
+
+def _refuse_if_too_many(name: str, fetched: _Fetched, says: list[str], max_share: float) -> None:
+    n_lost, rows = fetched.refused.n_lost, fetched.refused.first
+    if n_lost <= max_share * fetched.n_rows:
         return
-    rows = fetched.refused.first
     shown = "\n".join(f"  {row['place']}: {row['reason']}: {row['row']}" for row in rows)
+    read = "\n".join(f"  {said}" for said in says)
+    if any("stored row" in row["reason"] for row in rows):
+        read += f"\nIf the source was corrected, replace what is stored by: analytics collect --again {name}"
     raise SourceError(
-        f"source '{name}': {n_refused:,} of {total:,} rows were refused, "
+        f"source '{name}': {n_lost:,} of {fetched.n_rows:,} rows were refused, "
         f"more than the {max_share:.0%} that ingest.max_rejected_share allows; "
-        f"nothing was stored. The first {len(rows)}:\n{shown}"
+        f"nothing was stored. The first {len(rows)}:\n{shown}\nHow it was read:\n{read}"
     )
+
+
+def _replace(name: str, fetched: _Fetched) -> None:
+    """Make room for a fetch that takes the place of all that is stored."""
+    if not any(fetched.n.values()):
+        raise SourceError(f"source '{name}' gave no rows; what is stored of it was left as it is")
+    store.remove_raw(name)
 
 
 def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestamp) -> Collected:
     n_new: dict[str, int] = {}
-    n_repeated = 0
     for kind, parts in fetched.parts.items():
         if kind in REPLACED:
             rows = pa.concat_tables(read_parts(parts))
@@ -235,14 +297,13 @@ def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestam
             if n_new[kind]:
                 store.write_raw(name, kind, rows)
             continue
-        for rows in _by_day(parts):
-            appended = store.append_raw(name, kind, rows)
-            n_new[kind] = n_new.get(kind, 0) + appended.n_new
-            n_repeated += appended.n_repeated
-            fetched.refused.add(appended.refused)
+        n_new[kind] = 0
+        for rows in read_parts(parts):
+            store.add_raw(name, kind, rows)
+            n_new[kind] += len(rows)
     refused = fetched.refused.to_quarantine(name)
     n_days = store.compact_raw(name, before=before.date())
-    return Collected(name, says, n_new, n_repeated, refused, len(fetched.series), fetched.first, fetched.last, n_days)
+    return Collected(name, says, n_new, fetched.n_repeated, refused, len(fetched.series), fetched.first, fetched.last, n_days)
 
 
 def _by_day(parts: list[Path]) -> Iterator[pa.Table]:

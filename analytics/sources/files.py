@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import Field
 from analytics.sources.base import Batch, Discovery, Options, SourceError, checked_options, did_you_mean, inside, refuse
 from analytics.sources.columns import CHECK_ROLES, METRIC_ROLES, Mapped, latency_unit, map_columns
 from analytics.sources.numbers import Decimal, recognise_decimal, to_numbers
-from analytics.sources.readers import Block, Position, read_blocks
+from analytics.sources.readers import Block, Position, begins_as, read_blocks
 from analytics.sources.tabular import Held, Signal, Table, to_checks, to_metrics
 from analytics.sources.times import recognise
 from analytics.sources.values import KUMA_STATES, MS_PER, STATES, standard_unit
@@ -104,6 +105,15 @@ class Files:
     def state(self) -> dict[str, Any]:
         there = {str(path) for path in self._paths()}
         return {"files": {path: asdict(seen) for path, seen in self._seen.items() if path in there}, "options": self._options_text()}
+
+    def meaning(self) -> dict[str, Any]:
+        options: dict[str, Any] = json.loads(self._options_text())
+        # One signal more of a wide table changes nothing of the others.
+        signals = options.pop("signals")
+        return options | {f"signals.{name}": signal for name, signal in signals.items()}
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        return not all(_goes_on(Path(path), _Seen.of(values)) for path, values in state.get("files", {}).items())
 
     def fetch(self, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
         for path in self._paths():
@@ -241,6 +251,13 @@ class Files:
 def _stamp(path: Path) -> list[int]:
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns]
+
+
+def _goes_on(path: Path, seen: _Seen) -> bool:
+    """Whether a file is as it was read, or has only grown since."""
+    if not path.is_file():
+        return False
+    return _stamp(path) == seen.stamp or (seen.until is not None and begins_as(path, seen.until))
 
 
 def _sample(block: Block, mapped: Mapped, role: str) -> pa.ChunkedArray:

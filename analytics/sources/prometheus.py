@@ -99,6 +99,13 @@ class Prometheus:
     def state(self) -> dict[str, Any]:
         return {"metrics": sorted(self.options.metrics)}
 
+    def meaning(self) -> dict[str, Any]:
+        metrics = {f"metrics.{signal}": metric.model_dump(mode="json") for signal, metric in self.options.metrics.items()}
+        return {"labels": self.options.labels.model_dump(mode="json"), **metrics}
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        return False
+
     def discover(self) -> Discovery:
         try:
             return Discovery(self._says())

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from analytics.sources.base import SourceError
 
-__all__ = ["Block", "Position", "read_blocks"]
+__all__ = ["Block", "Position", "begins_as", "read_blocks"]
 
 # Larger blocks are given back to the system after each use: half the time would go into getting them again.
 BLOCK_BYTES = 1 << 22
@@ -115,25 +115,29 @@ def _delimiter(head: bytes, name: str) -> str:
     return max(DELIMITERS, key=first.count)
 
 
+def begins_as(path: Path, since: Position) -> bool:
+    """Whether a text begins with the very bytes before `since`."""
+    return bool(_hash_of_start(path, since).hexdigest() == since.sha256)
+
+
+def _hash_of_start(path: Path, since: Position) -> Any:
+    total, left = hashlib.sha256(), since.offset
+    with _open(path) as file:
+        while left and (piece := _read(file, min(BLOCK_BYTES, left), path)):
+            total.update(piece)
+            left -= len(piece)
+    return total
+
+
 class _Text:
     """A text file in pieces that end with a whole row; with `quotes`, a row may hold line ends. `start` is where the first piece begins."""
 
     def __init__(self, path: Path, encoding: str, since: Position | None, *, quotes: bool) -> None:
         self.path, self.encoding, self._quotes = path, encoding, quotes
-        self._total = hashlib.sha256()
-        self.start = since if since is not None and self._begins_as(since) else None
+        self.start, self._total = None, hashlib.sha256()
+        if since is not None and (total := _hash_of_start(path, since)).hexdigest() == since.sha256:
+            self.start, self._total = since, total
         self._offset, self._lines = (self.start.offset, self.start.lines) if self.start else (0, 0)
-
-    def _begins_as(self, since: Position) -> bool:
-        left = since.offset
-        with _open(self.path) as file:
-            while left and (piece := _read(file, min(BLOCK_BYTES, left), self.path)):
-                self._total.update(piece)
-                left -= len(piece)
-        if self._total.hexdigest() == since.sha256:
-            return True
-        self._total = hashlib.sha256()
-        return False
 
     def position(self, rows: int) -> Position:
         """The end of the last piece of whole rows, of which there were so many from the beginning."""
