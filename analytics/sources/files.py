@@ -205,6 +205,10 @@ class Files:
                     f"{where}: no column looks like the {role}; there are {', '.join(columns)}; "
                     f"name it by `columns: {{{role}: ...}}`{other}"
                 )
+        for role, names in mapped.roles.items():
+            for name in names:
+                if pa.types.is_nested(kind := block.table.column(name).type):
+                    raise SourceError(f"{where}: column '{name}' ({role}) holds {kind}; expected one text, number or time a row")
         if is_checks and "up" not in mapped.roles and "status_code" not in mapped.roles:
             raise SourceError(
                 f"{where}: no column says whether a check was up; there are {', '.join(columns)}; name it by `columns: {{up: ...}}` or "
@@ -225,7 +229,9 @@ class Files:
             return "ms", ["latency: not measured"]
         values, _ = to_numbers(block.table.column(column), decimal)
         median = float(np.median(positive)) if len(positive := values[np.isfinite(values) & (values > 0)]) else None
-        unit = self.options.units.get("latency") or latency_unit(column)
+        # A column of durations says itself what its numbers count.
+        kind = block.table.column(column).type
+        unit = kind.unit if pa.types.is_duration(kind) else self.options.units.get("latency") or latency_unit(column)
         seen = "no value in the first rows" if median is None else f"median {median:g}"
         if unit is None:
             raise SourceError(
