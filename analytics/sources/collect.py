@@ -23,6 +23,7 @@ from analytics import params, session, store, tables
 from analytics.sources import open_source
 from analytics.sources.base import Batch, Progress, Source, SourceError, silent
 from analytics.sources.refused import Reason, Refused, read_parts, write_part
+from analytics.sources.units import Units, in_one_unit, stored_units
 
 __all__ = ["Collected", "collect", "is_outdated", "record"]
 
@@ -77,6 +78,7 @@ class _Fetched:
     """A fetch in its temporary folder, with what must be known of it before it is stored."""
 
     folder: Path
+    units: Units
     n_rows: int = 0
     n_repeated: int = 0
     n: dict[str, int] = field(default_factory=dict)
@@ -129,7 +131,8 @@ def collect(
             source.resume(cursor.get("state", {}))
         begin = _resume_at(cursor, source.late_s) if start is None else start
         discovery = source.discover()
-        fetched = _fetch(source, begin, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
+        units = {} if again else stored_units(name)
+        fetched = _fetch(source, begin, now + pd.Timedelta(seconds=limits.max_future_s), _Fetched(folder, units), progress)
         _sift(name, fetched, afresh=again)
         _refuse_if_too_many(name, fetched, discovery.says, limits.max_rejected_share)
         if again:
@@ -208,12 +211,11 @@ def _resume_at(cursor: dict[str, Any], late_s: int | None) -> pd.Timestamp | Non
     return None if last is None or late_s is None else last - pd.Timedelta(seconds=late_s)
 
 
-def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, folder: Path, progress: Progress) -> _Fetched:
-    fetched = _Fetched(folder)
+def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, fetched: _Fetched, progress: Progress) -> _Fetched:
     if hasattr(source, "progress"):
         source.progress = progress
     for number, batch in enumerate(source.fetch(start, end)):
-        _keep(fetched, batch, number)
+        _keep(fetched, in_one_unit(batch, fetched.units, source=source.name), number)
         if number % 50 == 49:
             progress(f"{source.name}: {sum(fetched.n.values()):,} rows read")
     return fetched

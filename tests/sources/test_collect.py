@@ -327,6 +327,23 @@ def test_a_file_that_has_grown_is_read_as_its_first_rows_say(project: Path) -> N
     assert [row["latency_ms"] for row in stored()] == [0.5, 1.5]
 
 
+def test_second_unit_of_a_series_is_refused(project: Path) -> None:
+    def sample(minute: int, service: str, value: int, unit: str) -> str:
+        return f"2026-03-01T00:{minute:02d}:00Z,{service},memory,{value},{unit}\n"
+
+    (project / "params.yaml").write_text("ingest: {max_rejected_share: 0.3}\nsources: {}\n")
+    path = project / "checks.csv"
+    path.write_text("time,service,signal,value,unit\n" + "".join(sample(m, s, 900 + m, "MB") for m in range(4) for s in ("web", "db")))
+    with path.open("a") as file:
+        file.write(sample(5, "web", 1, "GB") + sample(5, "mail", 1, "GB"))
+    assert counts(run(project, holds="metrics")) == (9, 0, 1)
+    with path.open("a") as file:
+        file.write("".join(sample(m, "mail", m, "GB") for m in range(6, 20)) + sample(6, "web", 2, "GB"))
+    collected = run(project, holds="metrics")
+    assert counts(collected) == (14, 0, 1)
+    assert collected.refused[0].text == "is in GB, other rows of its series in MB; convert it"
+
+
 class Endless:
     """A source that hands over one batch and then waits to be interrupted."""
 
