@@ -14,7 +14,7 @@ from analytics.sources.base import Batch, SourceError, labels, no_rows, refuse
 from analytics.sources.promanswers import Sampled
 from analytics.sources.times import EARLIEST_MS
 from analytics.sources.uptime_metrics import REGION_LABELS, REPLICA_LABELS, Extra, Preset
-from analytics.sources.values import DECIMALS_MS, MAX_LATENCY_MS, MS_PER, STATES, UP
+from analytics.sources.values import DECIMALS_MS, MAX_LATENCY_MS, MS_PER, STATES, UP, as_shares
 
 __all__ = ["Key", "Labelling", "checks_of", "metrics_of"]
 
@@ -192,7 +192,7 @@ def _keyed(names: Sequence[str], series: npt.NDArray[np.int64]) -> pa.Dictionary
 
 
 def metrics_of(found: Mapping[str, tuple[Extra, Sequence[Sampled]]], labelling: Labelling) -> Batch:
-    """Samples of metrics; infinite ones are refused."""
+    """Samples of metrics; infinite ones, and shares outside 0 and 1, are refused."""
     parts: list[pa.Table] = []
     refused: list[tuple[str, str, str]] = []
     for name, (extra, series) in found.items():
@@ -201,17 +201,19 @@ def metrics_of(found: Mapping[str, tuple[Extra, Sequence[Sampled]]], labelling: 
             if extra.is_time_left:
                 # Some exporters give the moment (seconds since 1970) instead of the time that is left until then.
                 values = np.where(values > EARLIEST_MS / 1000, values - one.times / 1000, values)
-            finite = np.isfinite(values)
+            shares, bad = as_shares(extra.signal, values)
+            bad |= dict.fromkeys(np.flatnonzero(~np.isfinite(values)).tolist(), f"{name} is infinite")
             refused += [
-                (f"{name} of {service} at {np.datetime64(int(time), 'ms')}Z", f"{name} is infinite", str(value))
-                for time, value in zip(one.times[~finite], values[~finite], strict=True)
+                (f"{name} of {service} at {np.datetime64(int(one.times[row]), 'ms')}Z", reason, str(values[row]))
+                for row, reason in sorted(bad.items())
             ]
-            n = int(finite.sum())
+            good = np.delete(np.arange(len(values)), list(bad))
+            n = len(good)
             zero = np.zeros(n, np.int32)
             columns = [
-                pa.array(one.times[finite]).cast(pa.timestamp("ms", tz="UTC")),
+                pa.array(one.times[good]).cast(pa.timestamp("ms", tz="UTC")),
                 *(labels([text], zero) for text in (service, region, extra.signal)),
-                pa.array(values[finite]),
+                pa.array(shares[good]),
                 labels([extra.unit], zero),
             ]
             parts.append(pa.table(columns, schema=tables.schema(tables.RAW["metrics"])))

@@ -593,3 +593,23 @@ def test_columns_of_parquet_that_are_no_text_are_named(read: Read, tmp_path: Pat
 def test_durations_of_parquet_are_read_in_their_own_unit(read: Read, tmp_path: Path, unit: str, ms: float) -> None:
     rows, _ = read(parquet(tmp_path, latency_ms=pa.array([90, None], pa.duration(unit))), name="a.parquet")
     assert [row["latency_ms"] for row in rows] == [pytest.approx(ms), None]
+
+
+def test_availability_that_is_no_share_is_refused_with_its_place(read: Read) -> None:
+    given = [("fraction", 99.5), ("percent", 150), ("fraction", -0.1), ("fraction", 1.0000000000000002), ("percent", 99.5)]
+    text = "time,service,signal,value,unit\n" + "".join(
+        f"2026-03-01T00:0{m}:00Z,web,availability,{v!r},{u}\n" for m, (u, v) in enumerate(given)
+    )
+    rows, rejected = read(text, holds="metrics")
+    assert [row["value"] for row in rows] == [1.0, 0.995]
+    assert [(row["place"], row["reason"]) for row in rejected] == [
+        (f"mine.csv:{line}", f"availability {value} is no fraction from 0 to 1; is it percent?")
+        for line, value in ((2, "99.5"), (3, "1.5"), (4, "-0.1"))
+    ]
+
+
+def test_share_in_a_column_of_its_own_is_refused_too_and_load_may_be_above_all_of_one_core(read: Read) -> None:
+    signals = {name: {"column": name[0], "unit": "percent"} for name in ("availability", "cpu")}
+    rows, rejected = read("time,service,a,c\n2026-03-01T00:00:00Z,web,101,101\n", holds="metrics", signals=signals)
+    assert [(row["signal"], row["value"]) for row in rows] == [("cpu", 1.01)]
+    assert [row["reason"] for row in rejected] == ["availability 1.01 is no fraction from 0 to 1; is it percent?"]

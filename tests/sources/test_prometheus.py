@@ -19,8 +19,8 @@ from analytics.sources import Batch, SourceError
 from analytics.sources.promanswers import Sampled, parse_export, parse_matrix
 from analytics.sources.promapi import BACKOFF_S
 from analytics.sources.prometheus import Prometheus
-from analytics.sources.promrows import Labelling, checks_of
-from analytics.sources.uptime_metrics import PRESETS
+from analytics.sources.promrows import Labelling, checks_of, metrics_of
+from analytics.sources.uptime_metrics import PRESETS, Extra
 
 START = pd.Timestamp("2026-03-01T00:00Z")
 END = pd.Timestamp("2026-03-01T06:00Z")
@@ -520,4 +520,15 @@ def test_impossible_samples_are_refused_with_the_reason() -> None:
         "probe_success 0.5 is no state",
         "probe_duration_seconds -1 is no response time",
         "probe_duration_seconds 1e+09 is no response time",
+    ]
+
+
+def test_availability_that_is_no_share_is_refused() -> None:
+    availability = Extra("availability", "fraction")
+    found = {"up": (availability, [sampled("up", [0.5, 99.5, np.inf, 1 + 1e-12], instance="web")])}
+    batch = metrics_of(found, Labelling("mine", ("instance",), ""))
+    assert batch.rows.column("value").to_pylist() == [0.5, 1.0]
+    assert [row["reason"] for row in batch.rejected.to_pylist()] == [
+        "availability 99.5 is no fraction from 0 to 1; is it percent?",
+        "up is infinite",
     ]
