@@ -176,7 +176,7 @@ def _collect(given: argparse.Namespace) -> int:
     for name in names:
         try:
             _collect_one(name, configured[name], root=root, start=start, again=given.again, is_recorded=not given.no_dvc, say=say)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RuntimeError) as error:
             # A server that does not answer must not keep the other sources waiting until it does.
             _complain(str(error))
             failed += 1

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics import params, session, store, tables
+from analytics import params, repository, session, store, tables
 from analytics.sources import open_source
 from analytics.sources.base import Batch, Progress, Source, SourceError, silent
 from analytics.sources.refused import Reason, Refused, read_parts, write_part
@@ -154,9 +154,7 @@ def record(source: str, *, root: Path) -> bool:
     """Record `data/raw/<source>` with DVC, so that the commit of today brings back the data of today; False without DVC."""
     if not (root / ".dvc").is_dir() or not (root / "data" / "raw" / source).is_dir():
         return False
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         # What to do with git is said once, by the command line.
         repo.scm_context.quiet = True
         repo.add([str(root / "data" / "raw" / source)])
