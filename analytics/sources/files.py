@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Files", "FilesOptions", "WideSignal"]
 
+SHOWN = 80
+"""Characters of a row that cannot be read in a message."""
+
 ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
 
@@ -191,6 +194,9 @@ class Files:
 
     def _mapped(self, block: Block, where: str) -> Mapped:
         columns, options = block.table.column_names, self.options
+        if not columns and block.broken:
+            place, reason, text = block.broken[0]
+            raise SourceError(f"{where}: no row can be read; the first, {place}, {reason}: {text[:SHOWN]}")
         is_checks = options.holds == "checks"
         roles: tuple[str, ...] = CHECK_ROLES if is_checks else METRIC_ROLES[:3] if options.signals else METRIC_ROLES
         roles = tuple(role for role in roles if role == "time" or not getattr(options, role, None) or role in options.columns)

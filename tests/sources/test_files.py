@@ -573,6 +573,11 @@ def test_line_of_json_that_cannot_be_read_costs_that_line(read: Read, more: str,
     assert reason in rejected[0]["reason"]
 
 
+def test_file_of_which_no_row_can_be_read_says_why(read: Read) -> None:
+    with pytest.raises(SourceError, match=r"no row can be read; the first, a\.jsonl:1, is no JSON .*: \{broken"):
+        read("{broken\n[1]\n", name="a.jsonl")
+
+
 def parquet(tmp_path: Path, **columns: pa.Array) -> bytes:
     n = len(next(iter(columns.values())))
     times = pa.array(pd.date_range("2026-03-01T00:00Z", periods=n, freq="min"))
