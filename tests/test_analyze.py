@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analytics import analyze, environment, params, pipeline, store
+from analytics.sources import collect
 
 HEADER = "time,service,up,latency_ms\n"
 
@@ -53,6 +55,16 @@ def test_other_options_take_the_place_of_mistaken_ones(tmp_path: Path, stages: l
     assert services(out) == ["all", "all"]
     analyze.analyze(data, folder=out, options={})
     assert services(out) == ["web", "web"]
+
+
+def test_anything_asked_for_otherwise_begins_again(project: Path) -> None:
+    (project / "a.csv").write_text(HEADER + "2026-03-01T00:00:00Z,web,1,5.5\n", encoding="utf-8")
+    options = {"kind": "files", "path": "a.csv", "columns": {"service": "service"}}
+    assert not collect.is_outdated("data", options, root=project)
+    collect.collect("data", options, root=project, now=pd.Timestamp("2026-03-10T00:00Z"))
+    assert not collect.is_outdated("data", options, root=project)
+    assert collect.is_outdated("data", {**options, "columns": {}}, root=project)
+    assert collect.is_outdated("data", {**options, "path": "b.csv"}, root=project)
 
 
 def test_corrected_file_takes_the_place_of_the_first_and_one_that_grew_is_read_on(tmp_path: Path, stages: list[str]) -> None:

@@ -7,6 +7,7 @@ is missing.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,16 +139,22 @@ def collect(
         if again:
             _replace(name, fetched)
         collected = _store(name, fetched, discovery.says, before=now)
-        moved = _moved(cursor, source, fetched, start)
+        moved = {**_moved(cursor, source, fetched, start), "configured": _as_json(options)}
         if moved != cursor:
             store.set_cursor(name, moved)
     return collected
 
 
 def is_outdated(name: str, options: dict[str, Any], *, root: Path) -> bool:
-    """Whether what is stored of a source was read with other options, or from files that were rewritten since (not: have grown)."""
-    source, cursor = open_source(name, options, root=root), store.cursor(name)
-    return bool(_other_options(source, cursor)) or source.was_rewritten(cursor.get("state", {}))
+    """Whether what is stored of a source was asked for otherwise, or read from files that were rewritten since (not: have grown)."""
+    cursor = store.cursor(name)
+    if cursor.get("configured", _as_json(options)) != _as_json(options):
+        return True
+    return open_source(name, options, root=root).was_rewritten(cursor.get("state", {}))
+
+
+def _as_json(options: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(options, default=str))
 
 
 def record(source: str, *, root: Path) -> bool:
