@@ -11,26 +11,23 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analytics import params, repository, session, store, tables
 from analytics.sources import open_source
-from analytics.sources.base import Batch, Progress, Source, SourceError, silent
-from analytics.sources.refused import Reason, Refused, read_parts, write_part
-from analytics.sources.units import Units, in_one_unit, stored_units
+from analytics.sources.base import Progress, Source, SourceError, silent
+from analytics.sources.fetched import Fetched, keep, sift
+from analytics.sources.refused import Reason, read_parts
+from analytics.sources.units import in_one_unit, stored_units
 
 __all__ = ["Collected", "collect", "is_outdated", "record"]
 
-DAY_MS = 86_400_000
 REASONS_SHOWN = 5
-REPLACED = ("services", "regions", "events", "dependencies")
 
 
 @dataclass(frozen=True)
@@ -74,25 +71,6 @@ def _singular(kind: str) -> str:
     return "dependency" if kind == "dependencies" else kind.removesuffix("s")
 
 
-@dataclass
-class _Fetched:
-    """A fetch in its temporary folder, with what must be known of it before it is stored."""
-
-    folder: Path
-    units: Units
-    n_rows: int = 0
-    n_repeated: int = 0
-    n: dict[str, int] = field(default_factory=dict)
-    parts: dict[str, list[Path]] = field(default_factory=dict)
-    refused: Refused = field(init=False)
-    series: set[tuple[Any, ...]] = field(default_factory=set)
-    first: pd.Timestamp | None = None
-    last: pd.Timestamp | None = None
-
-    def __post_init__(self) -> None:
-        self.refused = Refused(self.folder)
-
-
 def collect(
     name: str,
     options: dict[str, Any],
@@ -133,8 +111,8 @@ def collect(
         begin = _resume_at(cursor, source.late_s) if start is None else start
         discovery = source.discover()
         units = {} if again else stored_units(name)
-        fetched = _fetch(source, begin, now + pd.Timedelta(seconds=limits.max_future_s), _Fetched(folder, units), progress)
-        _sift(name, fetched, afresh=again)
+        fetched = _fetch(source, begin, now + pd.Timedelta(seconds=limits.max_future_s), Fetched(folder, units), progress)
+        sift(name, fetched, afresh=again)
         _refuse_if_too_many(name, fetched, discovery.says, limits.max_rejected_share)
         if again:
             _replace(name, fetched)
@@ -198,7 +176,7 @@ def _other_options(source: Source, cursor: dict[str, Any]) -> list[str]:
     return sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
 
 
-def _moved(cursor: dict[str, Any], source: Source, fetched: _Fetched, start: pd.Timestamp | None) -> dict[str, Any]:
+def _moved(cursor: dict[str, Any], source: Source, fetched: Fetched, start: pd.Timestamp | None) -> dict[str, Any]:
     """The cursor after a fetch; one from a time that was named must not hide what lies before it and was never fetched."""
     last = _last(cursor)
     if start is None or (last is not None and start <= last):
@@ -216,64 +194,17 @@ def _resume_at(cursor: dict[str, Any], late_s: int | None) -> pd.Timestamp | Non
     return None if last is None or late_s is None else last - pd.Timedelta(seconds=late_s)
 
 
-def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, fetched: _Fetched, progress: Progress) -> _Fetched:
+def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, fetched: Fetched, progress: Progress) -> Fetched:
     if hasattr(source, "progress"):
         source.progress = progress
     for number, batch in enumerate(source.fetch(start, end)):
-        _keep(fetched, in_one_unit(batch, fetched.units, source=source.name), number)
+        keep(fetched, in_one_unit(batch, fetched.units, source=source.name), number)
         if number % 50 == 49:
             progress(f"{source.name}: {sum(fetched.n.values()):,} rows read")
     return fetched
 
 
-def _keep(fetched: _Fetched, batch: Batch, number: int) -> None:
-    """Write a batch to the temporary folder; memory holds only counts."""
-    fetched.n_rows += len(batch.rows) + len(batch.rejected)
-    fetched.n[batch.kind] = fetched.n.get(batch.kind, 0) + len(batch.rows)
-    fetched.refused.add(batch.rejected)
-    if not len(batch.rows):
-        return
-    path = fetched.folder / f"{number:06d}.arrow"
-    write_part(path, batch.rows)
-    fetched.parts.setdefault(batch.kind, []).append(path)
-    key = [column for column in tables.RAW[batch.kind].key if column != "time"]
-    if "time" not in tables.RAW[batch.kind].key:
-        return
-    fetched.series |= _distinct(batch.rows.select(key))
-    limits = pc.min_max(batch.rows.column("time"))
-    low, high = (pd.Timestamp(limits[end].as_py()) for end in ("min", "max"))
-    fetched.first = low if fetched.first is None else min(low, fetched.first)
-    fetched.last = high if fetched.last is None else max(high, fetched.last)
-
-
-def _distinct(keys: pa.Table) -> set[tuple[Any, ...]]:
-    """Distinct keys of a batch, by codes: most batches hold few series and many rows."""
-    packed = np.zeros(len(keys), np.int64)
-    arrays = [keys.column(name).unify_dictionaries().combine_chunks() for name in keys.column_names]
-    arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
-    for array in arrays:
-        packed = packed * (len(array.dictionary) + 1) + array.indices.to_numpy(zero_copy_only=False)
-    is_one = (packed[1:] == packed[:-1]).all()
-    first = np.array([0]) if is_one else np.unique(packed, return_index=True)[1]
-    return {tuple(row.values()) for row in keys.take(pa.array(first)).to_pylist()}
-
-
-def _sift(name: str, fetched: _Fetched, *, afresh: bool) -> None:
-    """Keep of a fetch what is not stored yet; a row that was said before with other values is refused."""
-    for kind in [kind for kind in fetched.parts if kind not in REPLACED]:
-        new: list[Path] = []
-        for rows in _by_day(fetched.parts[kind]):
-            sifted = store.sift_raw(name, kind, rows, afresh=afresh)
-            fetched.n_repeated += sifted.n_repeated
-            fetched.refused.add(sifted.contradictions)
-            fetched.refused.add(sifted.duplicates, is_loss=False)
-            if len(sifted.new):
-                new.append(fetched.folder / f"new-{kind}-{len(new):06d}.arrow")
-                write_part(new[-1], sifted.new)
-        fetched.parts[kind] = new
-
-
-def _refuse_if_too_many(name: str, fetched: _Fetched, says: list[str], max_share: float) -> None:
+def _refuse_if_too_many(name: str, fetched: Fetched, says: list[str], max_share: float) -> None:
     n_lost, rows = fetched.refused.n_lost, fetched.refused.first
     if n_lost <= max_share * fetched.n_rows:
         return
@@ -288,17 +219,17 @@ def _refuse_if_too_many(name: str, fetched: _Fetched, says: list[str], max_share
     )
 
 
-def _replace(name: str, fetched: _Fetched) -> None:
+def _replace(name: str, fetched: Fetched) -> None:
     """Make room for a fetch that takes the place of all that is stored."""
     if not any(fetched.n.values()):
         raise SourceError(f"source '{name}' gave no rows; what is stored of it was left as it is")
     store.remove_raw(name)
 
 
-def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestamp) -> Collected:
+def _store(name: str, fetched: Fetched, says: list[str], *, before: pd.Timestamp) -> Collected:
     n_new: dict[str, int] = {}
     for kind, parts in fetched.parts.items():
-        if kind in REPLACED:
+        if "time" not in tables.RAW[kind].key:
             rows = pa.concat_tables(read_parts(parts))
             n_new[kind] = 0 if _is_stored(name, kind, rows) else len(rows)
             if n_new[kind]:
@@ -311,23 +242,6 @@ def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestam
     refused = fetched.refused.to_quarantine(name)
     n_days = store.compact_raw(name, before=before.date())
     return Collected(name, says, n_new, fetched.n_repeated, refused, len(fetched.series), fetched.first, fetched.last, n_days)
-
-
-def _by_day(parts: list[Path]) -> Iterator[pa.Table]:
-    """The rows of a fetch day by day: one segment a day, and no more in memory than a day."""
-    days: dict[int, list[pa.Table]] = {}
-    for rows in read_parts(parts):
-        day = rows.column("time").cast(pa.int64()).to_numpy() // DAY_MS
-        starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
-        if len(starts) > len(day) // 16 + 16:
-            # Days in no order: bring them together first.
-            order = np.argsort(day, kind="stable")
-            rows, day = rows.take(pa.array(order)), day[order]
-            starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
-        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(day)], strict=True):
-            days.setdefault(int(day[start]), []).append(rows.slice(start, stop - start))
-    for _, pieces in sorted(days.items()):
-        yield pa.concat_tables(pieces)
 
 
 def _is_stored(name: str, kind: str, rows: pa.Table) -> bool:
