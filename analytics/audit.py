@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analytics import packages
+from analytics import dvcfiles, packages, repository
 from analytics.runner import runs
 from analytics.runner.alike import TOLERANCE, same_numbers
 from analytics.runner.progress import Verbosity
@@ -107,9 +107,7 @@ def _git(folder: Path, *arguments: str, remedy: str = "") -> str:
 
 def _outputs(lock: str) -> dict[str, tuple[str, str]]:
     """Path of each output -> (stage, hash)."""
-    import yaml
-
-    stages = (yaml.safe_load(lock) or {}).get("stages", {})
+    stages = dvcfiles.parsed(lock, name="dvc.lock").get("stages", {})
     return {out["path"]: (name, out["md5"]) for name, stage in stages.items() for out in stage.get("outs", [])}
 
 
@@ -136,9 +134,7 @@ def _refuse_other_packages(lock: Path, revision: str) -> None:
 
 def _share_cache(root: Path, folder: Path) -> None:
     """Let the checkout read this project's cache and remotes, wherever they are."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         lines = ["[cache]", f"    dir = {repo.cache.local.path}"]
         for name, remote in repo.config["remote"].items():
             lines += [f"['remote \"{name}\"']", *(f"    {key} = {value}" for key, value in remote.items())]
@@ -196,9 +192,7 @@ def _cached(root: Path, path: str, md5: str, place: Path) -> Path | None:
     """The recorded output from DVC's cache, laid out below `place`; None if the cache does not have it."""
     import json
 
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         cache = Path(repo.cache.local.path)
     kept = cache / md5[:2] / md5[2:]
     if not kept.is_file():

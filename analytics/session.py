@@ -19,7 +19,7 @@ from analytics import tables
 if TYPE_CHECKING:
     from analytics import params
 
-__all__ = ["begin", "current_stage", "is_draft", "out", "root", "sources", "staging_folder"]
+__all__ = ["begin", "current_stage", "is_alive", "is_draft", "out", "root", "sources", "staging_folder"]
 
 
 @dataclass
@@ -93,7 +93,7 @@ def staging_folder(root: Path, name: str) -> Iterator[Path]:
     parent = root / "data" / ".staging"
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.iterdir():
-        if not _is_alive(left.name.rpartition("-")[2]):
+        if not is_alive(left.name.rpartition("-")[2]):
             shutil.rmtree(left, ignore_errors=True)
     staging = parent / f"{name}-{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
@@ -104,7 +104,8 @@ def staging_folder(root: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _is_alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
+    """Whether there is a process of that number."""
     if not pid.isdigit():
         return False
     try:
