@@ -49,6 +49,13 @@ def test_coverage_is_classed_by_the_share_that_came():
     assert widths == [5.0, 1.0, 1.0, 1.0]
 
 
+def test_a_name_that_reads_like_a_formula_is_shown_as_it_is():
+    name = r"$\frac{a}$"
+    ax = ingest.plot_coverage(pd.DataFrame([day(1, name)]))
+    assert rows(ax) == [f"{name} · eu"]
+    assert name in to_svg(ax, alt="")
+
+
 def test_of_many_rows_the_figure_shows_the_worst_and_says_so():
     frame = pd.DataFrame([day(1, f"s{i:03d}", n_checks=1440 - i) for i in range(100)])
     ax = ingest.plot_coverage(frame)
