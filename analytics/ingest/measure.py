@@ -151,11 +151,7 @@ def _faults(suspects: pd.DataFrame, days: pd.DataFrame, *, min_services: int) ->
     """Suspected moments in which enough services were lost that usually work, joined where they touch."""
     totals = days.groupby(["service", "region"])[["n_up", "n_checks"]].sum()
     usual = set(totals.index[totals["n_up"] > 0.5 * totals["n_checks"]])
-    kept = [
-        row
-        for row in suspects.itertuples(index=False)
-        if sum((service, row.region) in usual for service in row.down.split("\n")) >= min_services
-    ]
+    kept = [row for row in suspects.itertuples(index=False) if sum((service, row.region) in usual for service in row.down) >= min_services]
     frame = pd.DataFrame(kept, columns=suspects.columns).astype(suspects.dtypes)
     return _touching(frame, by=["region", "monitor"])[["region", "monitor", "start", "end", "n_probed"]]
 

@@ -41,7 +41,7 @@ class WeekResult:
         the day's judged checks, and the time of the judged check after them (-1: another day). No mask begins or ends between them,
         so that all of them lie inside it or none
     maintenance : service, region, start, end: steps with a check in state maintenance
-    faults : region, monitor, start, end, n_probed, down (services, separated by a line feed): moments when nearly all was down
+    faults : region, monitor, start, end, n_probed, down (a tuple of services): moments when nearly all was down
     pauses : service, region, start, end: longer than usual between two checks of one day, the longest of them (`n_pauses` counts all)
     """
 
@@ -331,7 +331,7 @@ class _Day:
             lost = probed & (np.bincount(cell[~down[inside]], minlength=shape[0] * shape[1]).reshape(shape) == 0)
             n_probed, n_lost = probed.sum(axis=1), lost.sum(axis=1)
             for at in np.flatnonzero((n_probed >= min_services) & (n_lost >= share * n_probed)):
-                names = "\n".join(sorted(self.pairs.service[services[lost[at]]]))
+                names = tuple(sorted(self.pairs.service[services[lost[at]]]))
                 begin = self.start + int(suspects[at]) * width
                 row = (self.region_names[region], self.monitor_names[monitor], begin, begin + width, int(n_probed[at]), names)
                 # The same services lost a moment longer: services that never work would give a row per check.

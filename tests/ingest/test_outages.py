@@ -192,6 +192,11 @@ def test_a_fault_is_seen_although_the_one_that_works_is_probed_often(project):
     assert [(row.start, row.end) for row in made.measured.faults.itertuples()] == [(minute(30), minute(31))]
 
 
+def test_a_fault_is_seen_although_names_hold_line_feeds(project):
+    made = ingested(pd.concat([checks_of("u" * 30 + "d" + "u" * 30, service=f"a\n{number}") for number in range(4)]))
+    assert [(row.start, row.end) for row in made.measured.faults.itertuples()] == [(minute(30), minute(31))]
+
+
 def test_services_that_never_work_are_no_evidence_against_the_prober(project):
     frames = [checks_of("d" * 60, service=f"dead{number}") for number in range(8)]
     made = ingested(pd.concat([*frames, checks_of("u" * 30 + "d" * 30, service="a")]))
