@@ -167,7 +167,9 @@ def test_a_run_with_too_many_refused_rows_stops_and_shows_ten(project):
 
 def test_duplicates_and_future_rows_are_counted(project):
     store.append_raw("s", "checks", projects.raw_checks(regular(1000)))
-    refuse([refusal(1, "duplicate: the first is kept"), refusal(2, "duplicate: the first is kept"), refusal(3, "3 h in the future")])
+    refuse([refusal(1, "duplicate: the first is kept"), refusal(2, "duplicate: the first is kept")])
+    refuse([refusal(3, "lies after 2026-03-02 00:00 UTC, in the future of its collection")])
+    refuse([refusal(4, "service 'future' has no time"), refusal(5, "signal 'duplicate' has no value")])
     flags = projects.ingest_all().flags.sort_values("flag")
     assert flags[["flag", "n", "severity"]].to_numpy().tolist() == [["clock_skew", 1, "warning"], ["duplicates", 2, "info"]]
 
