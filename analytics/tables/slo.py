@@ -21,7 +21,7 @@ SLO = (
             Column("is_complete", "boolean", "the period is over"),
             Column("objective", "float", "share promised; empty: nothing was promised", "fraction", optional=True),
             Column("n", "integer", "checks that count; for latency: steps with a median"),
-            Column("n_bad", "integer", "of these, bad"),
+            Column("n_bad", "float", "of these, bad; parts of checks where a source gives a share only"),
             Column("n_excluded", "integer", "checks (or steps) that do not count: masked, or said to be maintenance, pending, unknown"),
             Column("compliance", "float", "share of good checks", "fraction", optional=True),
             Column("compliance_low", "float", "lower end of its interval (nominal coverage: slo.level)", "fraction", optional=True),

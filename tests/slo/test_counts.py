@@ -37,6 +37,21 @@ def test_share_of_a_step_becomes_whole_checks(project):
     assert total(count(signals, made.promises("web"))) == (8, 2, 0)
 
 
+def test_a_share_that_a_source_gives_is_not_rounded_to_whole_checks(project):
+    signals = made.signals({("web", "eu"): [0.6] * 10, ("web", "us"): [0.998] * 10}, start="2026-03-02T00:00Z", n_checks=1)
+    counts = count(signals, made.promises("web", objective=0.6)).set_index("region")
+    assert counts["n_bad"].to_dict() == {"eu": 4.0, "us": 0.02, "all": 4.02}
+    # Ten times 0.4 is what is allowed, and no more.
+    assert counts["exhausted_ms"].isna().all()
+
+
+@given(data=st.data(), n=st.integers(1, 100_000))
+def test_whole_checks_come_back_from_the_share_of_a_step(data, n):
+    bad = data.draw(st.integers(0, n))
+    share = np.array([[(n - bad) / n]], np.float32)
+    assert slo.counts._bad_checks(share, np.array([[float(n)]])).tolist() == [[bad]]
+
+
 def test_all_joins_regions(project):
     signals = made.signals({("web", "eu"): [1, 0], ("web", "us"): [NAN, 0]}, start="2026-03-02T00:00Z")
     counts = count(signals, made.promises("web"))
