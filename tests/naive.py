@@ -157,7 +157,7 @@ def midnights(start, end, zone):
 def slo_counts(long, step_s, promises, outages, masks, periods, *, confirmed=False, resolution_s=1200):
     """Checks that count, bad ones and left-out ones of each service, region (and all), kind of promise and month.
 
-    `long` has a row per step (time, service, region, signal, value, n_checks); masks are looked at every `resolution_s`.
+    `long` has a row per step (time, service, region, signal, value, n_checks); masks are looked at every `resolution_s`; '' joins regions.
     """
     signal_of = {"availability": "availability", "latency": "latency_ms"}
     excluded = masks[masks.reason.isin(["maintenance", "prober"])]
@@ -191,7 +191,7 @@ def slo_counts(long, step_s, promises, outages, masks, periods, *, confirmed=Fal
                 if confirmed and not any(outage.is_confirmed and pd.isna(outage.excluded_reason) for outage in near):
                     bad = 0
             period = next(period for period in periods if period.start <= row.time < period.end)
-            for region in (row.region, "all"):
+            for region in (row.region, ""):
                 sums = found.setdefault((row.service, region, promise.objective_kind, period.start), [0, 0, 0])
                 for place, value in enumerate((n, bad, left_out)):
                     sums[place] += int(value)

@@ -1,7 +1,7 @@
 """Steps of panels -> how many checks counted and how many were bad, by service, region, kind of objective and month.
 
 One partition is a block of services with all its steps; it is read a month at a time, so that memory does not depend on how many months
-or services there are. 'all' joins the regions of a service: its counts are their sums, day by day.
+or services there are. Rows of region `ALL` join the regions of a service: their counts are sums, day by day.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from analytics.slo.promises import SIGNALS
 
 __all__ = ["ALL", "count_checks", "recent_period"]
 
-ALL = "all"
-"""Stands for the joined regions of a service."""
+ALL = ""
+"""Stands for the joined regions of a service: no source can name a region so, as it could 'all'."""
 
 COUNTS = ("n", "n_bad", "n_excluded", "measured_s", "seen_s")
 COLUMNS = [
@@ -72,7 +72,7 @@ def count_checks(
     project: params.Project,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Checks that count and bad ones, one row per service, region (and 'all'), kind of objective and period with a measured step.
+    """Checks that count and bad ones, one row per service, region (and `ALL`), kind of objective and period with a measured step.
 
     A step belongs to the period in which it begins. For latency a "check" is a step with a median.
 

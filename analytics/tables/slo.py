@@ -14,7 +14,7 @@ SLO = (
         ("service", "region", "objective_kind", "period_start"),
         (
             Column("service", "label", "the service"),
-            Column("region", "label", "the region; 'all' joins them"),
+            Column("region", "label", "the region; empty text joins them"),
             Column("objective_kind", "label", "which promise", choices=("availability", "latency")),
             Column("period_start", "time", "start of the calendar month in the reader's zone"),
             Column("period_end", "time", "its end"),
@@ -37,7 +37,7 @@ SLO = (
         ("service", "region", "objective_kind", "period_start"),
         (
             Column("service", "label", "the service"),
-            Column("region", "label", "the region; 'all' joins them"),
+            Column("region", "label", "the region; empty text joins them"),
             Column("objective_kind", "label", "which promise", choices=("availability", "latency")),
             Column("period_start", "time", "start of the calendar month in the reader's zone"),
             Column("budget_s", "float", "time that may be bad: of what was measured and, in a running period, of what is to come", "s"),

@@ -7,6 +7,7 @@ import pytest
 from analytics import params, slo
 from analytics.panel import Panels
 from analytics.slo import says, summary
+from analytics.slo.counts import ALL
 from analytics.words import NBSP
 from tests.slo import made
 
@@ -21,7 +22,7 @@ NO_CERTIFICATES = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "
 def compliance(*states, is_complete=False, **more):
     """A row of 'availability' in region 'all' per (service, state)."""
     frame = pd.DataFrame(states, columns=["service", "state"])
-    plain = {"region": "all", "objective_kind": "availability", "period_start": MONTH, "period_end": END, "is_complete": is_complete}
+    plain = {"region": ALL, "objective_kind": "availability", "period_start": MONTH, "period_end": END, "is_complete": is_complete}
     numbers = {"objective": 0.999, "n": 1000, "n_bad": 5, "compliance": 0.995, "compliance_low": 0.99, "compliance_high": 0.999}
     return frame.assign(**plain, **numbers, **more)
 
