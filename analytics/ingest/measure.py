@@ -16,7 +16,7 @@ from analytics.ingest.week import WeekResult, measure_week
 
 __all__ = ["Measured", "measure"]
 
-HOUR_MS = 3_600_000
+TRACK = ["service", "region", "monitor"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Measured:
     Attributes
     ----------
     series, coverage, outages : tables of these names; outages before any are excluded
-    days : coverage with first, last, first_judged, median_ms, n_change, n_steps, n_off_schedule, n_pauses per service, region and day
+    days : coverage with first, last, median_ms, n_change, n_steps, n_off_schedule, n_pauses per service, region and day
     extremes : series_id, low, high
     maintenance : service, region, start, end: said by the checks themselves
     faults : region, monitor, start, end, n_probed: a prober's own faults
@@ -59,18 +59,20 @@ def measure(found: Survey, *, params: params.Ingest, project: params.Project) ->
         .groupby("series_id", as_index=False)
         .agg(first=("first", "min"), last=("last", "max"), n=("n", "sum"), low=("low", "min"), high=("high", "max"))
     )
-    failures = _with_following(_joined(weeks, "failures"), days)
+    failures = _with_following(_joined(weeks, "failures"), _joined(weeks, "lives"), days, found.probed)
+    rule = project.accounting
+    outages = outage_rules.find_outages(failures, k=rule.outage_k, n=rule.outage_n, gap_factor=params.gap_factor)
     faults = _faults(_joined(weeks, "faults"), days, min_services=params.prober_min_services)
     return Measured(
         series=_series(found.layout, extents, days),
         coverage=_coverage(days, found.layout),
-        outages=_in_utc(outage_rules.find_outages(failures, k=project.accounting.outage_k, n=project.accounting.outage_n)),
+        outages=_in_utc(outages),
         days=_counting_pauses(days, across),
         extremes=extents[["series_id", "low", "high"]],
         maintenance=_in_utc(_touching(_joined(weeks, "maintenance"))),
         faults=_in_utc(faults),
         pauses=_in_utc(_pauses(_joined(weeks, "pauses"), across)),
-        failures=_in_utc(failures[["service", "region", "time", "n"]]),
+        failures=_in_utc(failures[["service", "region", "time", "n"]].sort_values(["service", "region", "time"], ignore_index=True)),
     )
 
 
@@ -94,10 +96,11 @@ _TEXT = ("series_id", "service", "region", "monitor", "down")
 _COLUMNS = {
     "series": ["series_id", "first", "last", "n", "low", "high"],
     "days": [
-        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "first_judged", "median_ms", "n_steps",
-        "n_off_schedule", "n_pauses",
+        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "median_ms", "n_steps", "n_off_schedule",
+        "n_pauses",
     ],
-    "failures": ["service", "region", "day", "time", "n", "ordinal", "next"],
+    "lives": ["service", "region", "monitor", "day", "n", "first"],
+    "failures": ["service", "region", "monitor", "day", "time", "last", "n", "ordinal", "unseen", "next"],
     "maintenance": ["service", "region", "start", "end"],
     "faults": ["region", "monitor", "start", "end", "n_probed", "down"],
     "pauses": ["service", "region", "start", "end"],
@@ -135,13 +138,15 @@ def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
     return _in_utc(counted[["service", "region", "day", *counts, "n_expected"]])
 
 
-def _with_following(failures: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """Failures numbered through the whole life of a service in a region, each row with the time of the next judged check."""
-    judged = days[days["n_checks"] > 0].sort_values(["service", "region", "day"])
-    lives = judged.groupby(["service", "region"], sort=False)
-    base = lives["n_checks"].cumsum() - judged["n_checks"]
-    numbered = judged[["service", "region", "day"]].assign(base=base, next_day=lives["first_judged"].shift(-1))
-    joined = failures.merge(numbered, on=["service", "region", "day"], how="left").sort_values(["service", "region", "day", "ordinal"])
+def _with_following(failures: pd.DataFrame, lives: pd.DataFrame, days: pd.DataFrame, probed: pd.DataFrame) -> pd.DataFrame:
+    """Failures numbered through the whole life of a monitor, with the time of its next judged check and what `find_outages` asks for."""
+    ordered = lives.sort_values([*TRACK, "day"])
+    grouped = ordered.groupby(TRACK, sort=False)
+    base = grouped["n"].cumsum() - ordered["n"]
+    numbered = ordered[[*TRACK, "day"]].assign(base=base, next_day=grouped["first"].shift(-1))
+    newest = days.groupby(["service", "region"], as_index=False).agg(newest=("last", "max"))
+    joined = failures.merge(numbered, on=[*TRACK, "day"], how="left").merge(newest, how="left").merge(probed, how="left")
+    joined = joined.sort_values([*TRACK, "day", "ordinal"], ignore_index=True)
     return joined.assign(
         ordinal=joined["ordinal"] + joined["base"], next=joined["next"].where(joined["next"] >= 0, joined["next_day"])
     ).drop(columns=["base", "next_day"])

@@ -30,6 +30,7 @@ class Week:
     monday_ms : its start, ms since 1970
     days : raw days of all sources, checks and metrics
     layout : the series with rows in this week (see `Survey.layout`)
+    probes : who checks what from where in this week (see `Survey.probed`)
     declared_ms : moments of this week at which declared maintenance begins or ends
     key : hash of the raw files and of `declared_ms`
     """
@@ -37,6 +38,7 @@ class Week:
     monday_ms: int
     days: tuple[store.RawDay, ...]
     layout: pd.DataFrame
+    probes: pd.DataFrame
     declared_ms: tuple[int, ...]
     key: str
 
@@ -49,7 +51,7 @@ class Survey:
     ----------
     layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics),
         n_monitors (checks only: monitors, one that probes half as often as the busiest counts half)
-    probed : service, region, monitor: who checks what from where
+    probed : service, region, monitor, interval_ms: who checks what from where, and how often usually
     weeks : the work, oldest first
     n_rows : raw rows of checks and metrics
     sources : names of the sources that have data
@@ -74,10 +76,10 @@ def survey(sources: list[str], *, params: params.Ingest) -> Survey:
     if not days:
         raise ValueError(f"no checks or metrics in data/raw of {', '.join(sources)}; run `analytics collect` first")
     runs = _run_frame(days)
+    runs = runs.assign(usual_ms=_usual_intervals(runs))
     layout = _lay_out(runs, default_step_s=params.step_s)
-    checks = runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"})
-    probed = checks[["service", "region", "monitor"]].drop_duplicates(ignore_index=True)
-    return Survey(layout, probed, _weeks(days, runs, layout, _declared(sources)), int(runs["n"].sum()), sources)
+    probed = _probed(runs)
+    return Survey(layout, probed, _weeks(days, runs, layout, probed, _declared(sources)), int(runs["n"].sum()), sources)
 
 
 def series_id(service: str, region: str, signal: str) -> str:
@@ -96,10 +98,8 @@ def _run_frame(days: list[store.RawDay]) -> pd.DataFrame:
 
 
 def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
-    intervals = _usual_intervals(runs)
-    checks = runs[runs["kind"] == "checks"]
     # Several monitors may probe one service from one region: the busiest decides the step, all of them how many checks are expected.
-    probed = checks.drop_duplicates("_group").assign(interval_ms=lambda rows: rows["_group"].map(intervals))
+    probed = _probed(runs)
     probed["per_ms"] = 1 / probed["interval_ms"]
     pairs = probed.groupby(["service", "region"], as_index=False).agg(interval_ms=("interval_ms", "min"), per_ms=("per_ms", "sum"))
     pairs["n_monitors"] = (pairs.pop("per_ms") * pairs["interval_ms"]).round(9)
@@ -107,9 +107,8 @@ def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
     from_checks["unit"] = from_checks["signal"].map(tables.SERIES_SIGNALS)
     metrics = runs[runs["kind"] == "metrics"]
     from_metrics = (
-        metrics.assign(interval_ms=metrics["_group"].map(intervals))
-        .groupby(["service", "region", "label"], as_index=False)
-        .agg(interval_ms=("interval_ms", "min"), unit=("unit", "first"))
+        metrics.groupby(["service", "region", "label"], as_index=False)
+        .agg(interval_ms=("usual_ms", "first"), unit=("unit", "first"))
         .rename(columns={"label": "signal"})
         .assign(kind="metrics")
     )
@@ -124,18 +123,25 @@ def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
     )
 
 
-def _usual_intervals(runs: pd.DataFrame) -> dict[int, int]:
-    """Median time between two rows of each key, over whole runs and the pauses between them; ms. Adds the column `_group`."""
-    runs["_group"] = runs.groupby(["kind", "service", "region", "label"], sort=True).ngroup()
-    ordered = runs.sort_values(["_group", "first"])
-    pauses = ordered["first"] - ordered.groupby("_group")["last"].shift()
-    inside = pd.DataFrame({"group": ordered["_group"], "interval": ordered["interval_ms"], "weight": ordered["n"] - 1})
-    between = pd.DataFrame({"group": ordered["_group"], "interval": pauses, "weight": 1}).dropna()
+def _probed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Service, region, monitor and usual interval of each monitor."""
+    checks = runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"})
+    first = checks[["service", "region", "monitor", "usual_ms"]].drop_duplicates(["service", "region", "monitor"], ignore_index=True)
+    return first.rename(columns={"usual_ms": "interval_ms"})
+
+
+def _usual_intervals(runs: pd.DataFrame) -> pd.Series:
+    """Median time between two rows of the key of each run, over whole runs and the pauses between them; ms."""
+    group = runs.groupby(["kind", "service", "region", "label"], sort=True).ngroup().rename("group")
+    ordered = runs.assign(group=group).sort_values(["group", "first"])
+    pauses = ordered["first"] - ordered.groupby("group")["last"].shift()
+    inside = pd.DataFrame({"group": ordered["group"], "interval": ordered["interval_ms"], "weight": ordered["n"] - 1})
+    between = pd.DataFrame({"group": ordered["group"], "interval": pauses, "weight": 1}).dropna()
     both = pd.concat([inside[inside["weight"] > 0], between[between["interval"] > 0]]).sort_values(["group", "interval"])
     seen = both.groupby("group")["weight"].cumsum()
     half = both.groupby("group")["weight"].transform("sum") / 2
     usual = both[seen >= half].groupby("group")["interval"].first()
-    return {group: int(usual.get(group, DAY_MS)) for group in runs["_group"].unique()}
+    return group.map(usual).fillna(DAY_MS).astype("int64")
 
 
 def _steps(interval_ms: npt.NDArray[np.int64], default_step_s: int) -> npt.NDArray[np.int64]:
@@ -151,13 +157,16 @@ def _declared(sources: list[str]) -> npt.NDArray[np.int64]:
     return np.unique(pd.to_datetime(known, utc=True).dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64))
 
 
-def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, declared_ms: npt.NDArray[np.int64]) -> list[Week]:
+def _weeks(
+    days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, probed: pd.DataFrame, declared_ms: npt.NDArray[np.int64]
+) -> list[Week]:
     mondays = np.array([panel.week_start((day.day - _EPOCH).days * DAY_MS) for day in days])
     weeks = []
     for monday in np.unique(mondays):
         mine = np.flatnonzero(mondays == monday)
         here = runs[runs["day"].isin(mine)]
-        pairs = here.loc[here["kind"] == "checks", ["service", "region"]].drop_duplicates()
+        tracks = here.loc[here["kind"] == "checks", ["service", "region", "label"]].drop_duplicates().rename(columns={"label": "monitor"})
+        pairs = tracks[["service", "region"]].drop_duplicates()
         metrics = here.loc[here["kind"] == "metrics", ["service", "region", "label"]].drop_duplicates().rename(columns={"label": "signal"})
         with_rows = pd.concat(
             [
@@ -170,7 +179,8 @@ def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, d
         moments = tuple(declared_ms[within].tolist())
         key = store.digest(*(day.key for day in week_days), *map(str, moments))
         with_rows = with_rows.sort_values(["service", "region", "signal"], ignore_index=True)
-        weeks.append(Week(int(monday), week_days, with_rows, moments, key))
+        probes = probed.merge(tracks, on=["service", "region", "monitor"])
+        weeks.append(Week(int(monday), week_days, with_rows, probes, moments, key))
     return weeks
 
 

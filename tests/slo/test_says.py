@@ -77,7 +77,8 @@ def test_rules_follow_the_parameters():
     promises, judged = made.promises("web"), compliance(("web", "kept"))
     text = slo.rules(made.project(objective=0.995), params.Slo(), promises, judged)
     assert "99.5\u00a0%" in text
-    assert "2 of 3 consecutive checks" in text
+    assert f"2 of 3 consecutive checks of a monitor failed, or when 2{NBSP}monitors saw it." in text
+    assert "what several monitors of a service in a region see at the same time is one outage" in text
     assert "Left out: declared maintenance and faults of the prober itself" in text
     changed = made.project(
         accounting={"count": "confirmed", "exclude_maintenance": False, "outage_k": 3, "outage_n": 4}, latency_objective_ms=250
@@ -86,6 +87,8 @@ def test_rules_follow_the_parameters():
     for part in ("only within a confirmed outage", "3 of 4", "Not left out: declared maintenance", "250", f"3{NBSP}days"):
         assert part in other
         assert part not in text
+    single = slo.rules(made.project(accounting={"outage_k": 1}), params.Slo(), promises, judged)
+    assert "1 of 3 consecutive checks of a monitor failed." in single
 
 
 def test_rules_name_who_has_no_promise_and_who_was_never_checked():
