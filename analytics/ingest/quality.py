@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analytics import params, tables
+from analytics import params, tables, words
 from analytics.ingest.catalogue import from_sources
 from analytics.ingest.measure import Measured
+from analytics.ingest.schedule import interval_changes
 from analytics.ingest.survey import Survey
 
 __all__ = ["check_rejects", "find_flags", "refused_rows"]
@@ -58,6 +59,7 @@ def find_flags(found: Survey, measured: Measured, quarantine: pd.DataFrame, *, p
         *_refused(quarantine, measured),
         *_faults(measured),
         *_per_life(found, measured),
+        *_interval_changes(found),
         *_never_up_by_metric(measured),
         *_constant(measured),
         *_unit_jumps(measured),
@@ -123,6 +125,14 @@ def _per_life(found: Survey, measured: Measured) -> Iterator[tuple[object, ...]]
             share = life.n_off_schedule / life.n_steps
             text = f"{share:.0%} of the pauses between checks differ from the usual {minutes:g} min by more than half"
             yield ("irregular", *keys, life.n_off_schedule, "info", text)
+
+
+def _interval_changes(found: Survey) -> Iterator[tuple[object, ...]]:
+    for row in interval_changes(found.schedules).itertuples(index=False):
+        day = pd.Timestamp(row.day, unit="ms", tz="UTC")
+        before, since = (words.duration(ms / 1000) for ms in (row.before_ms, row.interval_ms))
+        text = f"checks came every {before} before {day:%Y-%m-%d}, every {since} since"
+        yield ("interval_changed", row.service, row.region, day, day + pd.Timedelta("1D"), 1, "info", text)
 
 
 def _never_up_by_metric(measured: Measured) -> Iterator[tuple[object, ...]]:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics import panel, params, store, tables
+from analytics.ingest.schedule import DAY_MS, TRACK, find_schedules, usual_intervals
 
 __all__ = ["Survey", "Week", "survey"]
 
-DAY_MS = 86_400_000
 # Steps that divide a day, so that every grid has its own steps at midnight UTC.
 STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
 # Real schedules are late by a little: 61 s still is "every minute".
@@ -30,7 +30,7 @@ class Week:
     monday_ms : its start, ms since 1970
     days : raw days of all sources, checks and metrics
     layout : the series with rows in this week (see `Survey.layout`)
-    probes : who checks what from where in this week (see `Survey.probed`)
+    schedules : who checks what from where in this week, how often on each day (see `Survey.schedules`)
     declared_ms : moments of this week at which declared maintenance begins or ends
     key : hash of the raw files and of `declared_ms`
     """
@@ -38,7 +38,7 @@ class Week:
     monday_ms: int
     days: tuple[store.RawDay, ...]
     layout: pd.DataFrame
-    probes: pd.DataFrame
+    schedules: pd.DataFrame
     declared_ms: tuple[int, ...]
     key: str
 
@@ -49,9 +49,10 @@ class Survey:
 
     Attributes
     ----------
-    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics),
-        n_monitors (checks only: monitors, one that probes half as often as the busiest counts half)
-    probed : service, region, monitor, interval_ms: who checks what from where, and how often usually
+    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics)
+    probed : service, region, monitor: who checks what from where
+    schedules : service, region, monitor, day (ms), interval_ms, n_due: how often each of them usually checks on a day, and how many checks
+        were due
     weeks : the work, oldest first
     n_rows : raw rows of checks and metrics
     sources : names of the sources that have data
@@ -59,6 +60,7 @@ class Survey:
 
     layout: pd.DataFrame
     probed: pd.DataFrame
+    schedules: pd.DataFrame
     weeks: list[Week]
     n_rows: int
     sources: list[str]
@@ -76,10 +78,12 @@ def survey(sources: list[str], *, params: params.Ingest) -> Survey:
     if not days:
         raise ValueError(f"no checks or metrics in data/raw of {', '.join(sources)}; run `analytics collect` first")
     runs = _run_frame(days)
-    runs = runs.assign(usual_ms=_usual_intervals(runs))
+    runs = runs.assign(usual_ms=usual_intervals(runs))
     layout = _lay_out(runs, default_step_s=params.step_s)
-    probed = _probed(runs)
-    return Survey(layout, probed, _weeks(days, runs, layout, probed, _declared(sources)), int(runs["n"].sum()), sources)
+    schedules = find_schedules(runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"}))
+    probed = schedules[TRACK].drop_duplicates(ignore_index=True)
+    weeks = _weeks(days, runs, layout, schedules, _declared(sources))
+    return Survey(layout, probed, schedules, weeks, int(runs["n"].sum()), sources)
 
 
 def series_id(service: str, region: str, signal: str) -> str:
@@ -98,11 +102,9 @@ def _run_frame(days: list[store.RawDay]) -> pd.DataFrame:
 
 
 def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
-    # Several monitors may probe one service from one region: the busiest decides the step, all of them how many checks are expected.
-    probed = _probed(runs)
-    probed["per_ms"] = 1 / probed["interval_ms"]
-    pairs = probed.groupby(["service", "region"], as_index=False).agg(interval_ms=("interval_ms", "min"), per_ms=("per_ms", "sum"))
-    pairs["n_monitors"] = (pairs.pop("per_ms") * pairs["interval_ms"]).round(9)
+    # Several monitors may probe one service from one region: the busiest decides the step.
+    checks = runs[runs["kind"] == "checks"]
+    pairs = checks.groupby(["service", "region"], as_index=False).agg(interval_ms=("usual_ms", "min"))
     from_checks = pairs.merge(pd.DataFrame({"signal": CHECK_SIGNALS}), how="cross").assign(kind="checks")
     from_checks["unit"] = from_checks["signal"].map(tables.SERIES_SIGNALS)
     metrics = runs[runs["kind"] == "metrics"]
@@ -123,27 +125,6 @@ def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
     )
 
 
-def _probed(runs: pd.DataFrame) -> pd.DataFrame:
-    """Service, region, monitor and usual interval of each monitor."""
-    checks = runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"})
-    first = checks[["service", "region", "monitor", "usual_ms"]].drop_duplicates(["service", "region", "monitor"], ignore_index=True)
-    return first.rename(columns={"usual_ms": "interval_ms"})
-
-
-def _usual_intervals(runs: pd.DataFrame) -> pd.Series:
-    """Median time between two rows of the key of each run, over whole runs and the pauses between them; ms."""
-    group = runs.groupby(["kind", "service", "region", "label"], sort=True).ngroup().rename("group")
-    ordered = runs.assign(group=group).sort_values(["group", "first"])
-    pauses = ordered["first"] - ordered.groupby("group")["last"].shift()
-    inside = pd.DataFrame({"group": ordered["group"], "interval": ordered["interval_ms"], "weight": ordered["n"] - 1})
-    between = pd.DataFrame({"group": ordered["group"], "interval": pauses, "weight": 1}).dropna()
-    both = pd.concat([inside[inside["weight"] > 0], between[between["interval"] > 0]]).sort_values(["group", "interval"])
-    seen = both.groupby("group")["weight"].cumsum()
-    half = both.groupby("group")["weight"].transform("sum") / 2
-    usual = both[seen >= half].groupby("group")["interval"].first()
-    return group.map(usual).fillna(DAY_MS).astype("int64")
-
-
 def _steps(interval_ms: npt.NDArray[np.int64], default_step_s: int) -> npt.NDArray[np.int64]:
     steps = np.array([step for step in STEPS_S if step >= default_step_s] or [STEPS_S[-1]])
     needed = interval_ms / 1000 / SCHEDULE_SLACK
@@ -158,15 +139,14 @@ def _declared(sources: list[str]) -> npt.NDArray[np.int64]:
 
 
 def _weeks(
-    days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, probed: pd.DataFrame, declared_ms: npt.NDArray[np.int64]
+    days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, schedules: pd.DataFrame, declared_ms: npt.NDArray[np.int64]
 ) -> list[Week]:
     mondays = np.array([panel.week_start((day.day - _EPOCH).days * DAY_MS) for day in days])
     weeks = []
     for monday in np.unique(mondays):
         mine = np.flatnonzero(mondays == monday)
         here = runs[runs["day"].isin(mine)]
-        tracks = here.loc[here["kind"] == "checks", ["service", "region", "label"]].drop_duplicates().rename(columns={"label": "monitor"})
-        pairs = tracks[["service", "region"]].drop_duplicates()
+        pairs = here.loc[here["kind"] == "checks", ["service", "region"]].drop_duplicates()
         metrics = here.loc[here["kind"] == "metrics", ["service", "region", "label"]].drop_duplicates().rename(columns={"label": "signal"})
         with_rows = pd.concat(
             [
@@ -179,8 +159,8 @@ def _weeks(
         moments = tuple(declared_ms[within].tolist())
         key = store.digest(*(day.key for day in week_days), *map(str, moments))
         with_rows = with_rows.sort_values(["service", "region", "signal"], ignore_index=True)
-        probes = probed.merge(tracks, on=["service", "region", "monitor"])
-        weeks.append(Week(int(monday), week_days, with_rows, probes, moments, key))
+        kept = schedules.loc[schedules["day"].between(monday, monday + panel.WEEK_MS - 1), [*TRACK, "day", "interval_ms"]]
+        weeks.append(Week(int(monday), week_days, with_rows, kept.reset_index(drop=True), moments, key))
     return weeks
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from analytics import panel, store, tables
-from analytics.ingest.survey import CHECK_SIGNALS, DAY_MS, Week
+from analytics.ingest.schedule import DAY_MS
+from analytics.ingest.survey import CHECK_SIGNALS, Week
 from analytics.stats import binned
 
 __all__ = ["WeekResult", "measure_week"]
@@ -35,8 +36,8 @@ class WeekResult:
     ----------
     files : panel files as (name, bytes)
     series : series_id, first, last, n, low, high: of the steps with a value
-    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, median_ms, n_steps,
-        n_off_schedule, n_pauses
+    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, interval_ms,
+        median_ms, n_steps, n_off_schedule, n_pauses
     lives : service, region, monitor, day, n, first: judged checks, and the time of the first of them
     failures : service, region, monitor, day, time, last, n, ordinal, unseen, next: n failed checks in a row of one monitor, the first at
         `time` and with this place among the day's judged checks of the monitor, the last at `last`, and the time of the judged check
@@ -139,7 +140,6 @@ class _Pairs:
 
     service: npt.NDArray[np.object_]
     region: npt.NDArray[np.object_]
-    interval_ms: IntArray
     step_s: IntArray
 
     @classmethod
@@ -148,7 +148,7 @@ class _Pairs:
         return cls(*(np.array(rows[name].tolist(), dtype=kind) for name, kind in _PAIR_COLUMNS.items()))
 
 
-_PAIR_COLUMNS = {"service": object, "region": object, "interval_ms": np.int64, "step_s": np.int64}
+_PAIR_COLUMNS = {"service": object, "region": object, "step_s": np.int64}
 
 
 @dataclass(frozen=True)
@@ -209,17 +209,19 @@ class _Day:
         self.is_maintenance = _is(state, states, "maintenance")
         self.is_scheduled = _is(origin, origins, "check")
         self.is_judged = self.is_up | self.is_down
-        self.interval_ms = self._intervals(week.probes)
+        self.interval_ms = self._intervals(week.schedules)
+        # Of several monitors the busiest tells what a pause is.
+        self.usual_ms = self.interval_ms.min(axis=1)
 
-    def _intervals(self, probes: pd.DataFrame) -> IntArray:
-        """Usual interval of each monitor of each service and region of this day, in the order of the tracks."""
+    def _intervals(self, schedules: pd.DataFrame) -> IntArray:
+        """Usual interval of each monitor of each service and region on this day, shape (n_pairs, n_monitors); a day for all others."""
         number = {keys: pair for pair, keys in enumerate(zip(self.pairs.service, self.pairs.region, strict=True))}
         place = {name: monitor for monitor, name in enumerate(self.monitor_names)}
         intervals = np.full((len(number), len(place)), DAY_MS, np.int64)
-        for row in probes.itertuples(index=False):
+        for row in schedules[schedules["day"] == self.start].itertuples(index=False):
             if row.monitor in place:
                 intervals[number[row.service, row.region], place[row.monitor]] = row.interval_ms
-        return intervals.ravel()
+        return intervals
 
     def _lookup(self, service_names: list[str]) -> IntArray:
         """Number of the pair of each service and region of this day's rows, shape (n_services, n_regions)."""
@@ -264,7 +266,7 @@ class _Day:
         """One row per service and region: how many checks, of which kind, how regular."""
         n = len(self.pairs.step_s)
         steps, same = self._steps()
-        interval = self.pairs.interval_ms[self.pair[1:]]
+        interval = self.usual_ms[self.pair[1:]]
         off = same & (np.abs(steps - interval) > 0.5 * interval)
         present = np.bincount(self.pair, minlength=n) > 0
         starts = np.searchsorted(self.pair, np.arange(n), side="left")
@@ -280,6 +282,7 @@ class _Day:
                 "n_change": np.bincount(self.pair[~self.is_scheduled], minlength=n),
                 "first": self.start + self.time[np.minimum(starts, len(self.time) - 1)],
                 "last": self.start + self.time[np.maximum(stops - 1, 0)],
+                "interval_ms": self.usual_ms,
                 "median_ms": self._medians(),
                 "n_steps": np.bincount(self.pair[1:][same], minlength=n),
                 "n_off_schedule": np.bincount(self.pair[1:][off], minlength=n),
@@ -331,7 +334,7 @@ class _Day:
         # The judged check after the last of them; of another monitor it says nothing.
         after = np.minimum(last + 1, len(track) - 1)
         is_known = (last + 1 < len(track)) & (track[after] == track[at])
-        unseen = np.where(begins, 0, _unseen(np.diff(time[failed], prepend=0), self.interval_ms[track[failed]], gap_factor))
+        unseen = np.where(begins, 0, _unseen(np.diff(time[failed], prepend=0), self.interval_ms.ravel()[track[failed]], gap_factor))
         return pd.DataFrame(
             {
                 **self._names(track[at]),
@@ -378,7 +381,7 @@ class _Day:
         for region, monitor in np.unique(np.stack([self.region, self.monitor])[:, self.is_down], axis=1).T:
             mine = (self.region == region) & (self.monitor == monitor) & self.is_judged
             pair, down = self.pair[mine], self.is_down[mine]
-            usual = np.median(self.pairs.interval_ms[np.unique(pair)])
+            usual = np.median(self.usual_ms[np.unique(pair)])
             width = int(max(PROBER_BIN_MS, usual))
             moment = self.time[mine] // width
             # As many services lost take at least as many failures: most moments need no closer look.
@@ -404,7 +407,7 @@ class _Day:
     def pauses(self, gap_factor: float) -> pd.DataFrame:
         """The longest pauses of each service and region within this day."""
         steps, _ = self._steps()
-        interval = self.pairs.interval_ms[self.pair[1:]]
+        interval = self.usual_ms[self.pair[1:]]
         wide = np.flatnonzero(self._is_wide(gap_factor))
         wide = wide[np.argsort(-steps[wide], kind="stable")]
         frame = pd.DataFrame(
@@ -420,7 +423,7 @@ class _Day:
     def _is_wide(self, gap_factor: float) -> npt.NDArray[np.bool_]:
         """Whether there is a pause between each row and the next."""
         steps, same = self._steps()
-        return same & (steps > gap_factor * self.pairs.interval_ms[self.pair[1:]])
+        return same & (steps > gap_factor * self.usual_ms[self.pair[1:]])
 
     def _steps(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """Time from each row to the next, and whether both are of the same service and region."""

@@ -86,6 +86,7 @@ INGEST = (
                     "constant",
                     "always_down",
                     "irregular",
+                    "interval_changed",
                     "change_only",
                     "unit_jump",
                     "too_few",
@@ -119,7 +120,7 @@ INGEST = (
             Column("n_checks", "integer", "checks judged up or down"),
             Column("n_up", "integer", "successful checks"),
             Column("n_excluded", "integer", "checks in maintenance, pending or unknown"),
-            Column("n_expected", "float", "checks that the usual interval would have given"),
+            Column("n_expected", "float", "checks that were due: of each monitor one every usual interval"),
         ),
     ),
 )

@@ -114,7 +114,7 @@ def test_outages_of_several_monitors_and_days_equal_a_loop(tmp_path_factory, dat
         found = ingest.survey(["s"], params=params.Ingest())
         rule = params.Project(workers=1, accounting=params.Accounting(outage_k=k, outage_n=k + extra))
         outages = ingest.measure(found, params=params.Ingest(), project=rule).outages
-    intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in found.probed.itertuples()}
+    intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in found.schedules.itertuples()}
     assert as_tuples(outages) == naive.outages(frame, k, k + extra, intervals=intervals)
 
 

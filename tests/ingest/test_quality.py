@@ -209,7 +209,7 @@ def test_real_checks_of_six_years_give_what_a_loop_gives(project, data_folder):
     for key, values in expected.items():
         assert made.signals[key].keys() == values.keys()
         np.testing.assert_allclose([made.signals[key][time] for time in values], list(values.values()), rtol=1e-6)
-    intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in made.found.probed.itertuples()}
+    intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in made.found.schedules.itertuples()}
     found = [(row.service, row.start, None if pd.isna(row.end) else row.end, row.is_confirmed) for row in made.outages.itertuples()]
     assert found == [
         (service, start, end, confirmed) for service, _, start, end, _, confirmed in naive.outages(checks, 2, 3, intervals=intervals)
