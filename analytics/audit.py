@@ -29,6 +29,9 @@ except (RuntimeError, ValueError, OSError) as error:
     sys.exit(str(error))
 """
 
+# What nothing may depend on: an audit on the machine that made the results must see what another machine would.
+FOREIGN = {"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4711"}
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -65,7 +68,7 @@ class Audit:
 
 
 def audit(revision: str = "HEAD", *, root: Path, verbosity: Verbosity = "normal") -> Audit:
-    """Run every stage of a revision again and compare each output with its `dvc.lock`.
+    """Run every stage of a revision again, in another locale, time zone and hash seed, and compare each output with its `dvc.lock`.
 
     Raises
     ------
@@ -161,7 +164,7 @@ def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _run(folder: Path, verbosity: Verbosity) -> None:
     own = folder if (folder / "analytics" / "pipeline.py").is_file() else Path(__file__).parents[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYTICS_", "DVC_"))}
-    environment["PYTHONPATH"] = str(own)
+    environment |= {**FOREIGN, "PYTHONPATH": str(own)}
     done = subprocess.run([sys.executable, "-c", SCRIPT, verbosity], cwd=folder, env=environment, check=False)
     if done.returncode:
         raise RuntimeError("the revision could not be made again; what failed stands above")

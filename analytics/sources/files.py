@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from analytics import tables
 from analytics.sources.base import Batch, Discovery, Options, SourceError, checked_options, did_you_mean, inside, refuse
 from analytics.sources.columns import CHECK_ROLES, METRIC_ROLES, Mapped, latency_unit, map_columns
 from analytics.sources.numbers import Decimal, recognise_decimal, to_numbers
@@ -301,8 +302,6 @@ def _status_columns(table: pa.Table) -> list[str]:
 
 
 def _says_origin(column: pa.ChunkedArray) -> bool:
-    from analytics import tables
-
     values = {str(value) for value in column.slice(0, 1000).to_pylist() if value is not None}
     return values <= set(tables.ORIGINS)
 
@@ -316,7 +315,7 @@ def _within(batch: Batch, start: pd.Timestamp | None, end: pd.Timestamp, source:
     rows, rejected = batch.rows, batch.rejected
     if limits["max"].as_py() >= end.to_pydatetime():
         late = pc.greater_equal(times, pa.scalar(end.to_pydatetime(), times.type))
-        reason = f"lies after {end:%Y-%m-%d %H:%M} UTC, in the future of its collection"
+        reason = f"lies after {end:%Y-%m-%d %H:%M} UTC, {tables.IN_FUTURE}"
         shown = [
             (f"{row['service']} {row['time']:%Y-%m-%dT%H:%M:%S}Z", reason, ",".join(map(str, row.values())))
             for row in rows.filter(late).to_pylist()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.ingest import INGEST
-from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
+from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
 from analytics.tables.validation import schema, schema_type, validate
 
 __all__ = [
     "EVENT_KINDS",
+    "IN_FUTURE",
     "ORIGINS",
     "RAW",
     "ROLES",
