@@ -1,0 +1,484 @@
+"""Is a series still what it was? Windows of many lengths, compared with the learning stretch, in five channels at once.
+
+`learn_reference` says how each channel varies while nothing changes, `score` gives the evidence of each bin against that, and
+`find_changes` turns evidence into changes: each is one object that stays open until the series is back at its reference or the change is
+accepted. Nothing uses a later bin than the one it judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from analytics.stats.channels import Channels, shrunk_profile
+from analytics.stats.longrun import window_variance
+
+__all__ = ["KINDS", "Changes", "Evidence", "Reference", "accept", "find_changes", "learn_reference", "level_for", "score"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+KINDS = ("level", "spread", "tail", "season", "availability")
+LEVEL, SPREAD, TAIL, SEASON, AVAILABILITY = range(len(KINDS))
+
+WINDOWS_H = (3, 6, 12, 24, 48, 96, 168, 336)
+SHORTEST_H = (6, 6, 6, 24, 3)
+FILLED = 0.5
+BOUND = 2.5
+LEVEL_GUARD_H, SEASON_GUARD_H = 36, 48
+PATIENCE = 1.5
+IMPROVEMENT = 2.0
+OFFSET = (0.0, 0.0, 0.0, 0.0, 0.0)
+USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
+NORMAL_CONSISTENCY = 1.4826
+BACK = 3.0
+SUPPORT = 1.92
+NORMAL_95 = 1.96
+EXTRA = 6.0
+MEDIAN_COST = 1.2533
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How the channels of each series vary while nothing changes.
+
+    Attributes
+    ----------
+    windows : int array, shape (n_windows,)
+        Lengths in bins.
+    n_bins, n_days : bins of the learning stretch, which are the first ones of the channels, and its days
+    accepted : bin of the acceptance after which the means are learnt again, if there was one
+    median, limit : float arrays, shape (2, n_series)
+        Of level and spread: what values are bounded about, and how far from it.
+    variance : float array, shape (2, n_series, n_windows)
+        Of means of bounded values over windows.
+    day_profile : float array, shape (2, n_series, bins_per_day)
+        Variance by time of day over the usual one.
+    precision : float array, shape (n_series, 2, 2)
+        Inverse covariance of the amplitude and phase of one day.
+    dispersion : float array, shape (2, n_series)
+        Variance over mean of daily counts, of slow runs and of failures.
+    """
+
+    windows: IntArray
+    n_bins: int
+    n_days: float
+    accepted: int | None
+    median: FloatArray
+    limit: FloatArray
+    variance: FloatArray
+    day_profile: FloatArray
+    precision: FloatArray
+    dispersion: FloatArray
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence of each kind of change, bin by bin.
+
+    Attributes
+    ----------
+    statistic : float array, shape (n_series, n_kinds, n_bins)
+        About minus the logarithm of how often a quiet series shows as much, on one scale for all kinds; -inf where nothing can be said.
+    window : int array, same shape
+        Which of the windows says most.
+    first : bin of the channels that the first column stands for
+    channels, reference : what it was computed from
+    """
+
+    statistic: FloatArray
+    window: IntArray
+    first: int
+    channels: Channels
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changes found, one element each, by series and time of detection; bins are those of the channels.
+
+    Attributes
+    ----------
+    series, kind : index of the series; index into `KINDS`
+    detected : bin at whose end the change was told
+    onset, onset_low, onset_high : first bin of the new regime and its 95 % interval
+    closed : bin at whose end the series was back at its reference; -1 while the change is open
+    statistic : evidence when it was told
+    effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
+        residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
+    """
+
+    series: IntArray
+    kind: IntArray
+    detected: IntArray
+    onset: IntArray
+    onset_low: IntArray
+    onset_high: IntArray
+    closed: IntArray
+    statistic: FloatArray
+    effect: FloatArray
+    effect_low: FloatArray
+    effect_high: FloatArray
+
+
+def learn_reference(channels: Channels, n_bins: int) -> Reference:
+    """Noise of each channel in its learning stretch, the first `n_bins` bins."""
+    day = channels.bins_per_day
+    values = np.stack([channels.level, channels.spread])[:, :, :n_bins]
+    median = _median(values)
+    limit = BOUND * NORMAL_CONSISTENCY * _median(np.abs(values - median[..., None]))
+    bounded = np.clip(values - median[..., None], -limit[..., None], limit[..., None])
+    centred = bounded - _mean(bounded)[..., None]
+    windows = np.array([round(length * day / 24) for length in WINDOWS_H if length * day >= 24], dtype=np.int64)
+    return Reference(
+        windows=windows,
+        n_bins=n_bins,
+        n_days=n_bins / day,
+        accepted=None,
+        median=median,
+        limit=limit,
+        variance=np.stack([window_variance(part, windows, bins_per_day=day) for part in centred]),
+        day_profile=np.stack([shrunk_profile(part**2, channels.time_of_day[:n_bins], day) for part in centred]),
+        precision=_precision(centred[0] * channels.amplitude[:, :n_bins], centred[0] * channels.phase[:, :n_bins], day),
+        dispersion=np.stack([_dispersion(counts[:, :n_bins], day) for counts in (channels.slow, channels.failures)]),
+    )
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """Lower median over the last axis, NaN without a value."""
+    ordered = np.sort(values, axis=-1)
+    n = np.isfinite(ordered).sum(axis=-1)
+    middle = np.take_along_axis(ordered, (np.maximum(n - 1, 0) // 2)[..., None], axis=-1)[..., 0]
+    return np.where(n > 0, middle, np.nan)
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    present = np.isfinite(values)
+    n = present.sum(axis=-1)
+    return np.where(n > 0, np.where(present, values, 0.0).sum(axis=-1) / np.maximum(n, 1), np.nan)
+
+
+def _running(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sum and count of the values present before each bin, one more than there are bins."""
+    present = np.isfinite(values)
+    padding = [(0, 0)] * (values.ndim - 1) + [(1, 0)]
+    return np.pad(np.cumsum(np.where(present, values, 0.0), axis=-1), padding), np.pad(np.cumsum(present, axis=-1, dtype=float), padding)
+
+
+def _precision(amplitude: FloatArray, phase: FloatArray, day: int) -> FloatArray:
+    """Inverse covariance of the means of a day, from the days that begin in any bin; two degrees are lost to fitting the shape."""
+    totals, counts = _running(np.stack([amplitude, phase]))
+    days = (totals[..., day:] - totals[..., :-day]) / np.maximum(counts[..., day:] - counts[..., :-day], 1)
+    days = days - days.mean(axis=-1, keepdims=True)
+    n_days = amplitude.shape[1] / day
+    covariance = np.einsum("isb,jsb->sij", days, days) / days.shape[-1] * n_days / max(n_days - 2, 1)
+    ridge = 1e-9 * np.trace(covariance, axis1=1, axis2=2) + 1e-300
+    return np.linalg.inv(covariance + ridge[:, None, None] * np.eye(2))
+
+
+def _dispersion(counts: FloatArray, day: int) -> FloatArray:
+    """Variance over mean of daily counts, pulled to the usual one as if by `DISPERSION_DAYS` days; never below 1, that of Poisson."""
+    n_days = counts.shape[1] // day
+    daily = np.nan_to_num(counts[:, : n_days * day]).reshape(len(counts), n_days, day).sum(axis=2)
+    mean = daily.mean(axis=1)
+    ratio = np.where(mean > 0, ((daily - mean[:, None]) ** 2).sum(axis=1) / max(n_days - 1, 1) / np.maximum(mean, 1e-12), 1.0)
+    return np.maximum(1.0, (n_days * ratio + DISPERSION_DAYS * USUAL_DISPERSION) / (n_days + DISPERSION_DAYS))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Windows that end with each of some bins, and the bins they are compared with; arrays of shape (n_bins, n_windows) or broadcast."""
+
+    end: IntArray
+    begin: IntArray
+    lengths: IntArray
+    against_begin: int
+    against_end: IntArray
+
+    @classmethod
+    def of(cls, reference: Reference, end: IntArray, lengths: IntArray) -> _Frame:
+        begin = end[:, None] - lengths
+        if reference.accepted is None:
+            return cls(end, begin, lengths, 0, np.array([[reference.n_bins]]))
+        learnt = np.clip(begin, reference.accepted, reference.accepted + reference.n_bins)
+        return cls(end, begin, lengths, reference.accepted, learnt)
+
+    def sums(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sum of the values and number present, in each window."""
+        totals, counts = _running(values)
+        begin = np.maximum(self.begin, 0)
+        return totals[:, self.end, None] - totals[:, begin], counts[:, self.end, None] - counts[:, begin]
+
+    def reference_sums(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sum of the values and number present, in the bins compared with."""
+        totals, counts = _running(values)
+        start = self.against_begin
+        return totals[:, self.against_end] - totals[:, start, None, None], counts[:, self.against_end] - counts[:, start, None, None]
+
+    def means(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean in each window, NaN where it is not filled enough or reaches back beyond the reference; number present."""
+        total, n = self.sums(values)
+        known = (n >= FILLED * self.lengths) & (n > 0) & (self.begin >= self.against_begin)
+        return np.where(known, total / np.maximum(n, 1), np.nan), n
+
+    def reference_means(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean in the bins compared with, NaN where these are less than a day's; number present."""
+        total, n = self.reference_sums(values)
+        return np.where(n > 0, total / np.maximum(n, 1), np.nan), n
+
+
+def score(channels: Channels, reference: Reference) -> Evidence:
+    """Evidence of each kind in each bin after the learning stretch, or after the acceptance."""
+    first = reference.n_bins if reference.accepted is None else reference.accepted
+    end = np.arange(first, channels.level.shape[1]) + 1
+    parts = [_best(kind, channels, reference, end) for kind in range(len(KINDS))]
+    return Evidence(np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference)
+
+
+def _best(kind: int, channels: Channels, reference: Reference, end: IntArray) -> tuple[FloatArray, IntArray]:
+    """Largest evidence over the windows of each bin, and which window it is."""
+    hours = reference.windows * 24 / channels.bins_per_day
+    usable = np.flatnonzero(hours >= SHORTEST_H[kind])
+    statistic = _evidence(kind, channels, reference, _Frame.of(reference, end, reference.windows[usable]))
+    statistic = np.where(np.isfinite(statistic), statistic + PATIENCE * np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
+    best = statistic.argmax(axis=2)
+    return np.take_along_axis(statistic, best[..., None], axis=2)[..., 0] - OFFSET[kind], usable[best]
+
+
+def _evidence(kind: int, channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+    """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows)."""
+    if kind == LEVEL:
+        return _student(_level(channels, reference, frame), reference.n_days)
+    if kind == SPREAD:
+        difference, variance = _mean_change(channels, reference, 1, frame)
+        return _student(difference**2 / variance, reference.n_days) - IMPROVEMENT * (difference < 0)
+    if kind == SEASON:
+        return _student(_season(channels, reference, frame), reference.n_days)
+    return _count_change(*_counts(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
+
+
+def _student(square: FloatArray, days: float) -> FloatArray:
+    """Log likelihood ratio of a squared difference over its variance, which was learnt from so many days."""
+    return (days / 2) * np.log1p(square / days)
+
+
+def _bounded(values: FloatArray, reference: Reference, part: int) -> FloatArray:
+    median, limit = reference.median[part][:, None], reference.limit[part][:, None]
+    return np.clip(values - median, -limit, limit)
+
+
+def _mean_change(channels: Channels, reference: Reference, part: int, frame: _Frame) -> tuple[FloatArray, FloatArray]:
+    """Change of the mean of level (part 0) or spread (part 1), and the variance it has while nothing changes."""
+    values = _bounded((channels.level, channels.spread)[part], reference, part)
+    mean, n = frame.means(values)
+    usual, n_usual = frame.reference_means(values)
+    per_value = _per_value_variance(reference, part, frame.lengths)[:, None]
+    longest = reference.variance[part][:, None, -1:] * reference.windows[-1]
+    uneven, _ = frame.means(reference.day_profile[part][:, channels.time_of_day])
+    return mean - usual, per_value * uneven / np.maximum(n, 1) + longest / np.maximum(n_usual, 1)
+
+
+def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> FloatArray:
+    """Variance of means over windows of any lengths times the length, linear in the logarithm of the length between those known."""
+    known = reference.variance[part] * reference.windows
+    place = np.interp(np.log(lengths), np.log(reference.windows), np.arange(len(reference.windows)))
+    below = np.minimum(place.astype(int), len(reference.windows) - 2)
+    return known[:, below] + (place - below) * (known[:, below + 1] - known[:, below])
+
+
+def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+    """Squared change of the level over its variance."""
+    difference, variance = _mean_change(channels, reference, 0, frame)
+    short = frame.lengths * 24 <= LEVEL_GUARD_H * channels.bins_per_day
+    other = _bounded(channels.other_level, reference, 0)
+    usual, _ = frame.reference_means(_bounded(channels.level, reference, 0))
+    return np.asarray(_guarded(difference, frame.means(other)[0] - usual, short) ** 2 / variance)
+
+
+def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> FloatArray:
+    """What is left of a change in a short window if the day may have been one of the other type: a holiday nobody told us of."""
+    left = np.where(difference * other > 0, np.sign(difference) * np.minimum(np.abs(difference), np.abs(other)), 0.0)
+    return np.where(short, left, difference)
+
+
+def _season(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+    """Squared change of amplitude and phase over their covariance."""
+    level, other = _bounded(channels.level, reference, 0), _bounded(channels.other_level, reference, 0)
+    short = frame.lengths * 24 <= SEASON_GUARD_H * channels.bins_per_day
+    changes = []
+    for template in (channels.amplitude, channels.phase):
+        usual, n_usual = frame.reference_means(level * template)
+        changes.append(_guarded(frame.means(level * template)[0] - usual, frame.means(other * template)[0] - usual, short))
+    share = channels.bins_per_day / frame.lengths + channels.bins_per_day / np.maximum(n_usual, 1)
+    (a, b), p = changes, reference.precision[:, :, :, None, None]
+    return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
+
+
+def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray, frame: _Frame) -> FloatArray:
+    """Log likelihood ratio of another rate of events in the window than in the reference, over the dispersion."""
+    seen, _ = frame.sums(counts)
+    tried, _ = frame.sums(trials)
+    usual, _ = frame.reference_sums(counts)
+    usually, _ = frame.reference_sums(trials)
+    usual = usual + 0.5
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = tried / (tried + usually)
+        expected = (seen + usual) * share
+        ratio = _xlogx(seen, expected) + _xlogx(usual, seen + usual - expected)
+    ratio = np.where(frame.begin >= frame.against_begin, ratio / dispersion[:, None, None], np.nan)
+    full = tried >= FILLED * np.max(trials, initial=1.0) * frame.lengths
+    return np.where(full, ratio - IMPROVEMENT * (seen < expected), np.nan)
+
+
+def _xlogx(seen: FloatArray, expected: FloatArray) -> FloatArray:
+    """Seen times log(seen / expected); 0 where nothing was seen."""
+    return np.where(seen > 0, seen * np.log(np.maximum(seen, 1e-300) / expected), 0.0)
+
+
+def find_changes(evidence: Evidence, level: float) -> Changes:
+    """Changes whose evidence passes a level.
+
+    Parameters
+    ----------
+    evidence
+        Of a block of series.
+    level : float
+        Evidence that is enough (`level_for`).
+    """
+    joint = evidence.statistic.max(axis=1)
+    rows = [row for series in np.flatnonzero((joint > level).any(axis=1)) for row in _changes_of(_single(evidence, series), series, level)]
+    return Changes(*(np.array(column) for column in zip(*rows, strict=True))) if rows else Changes(*(np.empty(0, dtype) for dtype in _TYPES))
+
+
+_TYPES = (np.int64,) * 7 + (np.float64,) * 4
+
+
+def _single(evidence: Evidence, series: int) -> Evidence:
+    """One series of a block."""
+    one = slice(series, series + 1)
+    channels = {
+        field.name: value[one] if value.ndim == 2 and len(value) > 1 else value
+        for field in fields(evidence.channels)
+        if isinstance(value := getattr(evidence.channels, field.name), np.ndarray)
+    }
+    reference = evidence.reference
+    parts = {name: getattr(reference, name)[:, one] for name in ("median", "limit", "variance", "day_profile", "dispersion")}
+    return Evidence(
+        evidence.statistic[one],
+        evidence.window[one],
+        evidence.first,
+        replace(evidence.channels, **channels),
+        replace(reference, precision=reference.precision[one], **parts),
+    )
+
+
+def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[int | float, ...]]:
+    """Changes of one series, in order: the next one is looked for once the last one is over."""
+    statistic, first = evidence.statistic[0], evidence.first
+    ready = np.zeros(len(KINDS), dtype=int)
+    columns = np.arange(statistic.shape[1])
+    while (told := np.flatnonzero(((statistic > level) & (columns >= ready[:, None])).any(axis=0))).size:
+        detected = int(told[0])
+        kind = int(np.where(detected >= ready, statistic[:, detected], -np.inf).argmax())
+        window = int(evidence.reference.windows[evidence.window[0, kind, detected]])
+        onset, low, high = _onset(kind, evidence, first + detected + 1)
+        closed = _closed(kind, evidence, first + detected + 1, window)
+        stop = statistic.shape[1] + first if closed < 0 else closed + 1
+        yield series, kind, first + detected, onset, low, high, closed, statistic[kind, detected], *_effect(kind, evidence, onset, stop)
+        if closed < 0:
+            return
+        # The windows still hold the change that is over: a kind speaks again once its evidence was gone.
+        quiet = statistic[:, closed - first :] <= level
+        ready = closed - first + np.where(quiet.any(axis=1), quiet.argmax(axis=1), len(columns))
+
+
+def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
+    """Start of the window that says most, and the first and last start that say hardly less (twice the log likelihood within 3.84)."""
+    day = evidence.channels.bins_per_day
+    shortest = max(1, day if kind == SEASON else SHORTEST_H[kind] * day // 24)
+    lengths = np.arange(shortest, evidence.reference.windows[-1] + 1)
+    profile = _evidence(kind, evidence.channels, evidence.reference, _Frame.of(evidence.reference, np.array([end]), lengths))[0, 0]
+    profile = np.where(np.isfinite(profile), profile, -np.inf)
+    likely = lengths[profile >= profile.max() - SUPPORT]
+    return end - int(lengths[profile.argmax()]), end - int(likely.max()), end - int(likely.min())
+
+
+def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
+    """Bin at which a window as long as the one that told of the change rather says that there is none; -1 if there is no such bin."""
+    day, channels, reference = evidence.channels.bins_per_day, evidence.channels, evidence.reference
+    ends = np.arange(end, channels.level.shape[1] + 1)
+    frame = _Frame.of(reference, ends, np.array([max(window, day)]))
+    told = _Frame.of(reference, np.array([end]), np.array([window]))
+    if kind in (LEVEL, SPREAD):
+        now, variance = _mean_change(channels, reference, kind, frame)
+        was = _mean_change(channels, reference, kind, told)[0]
+        back = was * (was / 2 - now) / variance
+    elif kind == SEASON:
+        now, share = _shape_change(channels, reference, frame)
+        was, _ = _shape_change(channels, reference, told)
+        back = np.einsum("isbw,sij,jsbw->sbw", was, reference.precision, was / 2 - now) / share
+    else:
+        back = _count_back(kind, channels, reference, frame, told)
+    over = np.flatnonzero(back[0, :, 0] >= BACK)
+    return end - 1 + int(over[0]) if over.size else -1
+
+
+def _shape_change(channels: Channels, reference: Reference, frame: _Frame) -> tuple[FloatArray, FloatArray]:
+    """Change of amplitude and phase, first axis, without a guard; days' worth of variance."""
+    level = _bounded(channels.level, reference, 0)
+    parts = [(frame.means(level * template)[0], *frame.reference_means(level * template)) for template in (channels.amplitude, channels.phase)]
+    share = channels.bins_per_day / frame.lengths + channels.bins_per_day / np.maximum(parts[0][2], 1)
+    return np.stack([mean - usual for mean, usual, _ in parts]), share
+
+
+def _count_back(kind: int, channels: Channels, reference: Reference, frame: _Frame, told: _Frame) -> FloatArray:
+    counts, trials = _counts(kind, channels)
+    usual, usually = (frame.reference_sums(part)[0] for part in (counts, trials))
+    rate = (usual + 0.5) / np.maximum(usually, 1)
+    ratio = np.maximum(told.sums(counts)[0], 0.5) / (told.sums(trials)[0] * rate)
+    seen, tried = frame.sums(counts)[0], frame.sums(trials)[0]
+    return np.asarray((tried * rate * (ratio - 1) - seen * np.log(ratio)) / reference.dispersion[int(kind == AVAILABILITY), 0])
+
+
+def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float, float, float]:
+    """Change since the onset, with its 95 % interval."""
+    channels, reference = evidence.channels, evidence.reference
+    frame = _Frame.of(reference, np.array([stop]), np.array([max(stop - onset, 1)]))
+    if kind in (LEVEL, SPREAD):
+        values = (channels.level, channels.spread)[kind]
+        usual = _median(values[:, frame.against_begin : int(frame.against_end.max())])[0]
+        current = _median(values[:, onset:stop])[0]
+        deviation = MEDIAN_COST * float(np.sqrt(_mean_change(channels, reference, kind, frame)[1][0, 0, 0]))
+        effect, deviation = (current - usual, deviation) if kind == LEVEL else (np.log(current / usual), deviation / current)
+    elif kind == SEASON:
+        change, share = _shape_change(channels, reference, frame)
+        size = max(channels.day_size.item(), 1e-12)
+        covariance = np.linalg.inv(reference.precision[0])
+        effect, deviation = change[0, 0, 0, 0] / size, np.sqrt(covariance[0, 0] * share[0, 0, 0]) / size
+    else:
+        counts, trials = _counts(kind, channels)
+        seen, usual = float(frame.sums(counts)[0].item()) + 0.5, float(frame.reference_sums(counts)[0].item()) + 0.5
+        effect = np.log(seen / usual * frame.reference_sums(trials)[0].item() / max(frame.sums(trials)[0].item(), 1.0))
+        deviation = np.sqrt(reference.dispersion[int(kind == AVAILABILITY), 0] * (1 / seen + 1 / usual))
+    return float(effect), float(effect - NORMAL_95 * deviation), float(effect + NORMAL_95 * deviation)
+
+
+def _counts(kind: int, channels: Channels) -> tuple[FloatArray, FloatArray]:
+    """Events and trials of a kind that is counted."""
+    if kind == TAIL:
+        return channels.slow, channels.n_values
+    return channels.failures, np.isfinite(channels.failures).astype(float)
+
+
+def accept(evidence: Evidence, after: int) -> Evidence:
+    """Evidence once a change is accepted: what is normal is learnt again from the bins after `after`, how it varies is kept."""
+    return score(evidence.channels, replace(evidence.reference, accepted=after))
+
+
+def level_for(false_alarms_per_series_year: float) -> float:
+    """Level at which a series that never changes raises so many false alarms a year."""
+    return float(RATE_LOG - RATE_SLOPE * np.log(false_alarms_per_series_year))
