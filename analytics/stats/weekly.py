@@ -161,7 +161,7 @@ def _shrink(coefficients: FloatArray, share: FloatArray, member: FloatArray) -> 
     known = (share > 0).astype(float)
     n_days, size = known @ member, share @ member
     means = member.T @ (coefficients * known[..., None]) / np.maximum(n_days, 1)[..., None]
-    parts = _components(coefficients, share, member, n_days, size, means)
+    parts = _components(coefficients, share, member, means)
     prior = parts.mean[..., None, None] + parts.weekend[..., None, None] * _WEEKEND_PRIOR + parts.own[..., None, None] * np.eye(7)
     # (I + K D)^-1 K D y, with D the precision of the means: also right where K is singular or a day of the week has no data.
     precision = size[:, None, :] / parts.noise[..., None]
@@ -196,46 +196,53 @@ class _Components:
     own: FloatArray
 
 
-def _components(
-    coefficients: FloatArray, share: FloatArray, member: FloatArray, n_days: FloatArray, size: FloatArray, means: FloatArray
-) -> _Components:
-    """Each mean square less what the levels below it explain."""
-    types = np.stack([~IS_WEEKEND, IS_WEEKEND]).astype(float)
-    type_size = size @ types.T
-    type_days = (n_days > 0) @ types.T
-    type_means = (types * size[:, None, :]) @ means / np.maximum(type_size, TINY)[..., None]
-    both = (type_days > 0).all(axis=1, keepdims=True)
-
-    within = _in_bands(coefficients - member @ means, (share > 0).astype(float))
-    # Filled hours do not deviate: a slow deviation of a day that is half there is seen as half as large, its square as a quarter.
-    within_df = (share**2 @ member * (1 - 1 / np.maximum(n_days, 1))).sum(axis=1, keepdims=True)
-    between = _in_bands(means - types.T @ type_means, size)
-    between_df = np.maximum(type_days - 1, 0).sum(axis=1, keepdims=True)
-    enough, total_df = within_df >= ENOUGH_DF, within_df + between_df
-    noise = np.where(enough, within / np.maximum(within_df, TINY), (within + between) / np.maximum(total_df, TINY))
-    # Nothing repeats in a single day (of a type): all that varies in it counts as noise.
-    alone = total_df[:, 0] < 1
-    noise[alone] = _in_bands(means[alone], (n_days[alone] > 0).astype(float))[:, 1:].mean(axis=1, keepdims=True)
-
-    repeats = size.sum(axis=1, keepdims=True) / np.maximum(type_days.sum(axis=1, keepdims=True), 1)
-    own = np.where(enough & (between_df > 0), between / np.maximum(between_df, 1) - noise, 0)
-    own = np.maximum(own, 0) / np.maximum(repeats, TINY)
+def _components(coefficients: FloatArray, share: FloatArray, member: FloatArray, means: FloatArray) -> _Components:
+    """Each variance is what a mean square exceeds that explained by the variances below it."""
+    n_days, size = (share > 0) @ member, share @ member
+    type_size, type_days = size @ _TYPES.T, (n_days > 0) @ _TYPES.T
+    type_means = (_TYPES * size[:, None, :]) @ means / np.maximum(type_size, TINY)[..., None]
+    noise, own, is_alone = _within_types(coefficients, share, member, means, type_means)
 
     # Error of the mean of each type, shape (n_series, n_bands, 2).
     type_error = noise[..., None] / np.maximum(type_size, TINY)[:, None] + own[..., None] / np.maximum(type_days, 1)[:, None]
-    contrast = _in_bands(type_means[:, [1]] - type_means[:, [0]], np.ones((len(means), 1)))
+    both = (type_days > 0).all(axis=1, keepdims=True)
     lean = np.where(both, np.array([5, 2]) / 7, type_days > 0)
-    middle = _in_bands((lean[:, None] @ type_means), np.ones((len(means), 1)))
+    middle = _in_bands(lean[:, None] @ type_means)
     mean = np.maximum(middle - (lean[:, None] ** 2 * type_error).sum(axis=2), 0)
+    mean[is_alone] = 0
+    contrast = np.maximum(_in_bands(type_means[:, [1]] - type_means[:, [0]]) - type_error.sum(axis=2), 0)
+    weekend = np.where(both, contrast, UNSEEN_TYPE * mean * (np.arange(mean.shape[1]) > 0))
     mean[:, 0] = LEVEL_IS_FREE * (middle[:, 0] + noise[:, 0])
-    mean[alone, 1:] = 0
-    weekend = np.where(both, np.maximum(contrast - type_error.sum(axis=2), 0), UNSEEN_TYPE * mean * (np.arange(mean.shape[1]) > 0))
     return _Components(np.maximum(noise, TINY + NOISE_FLOOR * (mean + weekend + own)), mean, weekend, own)
 
 
-def _in_bands(coefficients: FloatArray, weight: FloatArray) -> FloatArray:
-    """Weighted sums over days of squared coefficients, averaged over the coefficients of each band, shape (n_series, n_bands)."""
-    return (weight[:, None] @ coefficients**2)[:, 0] @ (IN_BAND / IN_BAND.sum(axis=0))
+def _within_types(
+    coefficients: FloatArray, share: FloatArray, member: FloatArray, means: FloatArray, type_means: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Variances of noise and of own differences of days, shape (n_series, n_bands), and which series have nothing that repeats."""
+    known = share > 0
+    n_days = known @ member
+    type_days = (n_days > 0) @ _TYPES.T
+    # Filled hours do not deviate: a slow deviation of a day that is half there is seen as half as large, its square as a quarter.
+    seen = ((share**2).sum(axis=1) / np.maximum(known.sum(axis=1), 1))[:, None]
+    within = _in_bands(coefficients - member @ means, known)
+    within_df = seen * np.maximum(n_days - 1, 0).sum(axis=1, keepdims=True)
+    between = _in_bands(means - _TYPES.T @ type_means, n_days)
+    between_df = seen * np.maximum(type_days - 1, 0).sum(axis=1, keepdims=True)
+    repeat, total_df = within_df >= ENOUGH_DF, within_df + between_df
+    noise = np.where(repeat, within / np.maximum(within_df, TINY), (within + between) / np.maximum(total_df, TINY))
+    repeats = n_days.sum(axis=1, keepdims=True) / np.maximum(type_days.sum(axis=1, keepdims=True), 1)
+    own = np.where(repeat & (between_df > 0), between / np.maximum(between_df, TINY) - noise, 0) / np.maximum(repeats, 1)
+    # Nothing repeats in a single day (of a type): all that varies in it counts as noise.
+    is_alone = total_df[:, 0] == 0
+    noise[is_alone] = _in_bands(means[is_alone], n_days[is_alone] > 0)[:, 1:].mean(axis=1, keepdims=True)
+    return noise, np.maximum(own, 0), is_alone
+
+
+def _in_bands(coefficients: FloatArray, weight: FloatArray | BoolArray | None = None) -> FloatArray:
+    """Sums over days (with weights) of squared coefficients, averaged over the coefficients of a band, shape (n_series, n_bands)."""
+    squares = (coefficients**2).sum(axis=1) if weight is None else (weight[:, None].astype(float) @ coefficients**2)[:, 0]
+    return squares @ (IN_BAND / IN_BAND.sum(axis=0))
 
 
 def _fourier() -> FloatArray:
@@ -248,5 +255,6 @@ def _fourier() -> FloatArray:
 
 
 _FOURIER = _fourier()
+_TYPES = np.stack([~IS_WEEKEND, IS_WEEKEND]).astype(float)
 _LEAN = np.where(IS_WEEKEND, 5 / 7, -2 / 7)
 _WEEKEND_PRIOR = np.outer(_LEAN, _LEAN)

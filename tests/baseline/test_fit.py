@@ -113,11 +113,11 @@ def test_without_a_holiday_in_history_a_holiday_is_taken_for_a_sunday(rng):
     npt.assert_array_equal(baseline.fit(latency(2, clock, rng)[0], clock, kind="log").holiday_weight, 1)
 
 
-@pytest.mark.parametrize("kind", ["log", "logit", "count", "linear"])
-@pytest.mark.parametrize("value", [0.0, 1.0, 250.0])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("log", 1.0), ("log", 250.0), ("logit", 0.0), ("logit", 1.0), ("count", 0.0), ("count", 250.0), ("linear", 0.0), ("linear", 9.0)],
+)
 def test_a_constant_series_is_expected_to_stay(kind, value):
-    if (kind == "log" and value == 0) or (kind == "logit" and value > 1):
-        pytest.skip("no such value on this scale")
     clock = clock_of(WEEK)
     found = baseline.fit(np.full((1, WEEK), value, np.float32), clock, kind=kind)
     for level in (0.01, 0.5, 0.99):
