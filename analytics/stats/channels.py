@@ -103,7 +103,7 @@ class Channels:
     failures : 1 where failures begin: the bin holds one and the bin before held none
     day_size : float array, shape (n_series, 1), size of the course of the day (`DayShape`)
     time_of_day : int array, shape (n_bins,), bin of the local day
-    bins_per_day : bins in a day
+    bins_per_day, steps_per_bin : bins in a day, steps in a bin
     """
 
     level: FloatArray
@@ -118,6 +118,7 @@ class Channels:
     day_size: FloatArray
     time_of_day: IntArray
     bins_per_day: int
+    steps_per_bin: int
 
 
 def bin_length_s(step_s: int, present: float = 1.0) -> int:
@@ -325,6 +326,7 @@ def make_channels(
         day_size=shape.size[:, None],
         time_of_day=time_of_day,
         bins_per_day=bins_per_day,
+        steps_per_bin=residual.shape[2],
     )
 
 

@@ -32,13 +32,13 @@ BOUND = 2.5
 LEVEL_GUARD_H, SEASON_GUARD_H = 36, 48
 PATIENCE = 1.5
 IMPROVEMENT = 2.0
-OFFSET = (0.0, 0.0, 0.0, 0.0, 0.0)
+OFFSET = (4.74, 3.09, 5.36, 7.87, 4.23)
 USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
 NORMAL_CONSISTENCY = 1.4826
 BACK = 3.0
 SUPPORT = 1.92
 NORMAL_95 = 1.96
-EXTRA = 6.0
+EXTRA = 4.0
 MEDIAN_COST = 1.2533
 
 
@@ -201,6 +201,7 @@ class _Frame:
 
     @classmethod
     def of(cls, reference: Reference, end: IntArray, lengths: IntArray) -> _Frame:
+        lengths = np.atleast_2d(lengths)
         begin = end[:, None] - lengths
         if reference.accepted is None:
             return cls(end, begin, lengths, 0, np.array([[reference.n_bins]]))
@@ -276,7 +277,7 @@ def _mean_change(channels: Channels, reference: Reference, part: int, frame: _Fr
     values = _bounded((channels.level, channels.spread)[part], reference, part)
     mean, n = frame.means(values)
     usual, n_usual = frame.reference_means(values)
-    per_value = _per_value_variance(reference, part, frame.lengths)[:, None]
+    per_value = _per_value_variance(reference, part, frame.lengths)
     longest = reference.variance[part][:, None, -1:] * reference.windows[-1]
     uneven, _ = frame.means(reference.day_profile[part][:, channels.time_of_day])
     return mean - usual, per_value * uneven / np.maximum(n, 1) + longest / np.maximum(n_usual, 1)
@@ -287,7 +288,7 @@ def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> F
     known = reference.variance[part] * reference.windows
     place = np.interp(np.log(lengths), np.log(reference.windows), np.arange(len(reference.windows)))
     below = np.minimum(place.astype(int), len(reference.windows) - 2)
-    return known[:, below] + (place - below) * (known[:, below + 1] - known[:, below])
+    return np.asarray(known[:, below] + (place - below) * (known[:, below + 1] - known[:, below]))
 
 
 def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
@@ -377,23 +378,42 @@ def _single(evidence: Evidence, series: int) -> Evidence:
 
 
 def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[int | float, ...]]:
-    """Changes of one series, in order: the next one is looked for once the last one is over."""
-    statistic, first = evidence.statistic[0], evidence.first
-    ready = np.zeros(len(KINDS), dtype=int)
-    columns = np.arange(statistic.shape[1])
-    while (told := np.flatnonzero(((statistic > level) & (columns >= ready[:, None])).any(axis=0))).size:
-        detected = int(told[0])
-        kind = int(np.where(detected >= ready, statistic[:, detected], -np.inf).argmax())
-        window = int(evidence.reference.windows[evidence.window[0, kind, detected]])
-        onset, low, high = _onset(kind, evidence, first + detected + 1)
-        closed = _closed(kind, evidence, first + detected + 1, window)
-        stop = statistic.shape[1] + first if closed < 0 else closed + 1
-        yield series, kind, first + detected, onset, low, high, closed, statistic[kind, detected], *_effect(kind, evidence, onset, stop)
-        if closed < 0:
-            return
-        # The windows still hold the change that is over: a kind speaks again once its evidence was gone.
-        quiet = statistic[:, closed - first :] <= level
-        ready = closed - first + np.where(quiet.any(axis=1), quiet.argmax(axis=1), len(columns))
+    """Changes of one series, in order.
+
+    While a change is open, another one is told only if it is the clearer of the two, or if the series is no longer what it has been since
+    the open one began. Once a change is over, its kind speaks again when no window holds it any more.
+    """
+    n_bins = evidence.channels.level.shape[1]
+    needed, ready = np.full(n_bins, level), np.full(len(KINDS), evidence.first)
+    while (told := _first_above(evidence, needed, ready)) is not None:
+        detected, kind = told
+        column = detected - evidence.first
+        onset, low, high = _onset(kind, evidence, detected + 1)
+        closed = _closed(kind, evidence, detected + 1, int(evidence.reference.windows[evidence.window[0, kind, column]]))
+        stop = n_bins if closed < 0 else closed + 1
+        yield series, kind, detected, onset, low, high, closed, evidence.statistic[0, kind, column], *_effect(kind, evidence, onset, stop)
+        needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first]))
+        ready[kind] = _silent_again(evidence, level, kind, closed)
+        current = score(evidence.channels, replace(evidence.reference, accepted=max(onset, 0)))
+        changed = _first_above(current, np.full(n_bins, level + EXTRA), np.full(len(KINDS), detected + 1))
+        following = _first_above(evidence, needed, ready)
+        if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
+            evidence, needed, ready = current, np.full(n_bins, level), np.full(len(KINDS), changed[0])
+
+
+def _first_above(evidence: Evidence, needed: FloatArray, ready: IntArray) -> tuple[int, int] | None:
+    """First bin with more evidence than needed there, and the kind that says most; each kind counts from its bin of `ready` on."""
+    bins = evidence.first + np.arange(evidence.statistic.shape[2])
+    statistic = np.where(bins >= ready[:, None], evidence.statistic[0], -np.inf)
+    above = np.flatnonzero((statistic > needed[evidence.first :]).any(axis=0))
+    return (int(bins[above[0]]), int(statistic[:, above[0]].argmax())) if above.size else None
+
+
+def _silent_again(evidence: Evidence, level: float, kind: int, closed: int) -> int:
+    """Bin from which a kind may speak again: its windows no longer hold the change that is over; beyond the data while it is open."""
+    last = evidence.channels.level.shape[1]
+    silent = evidence.statistic[0, kind, closed - evidence.first :] <= level
+    return closed + int(silent.argmax()) if closed >= 0 and silent.any() else last
 
 
 def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
@@ -408,10 +428,10 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
 
 
 def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
-    """Bin at which a window as long as the one that told of the change rather says that there is none; -1 if there is no such bin."""
+    """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
     day, channels, reference = evidence.channels.bins_per_day, evidence.channels, evidence.reference
-    ends = np.arange(end, channels.level.shape[1] + 1)
-    frame = _Frame.of(reference, ends, np.array([max(window, day)]))
+    ends = np.arange(end + day // 4, channels.level.shape[1] + 1)
+    frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, day))[:, None])
     told = _Frame.of(reference, np.array([end]), np.array([window]))
     if kind in (LEVEL, SPREAD):
         now, variance = _mean_change(channels, reference, kind, frame)
