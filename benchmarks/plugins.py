@@ -44,12 +44,10 @@ class drift_stream:  # noqa: N801 - the name the harness asks for
     def alarms(self, state: scan.Evidence, level: float) -> list[tuple[int, dict[str, Any]]]:
         """Index of the test step at which each change is told."""
         found, steps, learnt = scan.find_changes(state, level), state.channels.steps_per_bin, state.reference.n_bins
+        held = "open" if (found.closed < 0).any() else "closed"
         return [
-            (
-                int(detected + 1 - learnt) * steps - 1,
-                {"kind": scan.KINDS[kind], "onset": int(onset - learnt) * steps, "state": "open" if closed < 0 else "closed"},
-            )
-            for kind, detected, onset, closed in zip(found.kind, found.detected, found.onset, found.closed, strict=True)
+            (int(detected + 1 - learnt) * steps - 1, {"kind": scan.KINDS[kind], "onset": int(onset - learnt) * steps, "state": held})
+            for kind, detected, onset in zip(found.kind, found.detected, found.onset, strict=True)
         ]
 
     def level_for(self, false_alarms_per_series_year: float) -> float:

@@ -19,8 +19,8 @@ drift."""
 WANDER_SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 """Share of the variance of a bin that is autocorrelated."""
 
-USUAL_TIME_CONSTANT_H, USUAL_SHARE, USUAL_SPREAD = 6.0, 0.35, 0.5
-"""Centre and width (of the logarithm) of the prior of the variance of a week's mean over that of a bin."""
+USUAL_TIME_CONSTANT_H, USUAL_SPREAD = 6.0, 0.5
+"""Time constant at the centre of the prior, and the width of the prior: of the logarithm of the variance of a week's mean."""
 TEMPER = 0.5
 """Weight of the likelihood against the prior: a series is never exactly of the model, and an ordinate that an incident or an uneven day
 made is then no proof of a short memory (Grünwald 2012, The safe Bayesian)."""
@@ -50,7 +50,7 @@ def autoregressive_mean_variance(n: FloatArray | float, phi: FloatArray, share: 
     return (share * wander + (1 - share)) / n
 
 
-def window_variance(values: FloatArray, windows: npt.NDArray[np.int64], *, bins_per_day: int) -> FloatArray:
+def window_variance(values: FloatArray, windows: npt.NDArray[np.int64], *, bins_per_day: int, usual_share: float) -> FloatArray:
     """Variance of the mean of windows of given lengths, averaged over a grid of AR(1) + white noise models by their Whittle likelihood.
 
     Ordinates of the periodogram at the harmonics of the week (of the day in a short stretch) are left out: there the baseline that was
@@ -62,6 +62,8 @@ def window_variance(values: FloatArray, windows: npt.NDArray[np.int64], *, bins_
         Residuals of the learning stretch about their mean, bounded, NaN missing.
     windows : int array, shape (n_windows,)
         Lengths in bins.
+    usual_share : float
+        Share of the variance that wanders with `USUAL_TIME_CONSTANT_H` in a usual series: the centre of the prior.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def window_variance(values: FloatArray, windows: npt.NDArray[np.int64], *, bins_
     present = np.isfinite(values)
     n = np.maximum(present.sum(axis=1, keepdims=True), 1)
     transform = np.fft.rfft(np.where(present, values, 0.0), axis=1)
-    model = _model(values.shape[1], bins_per_day)
+    model = _model(values.shape[1], bins_per_day, usual_share)
     ordinates = (transform.real**2 + transform.imag**2)[:, model.frequencies] / n
     kept = len(model.frequencies)
     scale = ordinates @ (1 / model.spectrum).T / kept
@@ -89,7 +91,7 @@ def window_variance(values: FloatArray, windows: npt.NDArray[np.int64], *, bins_
 
 
 @lru_cache(maxsize=32)
-def _model(n_bins: int, bins_per_day: int) -> _Model:
+def _model(n_bins: int, bins_per_day: int, usual_share: float) -> _Model:
     hours = DAY_H / bins_per_day
     phi, share = (grid.ravel() for grid in np.meshgrid(np.exp(-hours / np.array(TIME_CONSTANTS_H)), WANDER_SHARES, indexing="ij"))
     period = bins_per_day if n_bins < SHORT_DAYS * bins_per_day else 7 * bins_per_day
@@ -100,6 +102,6 @@ def _model(n_bins: int, bins_per_day: int) -> _Model:
     spectrum = share[:, None] * wander + (1 - share[:, None])
     week = WEEK_H / hours
     usual_phi = np.array(np.exp(-hours / USUAL_TIME_CONSTANT_H))
-    usual = np.log(autoregressive_mean_variance(week, usual_phi, np.array(USUAL_SHARE)) * week)
+    usual = np.log(autoregressive_mean_variance(week, usual_phi, np.array(usual_share)) * week)
     log_prior = -((np.log(autoregressive_mean_variance(week, phi, share) * week) - usual) ** 2) / (2 * USUAL_SPREAD**2)
     return _Model(frequencies, spectrum, phi, share, log_prior)

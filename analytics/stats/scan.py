@@ -26,19 +26,21 @@ KINDS = ("level", "spread", "tail", "season", "availability")
 LEVEL, SPREAD, TAIL, SEASON, AVAILABILITY = range(len(KINDS))
 
 WINDOWS_H = (3, 6, 12, 24, 48, 96, 168, 336)
-SHORTEST_H = (6, 6, 6, 24, 3)
+SHORTEST_H = (6, 6, 6, 48, 3)
 FILLED = 0.5
 BOUND = 2.5
+WANDER = (0.35, 0.05)
 LEVEL_GUARD_H, SEASON_GUARD_H = 36, 48
-PATIENCE = 1.5
-IMPROVEMENT = 2.0
-OFFSET = (4.74, 3.09, 5.36, 7.87, 4.23)
+PATIENCE = 1.0
+IMPROVEMENT = 3.0
+OFFSET = (3.3, 3.3, 2.9, 6.0, 1.75)
 USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
 NORMAL_CONSISTENCY = 1.4826
-BACK = 3.0
+BACK, BACK_DAYS = 5.0, 4
 SUPPORT = 1.92
 NORMAL_95 = 1.96
-EXTRA = 4.0
+EXTRA = 6.0
+RELEARNT_DAYS = 2
 MEDIAN_COST = 1.2533
 
 
@@ -50,7 +52,8 @@ class Reference:
     ----------
     windows : int array, shape (n_windows,)
         Lengths in bins.
-    n_bins, n_days : bins of the learning stretch, which are the first ones of the channels, and its days
+    bins_per_day : bins in a day
+    n_bins, n_days : bins of the learning stretch, which are the first ones of the channels; degrees of freedom that it gives a variance
     accepted : bin of the acceptance after which the means are learnt again, if there was one
     median, limit : float arrays, shape (2, n_series)
         Of level and spread: what values are bounded about, and how far from it.
@@ -65,6 +68,7 @@ class Reference:
     """
 
     windows: IntArray
+    bins_per_day: int
     n_bins: int
     n_days: float
     accepted: int | None
@@ -136,12 +140,13 @@ def learn_reference(channels: Channels, n_bins: int) -> Reference:
     windows = np.array([round(length * day / 24) for length in WINDOWS_H if length * day >= 24], dtype=np.int64)
     return Reference(
         windows=windows,
+        bins_per_day=day,
         n_bins=n_bins,
-        n_days=n_bins / day,
+        n_days=2 * n_bins / day,
         accepted=None,
         median=median,
         limit=limit,
-        variance=np.stack([window_variance(part, windows, bins_per_day=day) for part in centred]),
+        variance=np.stack([window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)]),
         day_profile=np.stack([shrunk_profile(part**2, channels.time_of_day[:n_bins], day) for part in centred]),
         precision=_precision(centred[0] * channels.amplitude[:, :n_bins], centred[0] * channels.phase[:, :n_bins], day),
         dispersion=np.stack([_dispersion(counts[:, :n_bins], day) for counts in (channels.slow, channels.failures)]),
@@ -198,15 +203,18 @@ class _Frame:
     lengths: IntArray
     against_begin: int
     against_end: IntArray
+    is_known: BoolArray
 
     @classmethod
     def of(cls, reference: Reference, end: IntArray, lengths: IntArray) -> _Frame:
         lengths = np.atleast_2d(lengths)
         begin = end[:, None] - lengths
         if reference.accepted is None:
-            return cls(end, begin, lengths, 0, np.array([[reference.n_bins]]))
-        learnt = np.clip(begin, reference.accepted, reference.accepted + reference.n_bins)
-        return cls(end, begin, lengths, reference.accepted, learnt)
+            return cls(end, begin, lengths, 0, np.array([[reference.n_bins]]), begin >= 0)
+        # Whole days only: the shape of a part of a day is its level.
+        day, start = reference.bins_per_day, reference.accepted
+        n_days = np.clip((begin - start) // day, 0, reference.n_bins // day)
+        return cls(end, begin, lengths, start, start + n_days * day, n_days >= RELEARNT_DAYS)
 
     def sums(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Sum of the values and number present, in each window."""
@@ -223,7 +231,7 @@ class _Frame:
     def means(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean in each window, NaN where it is not filled enough or reaches back beyond the reference; number present."""
         total, n = self.sums(values)
-        known = (n >= FILLED * self.lengths) & (n > 0) & (self.begin >= self.against_begin)
+        known = (n >= FILLED * self.lengths) & (n > 0) & self.is_known
         return np.where(known, total / np.maximum(n, 1), np.nan), n
 
     def reference_means(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -330,7 +338,7 @@ def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray
         share = tried / (tried + usually)
         expected = (seen + usual) * share
         ratio = _xlogx(seen, expected) + _xlogx(usual, seen + usual - expected)
-    ratio = np.where(frame.begin >= frame.against_begin, ratio / dispersion[:, None, None], np.nan)
+    ratio = np.where(frame.is_known, ratio / dispersion[:, None, None], np.nan)
     full = tried >= FILLED * np.max(trials, initial=1.0) * frame.lengths
     return np.where(full, ratio - IMPROVEMENT * (seen < expected), np.nan)
 
@@ -394,7 +402,7 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         yield series, kind, detected, onset, low, high, closed, evidence.statistic[0, kind, column], *_effect(kind, evidence, onset, stop)
         needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first]))
         ready[kind] = _silent_again(evidence, level, kind, closed)
-        current = score(evidence.channels, replace(evidence.reference, accepted=max(onset, 0)))
+        current = accept(evidence, max(onset, 0))
         changed = _first_above(current, np.full(n_bins, level + EXTRA), np.full(len(KINDS), detected + 1))
         following = _first_above(evidence, needed, ready)
         if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
@@ -430,8 +438,8 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
 def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
     day, channels, reference = evidence.channels.bins_per_day, evidence.channels, evidence.reference
-    ends = np.arange(end + day // 4, channels.level.shape[1] + 1)
-    frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, day))[:, None])
+    ends = np.arange(end + BACK_DAYS * day, channels.level.shape[1] + 1)
+    frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, BACK_DAYS * day))[:, None])
     told = _Frame.of(reference, np.array([end]), np.array([window]))
     if kind in (LEVEL, SPREAD):
         now, variance = _mean_change(channels, reference, kind, frame)
@@ -496,7 +504,10 @@ def _counts(kind: int, channels: Channels) -> tuple[FloatArray, FloatArray]:
 
 def accept(evidence: Evidence, after: int) -> Evidence:
     """Evidence once a change is accepted: what is normal is learnt again from the bins after `after`, how it varies is kept."""
-    return score(evidence.channels, replace(evidence.reference, accepted=after))
+    channels, reference = evidence.channels, evidence.reference
+    first = slice(after, after + RELEARNT_DAYS * reference.bins_per_day)
+    median = np.stack([_median(channels.level[:, first]), _median(channels.spread[:, first])])
+    return score(channels, replace(reference, accepted=after, median=median))
 
 
 def level_for(false_alarms_per_series_year: float) -> float:
