@@ -28,7 +28,7 @@ def baseline(hist: Any) -> Callable[[npt.NDArray[np.int64], float], FloatArray]:
     return predict
 
 
-class drift_stream:  # noqa: N801 - the name the harness asks for
+class drift_stream:
     """Detector of lasting changes of latency and availability: `drift_stream()` for the harness of streams."""
 
     name, channel, bracket = "drift_stream", "both", (0.1, 100.0)

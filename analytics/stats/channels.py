@@ -43,6 +43,10 @@ TAIL_SHARE = 0.01
 frequent ones belong to the body of the distribution: of 2 %, 1.5 %, 1 %, 0.7 % and 0.5 % this saw one and two more slow answers in a
 hundred soonest."""
 
+INCIDENT = 4.0
+"""Level beyond this many robust standard deviations, for less than half a day, is an incident: 0.04 of the 672 normal hours of four weeks
+are by chance."""
+
 NORMAL_CONSISTENCY = 1.4826
 
 
@@ -60,12 +64,15 @@ class Yardstick:
         Spread by time of day over the usual one; 1 where it does not depend on it.
     tail_limit : float array, shape (n_series,)
         Deviation over the profile beyond which a value is slow, same unit.
+    level_scale : float array, shape (n_series,)
+        Robust standard deviation of the level of a bin, same unit.
     """
 
     scale: FloatArray
     spread: FloatArray
     profile: FloatArray
     tail_limit: FloatArray
+    level_scale: FloatArray
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,8 @@ def day_shape(expected: FloatArray) -> DayShape:
     phase = _unit(later - (later * amplitude).mean(axis=(1, 2), keepdims=True) * amplitude)
     weekday, weekend = expected[:, :WEEKDAYS].mean(axis=1), expected[:, WEEKDAYS:].mean(axis=1)
     other = np.concatenate([np.repeat(weekend[:, None], WEEKDAYS, 1), np.repeat(weekday[:, None], DAYS_A_WEEK - WEEKDAYS, 1)], axis=1)
-    return DayShape(*(part.reshape(n_series, -1) for part in (amplitude, phase, expected - other)), size)
+    amplitude, phase, other_day = (part.reshape(n_series, -1) for part in (amplitude, phase, expected - other))
+    return DayShape(amplitude, phase, other_day, size)
 
 
 def _smooth(course: FloatArray) -> FloatArray:
@@ -177,23 +185,23 @@ def learn_yardstick(residual: Float32Array, time_of_day: IntArray, *, bins_per_d
     present = np.isfinite(residual)
     values = np.where(present, residual, np.float32(0))
     scale = _robust_scale(residual)
-    _, deviation = _location(values, present, scale)
+    level, deviation = _location(values, present, scale)
     spread, n_values = _mean_deviation(deviation, present, scale)
     profile = shrunk_profile(np.where(n_values >= MIN_VALUES, spread, np.nan), time_of_day, bins_per_day)
     with np.errstate(invalid="ignore"):
         usual = _nanmean(spread / profile[:, time_of_day])
     relative = np.where(present, deviation / profile[:, time_of_day, None].astype(np.float32), np.nan).reshape(len(residual), -1)
-    return Yardstick(scale, usual, profile, _upper_quantile(relative, 1 - TAIL_SHARE))
+    return Yardstick(scale, usual, profile, _upper_quantile(relative, 1 - TAIL_SHARE), _robust_scale(level))
 
 
-def _robust_scale(residual: Float32Array) -> FloatArray:
+def _robust_scale(residual: FloatArray | Float32Array) -> FloatArray:
     """1.4826 times the median absolute deviation of all residuals of a series (Rousseeuw & Croux 1993), NaN without any."""
-    flat = np.sort(residual.reshape(len(residual), -1), axis=1)
+    flat = np.sort(residual.reshape(len(residual), -1).astype(np.float64), axis=1)
     centre = _middle(flat)
     return NORMAL_CONSISTENCY * _middle(np.sort(np.abs(flat - centre[:, None]), axis=1))
 
 
-def _middle(ordered: FloatArray | Float32Array) -> FloatArray:
+def _middle(ordered: FloatArray) -> FloatArray:
     """Lower median of rows sorted with their NaNs last."""
     n = np.isfinite(ordered).sum(axis=1)
     return np.where(n > 0, ordered[np.arange(len(ordered)), np.maximum(n - 1, 0) // 2], np.nan).astype(np.float64)
@@ -219,7 +227,9 @@ def _location(values: Float32Array, present: BoolArray, scale: FloatArray) -> tu
         return own, values - own[..., None].astype(np.float32)
     lags = range(-(-MIN_VALUES // steps))
     local = _huber(
-        np.concatenate([_earlier(values, lag) for lag in lags], axis=2), np.concatenate([_earlier(present, lag) for lag in lags], axis=2), scale
+        np.concatenate([_earlier(values, lag) for lag in lags], axis=2),
+        np.concatenate([_earlier(present, lag) for lag in lags], axis=2),
+        scale,
     )
     return own, values - local[..., None].astype(np.float32)
 
@@ -239,7 +249,9 @@ def _huber(values: Float32Array, present: BoolArray, scale: FloatArray) -> Float
     for _ in range(HUBER_STEPS):
         pull = np.clip(values - location[..., None], -corner, corner)
         inside = (np.abs(pull) < corner) & present
-        location = location + np.where(present, pull, 0).sum(axis=2) / np.maximum(inside.sum(axis=2, dtype=np.float32), np.maximum(n, 2) / 2)
+        location = location + np.where(present, pull, 0).sum(axis=2) / np.maximum(
+            inside.sum(axis=2, dtype=np.float32), np.maximum(n, 2) / 2
+        )
     return np.where(n > 0, location, np.nan).astype(np.float64)
 
 
@@ -312,7 +324,7 @@ def make_channels(
     spread, n_values = _mean_deviation(deviation, present, yardstick.scale)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = np.where(n_values >= min(MIN_VALUES, residual.shape[2]), spread / profile / yardstick.spread[:, None], np.nan)
-    share, begins = _failures(failed)
+    share, begins = _failures(failed, _is_incident(level, yardstick.level_scale, bins_per_day))
     return Channels(
         level=level,
         other_level=level + shape.other_day[:, week_bin],
@@ -344,12 +356,20 @@ def _slow_runs(deviation: Float32Array, present: BoolArray, limit: FloatArray) -
     return begins.reshape(slow.shape).sum(axis=2).astype(np.float64)
 
 
-def _failures(failed: Float32Array) -> tuple[FloatArray, FloatArray]:
-    """Share of failed checks in each bin, and where failures begin."""
+def _is_incident(level: FloatArray, scale: FloatArray, day: int) -> BoolArray:
+    """Bins with answers far slower than usual, unless most bins of the last day are: then it is no incident but the way things are."""
+    with np.errstate(invalid="ignore"):
+        far = level > INCIDENT * scale[:, None]
+    before = np.cumsum(np.pad(far, ((0, 0), (day, 0))), axis=1, dtype=np.int64)
+    return far & (2 * (before[:, day:] - before[:, :-day]) <= day)
+
+
+def _failures(failed: Float32Array, is_incident: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Share of failed checks in each bin, and where failures begin; an incident of slow answers owns the failures in it."""
     checked = np.isfinite(failed)
     n = checked.sum(axis=2)
     share = np.where(n > 0, np.where(checked, failed, 0).sum(axis=2, dtype=np.float64) / np.maximum(n, 1), np.nan)
-    failing = np.nan_to_num(share) > 0
+    failing = (np.nan_to_num(share) > 0) & ~is_incident
     begins = failing.copy()
     begins[:, 1:] &= ~failing[:, :-1]
-    return share, np.where(n > 0, begins.astype(np.float64), np.nan)
+    return share, np.where((n > 0) & ~is_incident, begins.astype(np.float64), np.nan)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +27,42 @@ KINDS = ("level", "spread", "tail", "season", "availability")
 LEVEL, SPREAD, TAIL, SEASON, AVAILABILITY = range(len(KINDS))
 
 WINDOWS_H = (3, 6, 12, 24, 48, 96, 168, 336)
+"""Lengths of the windows: each about twice the last, so that any change fills most of one of them."""
 SHORTEST_H = (6, 6, 6, 48, 3)
+"""Shortest window of each kind. Incidents last up to hours, an odd day is no other shape of the day, and failures are counted in runs."""
 FILLED = 0.5
+"""Share of its bins that a window must hold to say something."""
+
 BOUND = 2.5
+"""Values of bins are bounded this many robust standard deviations from their median: an incident of four hours cannot alarm by itself,
+and the mean of normal values keeps 99 % of its efficiency (Huber 1964)."""
 WANDER = (0.35, 0.05)
+"""Share of the variance of a bin that usually wanders from hour to hour: of level, of spread. Centres of the prior of `longrun`."""
+DEGREES_PER_DAY = 2
+"""Degrees of freedom that a day of the learning stretch gives a variance: windows shorter than a day know more than one per day."""
 LEVEL_GUARD_H, SEASON_GUARD_H = 36, 48
-PATIENCE = 1.0
-IMPROVEMENT = 3.0
-OFFSET = (3.3, 3.3, 2.9, 6.0, 1.75)
+"""Windows up to which a change must not be explained by a day of the other type: one holiday fills them."""
 USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
-NORMAL_CONSISTENCY = 1.4826
+"""Variance over mean of daily counts before any day was seen, and the days that this weighs."""
+IMPROVEMENT = 3.0
+"""Evidence that fewer failures, fewer slow answers or less spread need beyond what more of them need: good news can wait."""
+OFFSET = (3.03, 3.33, 2.9, 7.09, 1.37)
+"""Evidence at which quiet series pass for changed equally often by all kinds, but for their shares of the false alarms: about a third for
+the level, a tenth for the spread, a fifth for each other (`benchmarks/drift_null.py`)."""
+LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 7.71, -1.2
+"""Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
+
 BACK, BACK_DAYS = 5.0, 4
-SUPPORT = 1.92
-NORMAL_95 = 1.96
-EXTRA = 6.0
+"""A change is over when the days since, at least so many, are e^5 times likelier without it."""
+FURTHER = 6.0
+"""Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
 RELEARNT_DAYS = 2
+"""Days from which on what follows an acceptance can be compared with."""
+
+NORMAL_CONSISTENCY = 1.4826
+NORMAL_95, HALF_CHI_95 = 1.96, 1.92
 MEDIAN_COST = 1.2533
+"""Standard error of the median over that of the mean of normal values, sqrt(pi / 2)."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,7 @@ class Reference:
     windows : int array, shape (n_windows,)
         Lengths in bins.
     bins_per_day : bins in a day
-    n_bins, n_days : bins of the learning stretch, which are the first ones of the channels; degrees of freedom that it gives a variance
+    n_bins, degrees : bins of the learning stretch, the first ones of the channels; degrees of freedom that it gives a variance
     accepted : bin of the acceptance after which the means are learnt again, if there was one
     median, limit : float arrays, shape (2, n_series)
         Of level and spread: what values are bounded about, and how far from it.
@@ -70,7 +91,7 @@ class Reference:
     windows: IntArray
     bins_per_day: int
     n_bins: int
-    n_days: float
+    degrees: float
     accepted: int | None
     median: FloatArray
     limit: FloatArray
@@ -142,11 +163,13 @@ def learn_reference(channels: Channels, n_bins: int) -> Reference:
         windows=windows,
         bins_per_day=day,
         n_bins=n_bins,
-        n_days=2 * n_bins / day,
+        degrees=DEGREES_PER_DAY * n_bins / day,
         accepted=None,
         median=median,
         limit=limit,
-        variance=np.stack([window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)]),
+        variance=np.stack(
+            [window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)]
+        ),
         day_profile=np.stack([shrunk_profile(part**2, channels.time_of_day[:n_bins], day) for part in centred]),
         precision=_precision(centred[0] * channels.amplitude[:, :n_bins], centred[0] * channels.phase[:, :n_bins], day),
         dispersion=np.stack([_dispersion(counts[:, :n_bins], day) for counts in (channels.slow, channels.failures)]),
@@ -170,8 +193,10 @@ def _mean(values: FloatArray) -> FloatArray:
 def _running(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sum and count of the values present before each bin, one more than there are bins."""
     present = np.isfinite(values)
-    padding = [(0, 0)] * (values.ndim - 1) + [(1, 0)]
-    return np.pad(np.cumsum(np.where(present, values, 0.0), axis=-1), padding), np.pad(np.cumsum(present, axis=-1, dtype=float), padding)
+    totals, counts = (np.zeros((*values.shape[:-1], values.shape[-1] + 1)) for _ in range(2))
+    np.cumsum(np.where(present, values, 0.0), axis=-1, out=totals[..., 1:])
+    np.cumsum(present, axis=-1, dtype=np.float64, out=counts[..., 1:])
+    return totals, counts
 
 
 def _precision(amplitude: FloatArray, phase: FloatArray, day: int) -> FloatArray:
@@ -192,6 +217,15 @@ def _dispersion(counts: FloatArray, day: int) -> FloatArray:
     mean = daily.mean(axis=1)
     ratio = np.where(mean > 0, ((daily - mean[:, None]) ** 2).sum(axis=1) / max(n_days - 1, 1) / np.maximum(mean, 1e-12), 1.0)
     return np.maximum(1.0, (n_days * ratio + DISPERSION_DAYS * USUAL_DISPERSION) / (n_days + DISPERSION_DAYS))
+
+
+class _Sums(NamedTuple):
+    """Sums and counts in windows, and in the bins compared with."""
+
+    total: FloatArray
+    n: FloatArray
+    usual: FloatArray
+    n_usual: FloatArray
 
 
 @dataclass(frozen=True)
@@ -216,28 +250,27 @@ class _Frame:
         n_days = np.clip((begin - start) // day, 0, reference.n_bins // day)
         return cls(end, begin, lengths, start, start + n_days * day, n_days >= RELEARNT_DAYS)
 
-    def sums(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Sum of the values and number present, in each window."""
+    def sums(self, values: FloatArray) -> _Sums:
+        """Sums of the values present in each window and in the bins it is compared with, and how many they are."""
         totals, counts = _running(values)
         begin = np.maximum(self.begin, 0)
-        return totals[:, self.end, None] - totals[:, begin], counts[:, self.end, None] - counts[:, begin]
-
-    def reference_sums(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Sum of the values and number present, in the bins compared with."""
-        totals, counts = _running(values)
         start = self.against_begin
-        return totals[:, self.against_end] - totals[:, start, None, None], counts[:, self.against_end] - counts[:, start, None, None]
+        return _Sums(
+            totals[:, self.end, None] - totals[:, begin],
+            counts[:, self.end, None] - counts[:, begin],
+            totals[:, self.against_end] - totals[:, start, None, None],
+            counts[:, self.against_end] - counts[:, start, None, None],
+        )
 
-    def means(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean in each window, NaN where it is not filled enough or reaches back beyond the reference; number present."""
-        total, n = self.sums(values)
-        known = (n >= FILLED * self.lengths) & (n > 0) & self.is_known
-        return np.where(known, total / np.maximum(n, 1), np.nan), n
+    def is_filled(self, n: FloatArray) -> BoolArray:
+        """Windows with enough values to say something."""
+        return (n >= FILLED * self.lengths) & (n > 0) & self.is_known
 
-    def reference_means(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean in the bins compared with, NaN where these are less than a day's; number present."""
-        total, n = self.reference_sums(values)
-        return np.where(n > 0, total / np.maximum(n, 1), np.nan), n
+    def means(self, values: FloatArray) -> tuple[FloatArray, FloatArray, _Sums]:
+        """Mean in each window, NaN where it is not filled; mean in the bins compared with; the sums behind them."""
+        sums = self.sums(values)
+        mean = np.where(self.is_filled(sums.n), sums.total / np.maximum(sums.n, 1), np.nan)
+        return mean, sums.usual / np.maximum(sums.n_usual, 1), sums
 
 
 def score(channels: Channels, reference: Reference) -> Evidence:
@@ -245,7 +278,9 @@ def score(channels: Channels, reference: Reference) -> Evidence:
     first = reference.n_bins if reference.accepted is None else reference.accepted
     end = np.arange(first, channels.level.shape[1]) + 1
     parts = [_best(kind, channels, reference, end) for kind in range(len(KINDS))]
-    return Evidence(np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference)
+    return Evidence(
+        np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference
+    )
 
 
 def _best(kind: int, channels: Channels, reference: Reference, end: IntArray) -> tuple[FloatArray, IntArray]:
@@ -253,7 +288,7 @@ def _best(kind: int, channels: Channels, reference: Reference, end: IntArray) ->
     hours = reference.windows * 24 / channels.bins_per_day
     usable = np.flatnonzero(hours >= SHORTEST_H[kind])
     statistic = _evidence(kind, channels, reference, _Frame.of(reference, end, reference.windows[usable]))
-    statistic = np.where(np.isfinite(statistic), statistic + PATIENCE * np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
+    statistic = np.where(np.isfinite(statistic), statistic + np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
     best = statistic.argmax(axis=2)
     return np.take_along_axis(statistic, best[..., None], axis=2)[..., 0] - OFFSET[kind], usable[best]
 
@@ -261,18 +296,18 @@ def _best(kind: int, channels: Channels, reference: Reference, end: IntArray) ->
 def _evidence(kind: int, channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
     """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows)."""
     if kind == LEVEL:
-        return _student(_level(channels, reference, frame), reference.n_days)
+        return _student(_level(channels, reference, frame), reference.degrees)
     if kind == SPREAD:
-        difference, variance = _mean_change(channels, reference, 1, frame)
-        return _student(difference**2 / variance, reference.n_days) - IMPROVEMENT * (difference < 0)
+        difference, variance, _ = _mean_change(channels, reference, 1, frame)
+        return _student(difference**2 / variance, reference.degrees) - IMPROVEMENT * (difference < 0)
     if kind == SEASON:
-        return _student(_season(channels, reference, frame), reference.n_days)
+        return _student(_season(channels, reference, frame), reference.degrees)
     return _count_change(*_counts(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
 
 
-def _student(square: FloatArray, days: float) -> FloatArray:
-    """Log likelihood ratio of a squared difference over its variance, which was learnt from so many days."""
-    return (days / 2) * np.log1p(square / days)
+def _student(square: FloatArray, degrees: float) -> FloatArray:
+    """Log likelihood ratio of a squared difference over its variance, which is known with so many degrees of freedom."""
+    return (degrees / 2) * np.log1p(square / degrees)
 
 
 def _bounded(values: FloatArray, reference: Reference, part: int) -> FloatArray:
@@ -280,15 +315,20 @@ def _bounded(values: FloatArray, reference: Reference, part: int) -> FloatArray:
     return np.clip(values - median, -limit, limit)
 
 
-def _mean_change(channels: Channels, reference: Reference, part: int, frame: _Frame) -> tuple[FloatArray, FloatArray]:
-    """Change of the mean of level (part 0) or spread (part 1), and the variance it has while nothing changes."""
-    values = _bounded((channels.level, channels.spread)[part], reference, part)
-    mean, n = frame.means(values)
-    usual, n_usual = frame.reference_means(values)
-    per_value = _per_value_variance(reference, part, frame.lengths)
+def _mean_change(channels: Channels, reference: Reference, part: int, frame: _Frame) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Change of the mean of level (part 0) or spread (part 1), the variance it has while nothing changes, and the usual mean."""
+    mean, usual, sums = frame.means(_bounded((channels.level, channels.spread)[part], reference, part))
     longest = reference.variance[part][:, None, -1:] * reference.windows[-1]
-    uneven, _ = frame.means(reference.day_profile[part][:, channels.time_of_day])
-    return mean - usual, per_value * uneven / np.maximum(n, 1) + longest / np.maximum(n_usual, 1)
+    own = _per_value_variance(reference, part, frame.lengths) * _unevenness(channels, reference, part, frame)
+    return mean - usual, own / np.maximum(sums.n, 1) + longest / np.maximum(sums.n_usual, 1), usual
+
+
+def _unevenness(channels: Channels, reference: Reference, part: int, frame: _Frame) -> FloatArray:
+    """Variance usual at the times of day of each window over that of whole days."""
+    if (frame.lengths % reference.bins_per_day == 0).all():
+        return np.ones((1, 1, 1))
+    totals, _ = _running(reference.day_profile[part][:, channels.time_of_day])
+    return np.asarray((totals[:, frame.end, None] - totals[:, np.maximum(frame.begin, 0)]) / frame.lengths)
 
 
 def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> FloatArray:
@@ -301,11 +341,12 @@ def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> F
 
 def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
     """Squared change of the level over its variance."""
-    difference, variance = _mean_change(channels, reference, 0, frame)
-    short = frame.lengths * 24 <= LEVEL_GUARD_H * channels.bins_per_day
-    other = _bounded(channels.other_level, reference, 0)
-    usual, _ = frame.reference_means(_bounded(channels.level, reference, 0))
-    return np.asarray(_guarded(difference, frame.means(other)[0] - usual, short) ** 2 / variance)
+    difference, variance, usual = _mean_change(channels, reference, 0, frame)
+    short = frame.lengths * 24 <= LEVEL_GUARD_H * reference.bins_per_day
+    if short.any():
+        other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
+        difference = _guarded(difference, other - usual, short)
+    return np.asarray(difference**2 / variance)
 
 
 def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> FloatArray:
@@ -316,36 +357,44 @@ def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> Flo
 
 def _season(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
     """Squared change of amplitude and phase over their covariance."""
+    (a, b), share = _shape_change(channels, reference, frame, guard_h=SEASON_GUARD_H)
+    p = reference.precision[:, :, :, None, None]
+    return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
+
+
+def _shape_change(channels: Channels, reference: Reference, frame: _Frame, *, guard_h: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Change of amplitude and phase, first axis, and the share of the variance of a day that it has while nothing changes."""
     level, other = _bounded(channels.level, reference, 0), _bounded(channels.other_level, reference, 0)
-    short = frame.lengths * 24 <= SEASON_GUARD_H * channels.bins_per_day
+    short = frame.lengths * 24 <= guard_h * reference.bins_per_day
     changes = []
     for template in (channels.amplitude, channels.phase):
-        usual, n_usual = frame.reference_means(level * template)
-        changes.append(_guarded(frame.means(level * template)[0] - usual, frame.means(other * template)[0] - usual, short))
-    share = channels.bins_per_day / frame.lengths + channels.bins_per_day / np.maximum(n_usual, 1)
-    (a, b), p = changes, reference.precision[:, :, :, None, None]
-    return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
+        mean, usual, sums = frame.means(level * template)
+        difference = mean - usual
+        changes.append(_guarded(difference, frame.means(other * template)[0] - usual, short) if short.any() else difference)
+    day = reference.bins_per_day
+    return np.stack(changes), day / np.maximum(sums.n, 1) + day / np.maximum(sums.n_usual, 1)
 
 
 def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray, frame: _Frame) -> FloatArray:
     """Log likelihood ratio of another rate of events in the window than in the reference, over the dispersion."""
-    seen, _ = frame.sums(counts)
-    tried, _ = frame.sums(trials)
-    usual, _ = frame.reference_sums(counts)
-    usually, _ = frame.reference_sums(trials)
-    usual = usual + 0.5
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = tried / (tried + usually)
-        expected = (seen + usual) * share
-        ratio = _xlogx(seen, expected) + _xlogx(usual, seen + usual - expected)
-    ratio = np.where(frame.is_known, ratio / dispersion[:, None, None], np.nan)
-    full = tried >= FILLED * np.max(trials, initial=1.0) * frame.lengths
-    return np.where(full, ratio - IMPROVEMENT * (seen < expected), np.nan)
+    events, tried = frame.sums(counts), frame.sums(trials)
+    usual = events.usual + 0.5
+    share = tried.total / np.maximum(tried.total + tried.usual, 1)
+    expected = (events.total + usual) * share
+    ratio = _xlogx(events.total, expected) + _xlogx(usual, events.total + usual - expected)
+    full = (tried.total >= FILLED * np.max(trials, initial=1.0) * frame.lengths) & frame.is_known
+    return np.where(full, ratio / dispersion[:, None, None] - IMPROVEMENT * (events.total < expected), np.nan)
 
 
 def _xlogx(seen: FloatArray, expected: FloatArray) -> FloatArray:
     """Seen times log(seen / expected); 0 where nothing was seen."""
-    return np.where(seen > 0, seen * np.log(np.maximum(seen, 1e-300) / expected), 0.0)
+    return np.asarray(seen * np.log(np.maximum(seen, 1e-300) / np.maximum(expected, 1e-300)))
+
+
+PER_SERIES = ("level", "other_level", "spread", "slow", "n_values", "amplitude", "phase", "failed", "failures", "day_size")
+"""Arrays of `Channels` whose first axis is the series."""
+N_PLACES = 7
+"""Columns of `Changes` that are indices."""
 
 
 def find_changes(evidence: Evidence, level: float) -> Changes:
@@ -358,30 +407,25 @@ def find_changes(evidence: Evidence, level: float) -> Changes:
     level : float
         Evidence that is enough (`level_for`).
     """
-    joint = evidence.statistic.max(axis=1)
-    rows = [row for series in np.flatnonzero((joint > level).any(axis=1)) for row in _changes_of(_single(evidence, series), series, level)]
-    return Changes(*(np.array(column) for column in zip(*rows, strict=True))) if rows else Changes(*(np.empty(0, dtype) for dtype in _TYPES))
-
-
-_TYPES = (np.int64,) * 7 + (np.float64,) * 4
+    told = np.flatnonzero((evidence.statistic.max(axis=1) > level).any(axis=1))
+    rows = [row for series in told for row in _changes_of(_single(evidence, int(series)), int(series), level)]
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(fields(Changes)))
+    places = table[:, :N_PLACES].astype(np.int64)
+    return Changes(*places.T, *table[:, N_PLACES:].T)
 
 
 def _single(evidence: Evidence, series: int) -> Evidence:
     """One series of a block."""
     one = slice(series, series + 1)
-    channels = {
-        field.name: value[one] if value.ndim == 2 and len(value) > 1 else value
-        for field in fields(evidence.channels)
-        if isinstance(value := getattr(evidence.channels, field.name), np.ndarray)
-    }
-    reference = evidence.reference
+    channels, reference = evidence.channels, evidence.reference
+    own = {name: getattr(channels, name)[one] for name in PER_SERIES}
     parts = {name: getattr(reference, name)[:, one] for name in ("median", "limit", "variance", "day_profile", "dispersion")}
-    return Evidence(
-        evidence.statistic[one],
-        evidence.window[one],
-        evidence.first,
-        replace(evidence.channels, **channels),
-        replace(reference, precision=reference.precision[one], **parts),
+    return replace(
+        evidence,
+        statistic=evidence.statistic[one],
+        window=evidence.window[one],
+        channels=replace(channels, **own),
+        reference=replace(reference, precision=reference.precision[one], **parts),
     )
 
 
@@ -400,10 +444,12 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         closed = _closed(kind, evidence, detected + 1, int(evidence.reference.windows[evidence.window[0, kind, column]]))
         stop = n_bins if closed < 0 else closed + 1
         yield series, kind, detected, onset, low, high, closed, evidence.statistic[0, kind, column], *_effect(kind, evidence, onset, stop)
-        needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first]))
+        needed[detected:stop] = np.maximum(
+            needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first])
+        )
         ready[kind] = _silent_again(evidence, level, kind, closed)
         current = accept(evidence, max(onset, 0))
-        changed = _first_above(current, np.full(n_bins, level + EXTRA), np.full(len(KINDS), detected + 1))
+        changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         following = _first_above(evidence, needed, ready)
         if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
             evidence, needed, ready = current, np.full(n_bins, level), np.full(len(KINDS), changed[0])
@@ -431,7 +477,7 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
     lengths = np.arange(shortest, evidence.reference.windows[-1] + 1)
     profile = _evidence(kind, evidence.channels, evidence.reference, _Frame.of(evidence.reference, np.array([end]), lengths))[0, 0]
     profile = np.where(np.isfinite(profile), profile, -np.inf)
-    likely = lengths[profile >= profile.max() - SUPPORT]
+    likely = lengths[profile >= profile.max() - HALF_CHI_95]
     return end - int(lengths[profile.argmax()]), end - int(likely.max()), end - int(likely.min())
 
 
@@ -439,10 +485,12 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
     day, channels, reference = evidence.channels.bins_per_day, evidence.channels, evidence.reference
     ends = np.arange(end + BACK_DAYS * day, channels.level.shape[1] + 1)
+    if not ends.size:
+        return -1
     frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, BACK_DAYS * day))[:, None])
     told = _Frame.of(reference, np.array([end]), np.array([window]))
     if kind in (LEVEL, SPREAD):
-        now, variance = _mean_change(channels, reference, kind, frame)
+        now, variance, _ = _mean_change(channels, reference, kind, frame)
         was = _mean_change(channels, reference, kind, told)[0]
         back = was * (was / 2 - now) / variance
     elif kind == SEASON:
@@ -455,21 +503,15 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     return end - 1 + int(over[0]) if over.size else -1
 
 
-def _shape_change(channels: Channels, reference: Reference, frame: _Frame) -> tuple[FloatArray, FloatArray]:
-    """Change of amplitude and phase, first axis, without a guard; days' worth of variance."""
-    level = _bounded(channels.level, reference, 0)
-    parts = [(frame.means(level * template)[0], *frame.reference_means(level * template)) for template in (channels.amplitude, channels.phase)]
-    share = channels.bins_per_day / frame.lengths + channels.bins_per_day / np.maximum(parts[0][2], 1)
-    return np.stack([mean - usual for mean, usual, _ in parts]), share
-
-
 def _count_back(kind: int, channels: Channels, reference: Reference, frame: _Frame, told: _Frame) -> FloatArray:
+    """Log likelihood ratio of the usual rate of events against the one that was told."""
     counts, trials = _counts(kind, channels)
-    usual, usually = (frame.reference_sums(part)[0] for part in (counts, trials))
-    rate = (usual + 0.5) / np.maximum(usually, 1)
-    ratio = np.maximum(told.sums(counts)[0], 0.5) / (told.sums(trials)[0] * rate)
-    seen, tried = frame.sums(counts)[0], frame.sums(trials)[0]
-    return np.asarray((tried * rate * (ratio - 1) - seen * np.log(ratio)) / reference.dispersion[int(kind == AVAILABILITY), 0])
+    events, tried = frame.sums(counts), frame.sums(trials)
+    rate = (events.usual + 0.5) / np.maximum(tried.usual, 1)
+    ratio = np.maximum(told.sums(counts).total, 0.5) / (told.sums(trials).total * rate)
+    return np.asarray(
+        (tried.total * rate * (ratio - 1) - events.total * np.log(ratio)) / reference.dispersion[int(kind == AVAILABILITY), 0]
+    )
 
 
 def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float, float, float]:
@@ -488,9 +530,9 @@ def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float
         covariance = np.linalg.inv(reference.precision[0])
         effect, deviation = change[0, 0, 0, 0] / size, np.sqrt(covariance[0, 0] * share[0, 0, 0]) / size
     else:
-        counts, trials = _counts(kind, channels)
-        seen, usual = float(frame.sums(counts)[0].item()) + 0.5, float(frame.reference_sums(counts)[0].item()) + 0.5
-        effect = np.log(seen / usual * frame.reference_sums(trials)[0].item() / max(frame.sums(trials)[0].item(), 1.0))
+        events, tried = (frame.sums(part) for part in _counts(kind, channels))
+        seen, usual = events.total.item() + 0.5, events.usual.item() + 0.5
+        effect = np.log(seen / usual * tried.usual.item() / max(tried.total.item(), 1.0))
         deviation = np.sqrt(reference.dispersion[int(kind == AVAILABILITY), 0] * (1 / seen + 1 / usual))
     return float(effect), float(effect - NORMAL_95 * deviation), float(effect + NORMAL_95 * deviation)
 
@@ -512,4 +554,4 @@ def accept(evidence: Evidence, after: int) -> Evidence:
 
 def level_for(false_alarms_per_series_year: float) -> float:
     """Level at which a series that never changes raises so many false alarms a year."""
-    return float(RATE_LOG - RATE_SLOPE * np.log(false_alarms_per_series_year))
+    return float(LEVEL_AT_ONE + LEVEL_PER_LOG_RATE * np.log(false_alarms_per_series_year))
