@@ -46,14 +46,15 @@ USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
 """Variance over mean of daily counts before any day was seen, and the days that this weighs."""
 IMPROVEMENT = 3.0
 """Evidence that fewer failures, fewer slow answers or less spread need beyond what more of them need: good news can wait."""
-OFFSET = (3.03, 3.33, 2.9, 7.09, 1.37)
+OFFSET = (3.16, 4.1, 2.94, 7.73, 0.87)
 """Evidence at which quiet series pass for changed equally often by all kinds, but for their shares of the false alarms: about a third for
 the level, a tenth for the spread, a fifth for each other (`benchmarks/drift_null.py`)."""
 LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 7.71, -1.2
 """Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
 
-BACK, BACK_DAYS = 5.0, 4
-"""A change is over when the days since, at least so many, are e^5 times likelier without it."""
+BACK = 5.0
+BACK_DAYS = (4, 1, 1, 4, 1)
+"""A change is over when the days since, at least so many of each kind, are e^5 times likelier without it: level and shape wander."""
 FURTHER = 6.0
 """Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
 RELEARNT_DAYS = 2
@@ -484,10 +485,11 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
 def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
     day, channels, reference = evidence.channels.bins_per_day, evidence.channels, evidence.reference
-    ends = np.arange(end + BACK_DAYS * day, channels.level.shape[1] + 1)
+    days = BACK_DAYS[kind] * day
+    ends = np.arange(end + days, channels.level.shape[1] + 1)
     if not ends.size:
         return -1
-    frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, BACK_DAYS * day))[:, None])
+    frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, days))[:, None])
     told = _Frame.of(reference, np.array([end]), np.array([window]))
     if kind in (LEVEL, SPREAD):
         now, variance, _ = _mean_change(channels, reference, kind, frame)
