@@ -21,7 +21,7 @@ from analytics.stats import scan
 STEP_S, DAY = 300, 288
 LEARNT, JUDGED = 28 * DAY, 42 * DAY
 YEARS = 42 / 365.25
-SHARES = (0.34, 0.1, 0.18, 0.18, 0.2)
+SHARES = (0.28, 0.05, 0.12, 0.22, 0.33)
 RATES = (0.5, 1.0, 2.0, 4.0, 8.0, 13.0)
 
 

@@ -55,7 +55,7 @@ LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 7.71, -1.2
 BACK = 5.0
 BACK_DAYS = (4, 1, 1, 4, 1)
 """A change is over when the days since, at least so many of each kind, are e^5 times likelier without it: level and shape wander."""
-FURTHER = 6.0
+FURTHER = 3.0
 """Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
 RELEARNT_DAYS = 2
 """Days from which on what follows an acceptance can be compared with."""
