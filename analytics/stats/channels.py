@@ -47,6 +47,9 @@ INCIDENT = 4.0
 """Level beyond this many robust standard deviations, for less than half a day, is an incident: 0.04 of the 672 normal hours of four weeks
 are by chance."""
 
+LEAST_PROFILE = 0.1
+"""A time of day that seems ten times quieter than usual is one with too few or constant values: it is measured as a usual one."""
+
 NORMAL_CONSISTENCY = 1.4826
 
 
@@ -265,8 +268,8 @@ def _mean_deviation(deviation: Float32Array, present: BoolArray, scale: FloatArr
     return np.where(n > 0, total / np.maximum(n, 1) * np.sqrt(shared / (shared - 1)), np.nan), n
 
 
-def shrunk_profile(spread: FloatArray, time_of_day: IntArray, bins_per_day: int) -> FloatArray:
-    """Spread by time of day over the usual one, as far from 1 as the differences are larger than chance would make them.
+def shrunk_profile(values: FloatArray, time_of_day: IntArray, bins_per_day: int) -> FloatArray:
+    """Mean by time of day over the usual one, as far from 1 as the differences are larger than chance would make them.
 
     Each ratio is shrunk by 1 - chance / seen, the two being variances between times of day: expected if all were alike, and found.
 
@@ -274,17 +277,18 @@ def shrunk_profile(spread: FloatArray, time_of_day: IntArray, bins_per_day: int)
     ----------
     Efron & Morris (1975), Data analysis using Stein's estimator and its generalizations, JASA 70(350).
     """
-    days = np.stack([_nanmean(spread[:, time_of_day == bin_]) for bin_ in range(bins_per_day)], axis=1)
-    squares = np.stack([_nanmean(spread[:, time_of_day == bin_] ** 2) for bin_ in range(bins_per_day)], axis=1)
-    count = np.stack([np.isfinite(spread[:, time_of_day == bin_]).sum(axis=1) for bin_ in range(bins_per_day)], axis=1)
-    usual = _nanmean(days)[:, None]
+    is_here = (time_of_day[:, None] == np.arange(bins_per_day)).astype(np.float64)
+    present = np.isfinite(values)
+    known = np.where(present, values, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = days / usual
-        chance = _nanmean((squares - days**2) / np.maximum(count - 1, 1)) / usual[:, 0] ** 2
-        seen = _nanmean((ratio - 1) ** 2)
-        kept = np.clip(1 - chance / seen, 0, 1)[:, None]
-        profile = 1 + kept * (ratio - 1)
-    return np.where(np.isfinite(profile) & (profile > 0.1), profile, 1.0)
+        count = present.astype(np.float64) @ is_here
+        mean, square = known @ is_here / count, known**2 @ is_here / count
+        usual = _nanmean(mean)
+        ratio = mean / usual[:, None]
+        chance = _nanmean((square - mean**2) / np.maximum(count - 1, 1)) / usual**2
+        kept = np.clip(1 - chance / _nanmean((ratio - 1) ** 2), 0, 1)
+        profile = 1 + kept[:, None] * (ratio - 1)
+    return np.where(np.isfinite(profile) & (profile > LEAST_PROFILE), profile, 1.0)
 
 
 def _nanmean(values: FloatArray) -> FloatArray:

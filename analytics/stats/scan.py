@@ -49,7 +49,7 @@ IMPROVEMENT = 3.0
 OFFSET = (3.16, 4.1, 2.94, 7.73, 0.87)
 """Evidence at which quiet series pass for changed equally often by all kinds, but for their shares of the false alarms: about a third for
 the level, a tenth for the spread, a fifth for each other (`benchmarks/drift_null.py`)."""
-LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 7.71, -1.2
+LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 8.36, -1.55
 """Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
 
 BACK = 5.0
@@ -276,7 +276,10 @@ class _Frame:
 
 def score(channels: Channels, reference: Reference) -> Evidence:
     """Evidence of each kind in each bin after the learning stretch, or after the acceptance."""
-    first = reference.n_bins if reference.accepted is None else reference.accepted
+    return _score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference)
+
+
+def _score_from(first: int, channels: Channels, reference: Reference) -> Evidence:
     end = np.arange(first, channels.level.shape[1]) + 1
     parts = [_best(kind, channels, reference, end) for kind in range(len(KINDS))]
     return Evidence(
@@ -383,8 +386,7 @@ def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray
     share = tried.total / np.maximum(tried.total + tried.usual, 1)
     expected = (events.total + usual) * share
     ratio = _xlogx(events.total, expected) + _xlogx(usual, events.total + usual - expected)
-    full = (tried.total >= FILLED * np.max(trials, initial=1.0) * frame.lengths) & frame.is_known
-    return np.where(full, ratio / dispersion[:, None, None] - IMPROVEMENT * (events.total < expected), np.nan)
+    return np.where(frame.is_filled(tried.n), ratio / dispersion[:, None, None] - IMPROVEMENT * (events.total < expected), np.nan)
 
 
 def _xlogx(seen: FloatArray, expected: FloatArray) -> FloatArray:
@@ -449,7 +451,7 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
             needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first])
         )
         ready[kind] = _silent_again(evidence, level, kind, closed)
-        current = accept(evidence, max(onset, 0))
+        current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         following = _first_above(evidence, needed, ready)
         if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
@@ -540,18 +542,22 @@ def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float
 
 
 def _counts(kind: int, channels: Channels) -> tuple[FloatArray, FloatArray]:
-    """Events and trials of a kind that is counted."""
+    """Events and trials of a kind that is counted; NaN in bins without a trial."""
     if kind == TAIL:
-        return channels.slow, channels.n_values
-    return channels.failures, np.isfinite(channels.failures).astype(float)
+        return channels.slow, np.where(channels.n_values > 0, channels.n_values, np.nan)
+    return channels.failures, np.where(np.isfinite(channels.failures), 1.0, np.nan)
 
 
 def accept(evidence: Evidence, after: int) -> Evidence:
     """Evidence once a change is accepted: what is normal is learnt again from the bins after `after`, how it varies is kept."""
-    channels, reference = evidence.channels, evidence.reference
-    first = slice(after, after + RELEARNT_DAYS * reference.bins_per_day)
-    median = np.stack([_median(channels.level[:, first]), _median(channels.spread[:, first])])
-    return score(channels, replace(reference, accepted=after, median=median))
+    return score(evidence.channels, _relearnt(evidence, after))
+
+
+def _relearnt(evidence: Evidence, after: int) -> Reference:
+    """The reference with its means, and what values are bounded about, from the bins after `after`."""
+    first = slice(after, after + RELEARNT_DAYS * evidence.reference.bins_per_day)
+    median = np.stack([_median(values[:, first]) for values in (evidence.channels.level, evidence.channels.spread)])
+    return replace(evidence.reference, accepted=after, median=median)
 
 
 def level_for(false_alarms_per_series_year: float) -> float:
