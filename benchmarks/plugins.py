@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics import baseline as baselines, calendars, expected
+from analytics.stats import season
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -25,3 +26,9 @@ def baseline(hist: Any) -> Callable[[npt.NDArray[np.int64], float], FloatArray]:
         return expected.quantile(found, later, q)[0, (t - first) // step_s]
 
     return predict
+
+
+def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]]:
+    """Period in steps and strength of the seasons of each series: `f(values2d, step_s)`, strongest first."""
+    usual = [length // step_s for length in (86_400, 7 * 86_400)]
+    return [[(one.period, one.strength) for one in seasons] for seasons in season.find_seasons(values, usual=usual)]
