@@ -44,6 +44,9 @@ CLIP = 5.0
 """Largest change counted, in spreads: a spike or a level shift is one event and no season."""
 
 
+LEAST_STRENGTH = 0.05
+"""A season with less of the variance may be real and is of no use: mostly what an uneven strong one leaves."""
+
 ENOUGH_OF_IT = 0.9
 """Part of what a period explains that a divisor of it must explain to stand for it."""
 
@@ -88,27 +91,42 @@ def find_seasons(values: FloatArray, *, usual: Sequence[int] = (), alpha: float 
     """
     found: list[list[Season]] = [[] for _ in values]
     known = np.flatnonzero(np.isfinite(values).sum(axis=1) >= FEWEST_VALUES)
-    if not len(known):
-        return found
+    spans = np.array([_span(row) for row in values[known]]).reshape(-1, 2)
+    for first, stop in np.unique(spans, axis=0):
+        rows = known[(spans == (first, stop)).all(axis=1)]
+        for row, seasons in zip(rows.tolist(), _of_one_span(values[rows, first:stop], usual, alpha), strict=True):
+            found[row] = seasons
+    return found
+
+
+def _span(values: FloatArray) -> tuple[int, int]:
+    """From where to where a series lasts, in pieces: one that began late must not look like one that was flat before."""
+    present = np.flatnonzero(np.isfinite(values))
+    first, last = int(present[0]), int(present[-1])
+    start = -(-first // FEWEST_VALUES) * FEWEST_VALUES
+    return (start if last - start >= FEWEST_VALUES else first), len(values) - (len(values) - 1 - last) // FEWEST_VALUES * FEWEST_VALUES
+
+
+def _of_one_span(values: FloatArray, usual: Sequence[int], alpha: float) -> list[list[Season]]:
+    """Seasons of series that last from the first to the last column."""
+    found: list[list[Season]] = [[] for _ in values]
     # Spectra need a value everywhere; courses are folded from what is there.
-    is_there = np.isfinite(values[known])
-    left = _filled(values[known])
+    is_there = np.isfinite(values)
+    left = _filled(values)
     original = left.copy()
     candidates = _Candidates.of(values.shape[1], usual)
-    active = np.arange(len(known))
-    for _ in range(MOST_SEASONS):
-        about, p_value = candidates.best(left[active], alpha)
+    active = np.arange(len(values))
+    for number in range(MOST_SEASONS):
+        about, p_value = candidates.best(left[active], alpha, is_first=number == 0)
         hit = p_value <= alpha
         active = active[hit]
         for row, length, chance in zip(active.tolist(), about[hit].tolist(), p_value[hit].tolist(), strict=True):
             period = _refined(left[row], is_there[row], length, usual)
-            found[known[row]].append(Season(period, 0.0, chance))
+            found[row].append(Season(period, 0.0, chance))
             left[row] -= _profile(_detrended(left[row], is_there[row], period), period)
         if not len(active):
             break
-    for row, number in enumerate(known.tolist()):
-        found[number] = _measured(original[row], is_there[row], found[number])
-    return found
+    return [_measured(*parts) for parts in zip(original, is_there, found, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -142,12 +160,15 @@ class _Candidates:
         cycles = np.arange(1, HARMONICS[-1] + 1) / period[:, None]
         return cls(period, n_tests.astype(float), np.where(cycles <= 0.5, np.rint(cycles * n_padded), 0).astype(np.int64), n_padded)
 
-    def best(self, values: FloatArray, alpha: float) -> tuple[IntArray, FloatArray]:
+    def best(self, values: FloatArray, alpha: float, *, is_first: bool) -> tuple[IntArray, FloatArray]:
         """Strongest significant candidate of each series, else the least insignificant; its p-value among all candidates."""
         from scipy.special import betainc
 
         whitened = _whitened(values)
         ratio, band, size = _over_noise(whitened, self.n_padded)
+        if not is_first:
+            # A season that is not the same every time leaves a hill around its lines, on which chance makes more lines.
+            ratio = ratio / _hills(ratio, self.n_padded / values.shape[1])
         total = self._summed(ratio)
         # A mean of H exponential ordinates over their scale known from m others: Fisher's F with 2 H and 2 m degrees of freedom.
         others = self._known_by(band, size)
@@ -213,6 +234,20 @@ def _over_noise(whitened: FloatArray, n_padded: int) -> tuple[FloatArray, IntArr
     noise = _along(np.log(np.maximum(frequency, 1)), np.array(centre), np.array(height).T)
     band = np.clip(np.searchsorted(edges, frequency, side="right") - 1, 0, len(size) - 1)
     return power / np.exp(noise), band, np.array(size)
+
+
+HILL_ORDINATES = 17
+"""Ordinates that tell whether a line stands on a hill; lines of a season seen three times are fewer than half of them."""
+
+
+def _hills(ratio: FloatArray, spacing: float) -> FloatArray:
+    """Local height of a periodogram that is level on the whole, at least 1, shape as `ratio`."""
+    from scipy.ndimage import median_filter
+
+    place = np.arange(ratio.shape[1]) / spacing
+    ordinates = ratio[:, np.rint(np.arange(int(place[-1]) + 1) * spacing).astype(np.int64)]
+    height = median_filter(ordinates, size=(1, HILL_ORDINATES), mode="nearest") / np.log(2)
+    return np.maximum(height[:, np.minimum(np.rint(place).astype(np.int64), height.shape[1] - 1)], 1)
 
 
 def _along(place: FloatArray, centre: FloatArray, height: FloatArray) -> FloatArray:
@@ -299,4 +334,4 @@ def _measured(values: FloatArray, is_there: BoolArray, seasons: list[Season]) ->
         variance[period] = max(course.var() - noise / cycles, 0.0)
     total = sum(variance.values()) + noise
     measured = [replace(unique[period], strength=float(variance[period] / total) if total > 0 else 1.0) for period in kept]
-    return sorted(measured, key=lambda season: -season.strength)
+    return sorted((one for one in measured if one.strength >= LEAST_STRENGTH), key=lambda season: -season.strength)

@@ -85,6 +85,13 @@ def test_constant_missing_and_tiny_series_have_no_season(values):
     assert season.find_seasons(values[None], usual=USUAL) == [[]]
 
 
+def test_a_series_that_began_late_is_looked_at_from_its_beginning(rng):
+    values = np.full((2, 1344), np.nan)
+    values[0, 700:] = wave(644, 24) + rng.normal(size=644)
+    values[1, :600] = wave(600, 24) + rng.normal(size=600)
+    assert periods(season.find_seasons(values, usual=USUAL)) == [[24], [24]]
+
+
 def test_a_short_history_has_no_season():
     assert season.find_seasons(np.arange(30.0)[None], usual=USUAL) == [[]]
 
