@@ -71,6 +71,26 @@ class Ingest(Section):
     prober_share: float = Field(0.9, gt=0.5, le=1, description="... and at least this share of all it probes are down at once")
 
 
+class Baseline(Section):
+    """What is normal for each series."""
+
+    weeks: int = Field(
+        4, ge=1, le=52, description="history that a baseline is learnt from, weeks; three are needed for own hours of the week"
+    )
+    season_weeks: int = Field(
+        8, ge=2, le=52, description="history that seasons are looked for in, weeks; periods up to half of it are found"
+    )
+    false_alarms_per_series_year: float = Field(
+        1.0, gt=0.01, le=100, description="lasting changes told in a year of a series in which nothing changes"
+    )
+    min_relative_change: float = Field(0.03, ge=0, description="smallest change of a level that matters, as a fraction")
+    min_effect_size: float = Field(0.1, ge=0, description="... and in robust spreads of the residual")
+    min_latency_change_ms: float = Field(1.0, ge=0, description="... and of a response time, ms")
+    min_shape_change: float = Field(0.15, ge=0, description="smallest change of spread, tail or shape of the day that matters, as a fraction")
+    min_failing_change: float = Field(0.0005, ge=0, description="smallest change of the share of failing checks that matters, as a fraction")
+    shown_days: int = Field(14, ge=1, le=60, description="length of the figure of observed against expected, days")
+
+
 class Slo(Section):
     """Promises and error budgets."""
 
@@ -94,6 +114,7 @@ class Params(Section):
     )
     simulate: Simulate = Simulate()
     ingest: Ingest = Ingest()
+    baseline: Baseline = Baseline()
     slo: Slo = Slo()
     summary: Summary = Summary()
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analytics import baseline as baselines, calendars, drift, expected
-from analytics.stats import scan
+from analytics import baseline as baselines, calendars, expected
+from analytics.stats import scan, season
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -39,7 +39,7 @@ class drift_stream:
         latency, ok = (np.concatenate([getattr(hist, name), getattr(test, name)])[None].astype(np.float32) for name in ("lat", "ok"))
         clock = calendars.clock(int(hist.t[0]) * 1000, latency.shape[1], step_s=step_s, zone="UTC")
         found = baselines.fit(latency[:, :learnt], clock.between(0, learnt), kind="log")
-        return drift.judge(latency, 1 - ok, clock, baselines=found, learnt=learnt)
+        return baselines.judge(latency, 1 - ok, clock, baselines=found, learnt=learnt)
 
     def alarms(self, state: scan.Evidence, level: float) -> list[tuple[int, dict[str, Any]]]:
         """Index of the test step at which each change is told."""
@@ -57,3 +57,9 @@ class drift_stream:
     def accept(self, state: scan.Evidence, index: int) -> scan.Evidence:
         """Evidence once what is there at an index of the test part is accepted."""
         return scan.accept(state, state.reference.n_bins + -(-index // state.channels.steps_per_bin))
+
+
+def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]]:
+    """Period in steps and strength of the seasons of each series: `f(values2d, step_s)`, strongest first."""
+    usual = [length // step_s for length in (86_400, 7 * 86_400)]
+    return [[(one.period, one.strength) for one in seasons] for seasons in season.find_seasons(values, usual=usual)]

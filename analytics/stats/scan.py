@@ -17,7 +17,7 @@ import numpy.typing as npt
 from analytics.stats.channels import Channels, shrunk_profile
 from analytics.stats.longrun import window_variance
 
-__all__ = ["KINDS", "Changes", "Evidence", "Reference", "accept", "find_changes", "learn_reference", "level_for", "score"]
+__all__ = ["KINDS", "Changes", "Evidence", "Reference", "accept", "false_alarms_at", "find_changes", "learn_reference", "level_for", "score"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -563,3 +563,8 @@ def _relearnt(evidence: Evidence, after: int) -> Reference:
 def level_for(false_alarms_per_series_year: float) -> float:
     """Level at which a series that never changes raises so many false alarms a year."""
     return float(LEVEL_AT_ONE + LEVEL_PER_LOG_RATE * np.log(false_alarms_per_series_year))
+
+
+def false_alarms_at(level: FloatArray) -> FloatArray:
+    """False alarms a year of a series that never changes at these levels: inverse of `level_for`."""
+    return np.exp((level - LEVEL_AT_ONE) / LEVEL_PER_LOG_RATE)

@@ -30,7 +30,7 @@ def judge(values: FloatArray, failed: FloatArray, clock: Clock, *, baselines: Ba
     baselines : what is normal, learnt from the first steps
     learnt : number of these steps
     """
-    present = float(np.isfinite(values[:, :learnt]).mean()) if learnt else 0.0
+    present = float((np.isfinite(values[:, :learnt]) | np.isfinite(failed[:, :learnt])).mean()) if learnt else 0.0
     bin_s = channels.bin_length_s(clock.step_s, present)
     steps = bin_s // clock.step_s
     lead = int(clock.local_ms[0] // 1000 % bin_s) // clock.step_s

@@ -1,0 +1,345 @@
+"""Lasting changes of each series against its reference: what a baseline must not learn, and what stage drift judges.
+
+A series is compared with a reference learnt when it is one, two and four weeks old and every quarter after that, always from the last four
+weeks before. While a change is open its reference is kept: what became worse is never learnt by waiting. Once a person or a rule has
+accepted the change, a new reference is learnt from what came since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import calendars, engine, expected, params, store, tables
+from analytics.baseline import follow
+from analytics.baseline.fit import fit
+from analytics.baseline.follow import Group
+from analytics.baseline.judge import judge
+from analytics.calendars import DAY_MS
+from analytics.expected import Baselines, Kind
+from analytics.panel import Panel, PanelRef, Panels, to_ms
+from analytics.stats import robust, scan
+
+__all__ = ["find_changes"]
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+
+FIRST_DAYS = (7, 14, 28)
+"""Ages at which a reference is learnt: a week is the least that holds a weekend, four weeks are what the later ones rest on."""
+
+LEARNT_DAYS = 28
+RELEARNT_DAYS = 2
+"""Least time since an accepted change that a reference is learnt from: shorter, the old one is kept until the series gets its next."""
+
+KINDS_OF = {"availability": ("availability",), "requests": ("level", "season")}
+OTHER_KINDS = ("level", "spread", "season")
+"""What can change in a signal and is worth telling; the tail only of response times, by which users are lost."""
+
+LEAST_STEP = 0.4
+"""Median step from day to day over the robust spread of days, below which a series has no level."""
+
+LARGEST_LOG = 20.0
+QUARTER_DAYS = 91
+"""A reference is learnt again after a quarter in which nothing changed: slow wear of the shape of the week is no change of its own."""
+
+
+@dataclass(frozen=True)
+class _Cohort:
+    """Series judged together: the steps [learnt_from, learnt_to) are the reference, those up to `until` are judged."""
+
+    rows: IntArray
+    born: int
+    learnt_from: int
+    learnt_to: int
+    until: int
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Series of one scale and clock, their values without what is masked.
+
+    Attributes
+    ----------
+    accepted : row, start, step: changes that were accepted, as steps of the panel: since when they are there, when they were accepted
+    """
+
+    panel: Panel
+    group: Group
+    clock: calendars.Clock
+    values: Float32Array
+    accepted: pd.DataFrame
+
+    @property
+    def per_day(self) -> int:
+        """Steps of a day."""
+        return DAY_MS // (self.panel.step_s * 1000)
+
+    @property
+    def n_times(self) -> int:
+        return self.values.shape[1]
+
+
+def find_changes(
+    signals: Panels,
+    masks: pd.DataFrame,
+    regions: pd.DataFrame,
+    accepted: pd.DataFrame,
+    *,
+    settings: params.Baseline,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
+    """Rows of table `changes`: lasting changes of all series that were told before `now`.
+
+    Parameters
+    ----------
+    accepted : DataFrame
+        Columns `series_id, start, time`: changes that are the new normal, since when they are there, when they were accepted.
+    """
+    work = partial(
+        changes_of,
+        masks=follow.in_ms(masks, now),
+        places=follow.places_of(regions),
+        accepted=accepted[accepted["time"] < now],
+        settings=settings,
+    )
+    refs = [_named(ref, to_ms(now)) for ref in signals.between(None, now)]
+    parts = [part for part in engine.map(work, refs, workers=project.workers, points=sum(ref.size for ref in refs)) if len(part)]
+    if not parts:
+        return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+    return pd.concat(parts, ignore_index=True).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
+
+
+def _named(ref: PanelRef, now_ms: int) -> PanelRef:
+    """The panel in whole days, under a key that changes with its contents only: columns that tomorrow changes are left out."""
+    plain = replace(ref, series=ref.series[[*follow.KEYS, "first"]])
+    return store.cut(plain, ref.start_ms // DAY_MS * DAY_MS, min(ref.end_ms, now_ms))
+
+
+def changes_of(
+    ref: PanelRef, *, masks: pd.DataFrame, places: dict[str, tuple[str, str]], accepted: pd.DataFrame, settings: params.Baseline
+) -> pd.DataFrame:
+    """Changes of the series of one panel."""
+    panel = ref.load()
+    return pd.concat([_of_group(_block(panel, group, masks, accepted), settings) for group in follow.groups(panel.series, places)])
+
+
+def _block(panel: Panel, group: Group, masks: pd.DataFrame, accepted: pd.DataFrame) -> _Block:
+    mine = replace(
+        panel, series=panel.series.iloc[group.rows], values=panel.values[group.rows], n_checks=panel.n_checks[group.rows]
+    )  # fmt: skip
+    clock = follow.clock_of(panel, group)
+    cells = follow.masked_cells(mine, clock, masks)
+    # A holiday is no change: its like comes back next year.
+    masked = np.repeat(cells, clock.steps_per_cell, axis=1)[:, clock.lead : clock.lead + mine.values.shape[1]] | clock.is_holiday
+    row_of = {name: row for row, name in enumerate(mine.series["series_id"])}
+    ours = accepted[accepted["series_id"].isin(row_of)]
+    steps = {name: [_step_at(panel, time) for time in ours[column]] for name, column in (("start", "start"), ("step", "time"))}
+    found = pd.DataFrame({"row": [row_of[name] for name in ours["series_id"]], **steps}, dtype="int64")
+    return _Block(mine, group, clock, np.where(masked, np.float32(np.nan), mine.values), found)
+
+
+def _step_at(panel: Panel, time: pd.Timestamp) -> int:
+    return -(-(to_ms(time) - panel.start_ms) // (panel.step_s * 1000))
+
+
+def _of_group(block: _Block, settings: params.Baseline) -> pd.DataFrame:
+    """Changes of a block, cohort by cohort from the first reference to the end of the data."""
+    parts = []
+    waiting = list(_first_cohorts(block))
+    while waiting:
+        cohort = waiting.pop(0)
+        told = _material(_judged(block, cohort, settings), block, settings)
+        parts.append(told.assign(until=cohort.until))
+        waiting += _next_cohorts(block, cohort, told)
+    if not parts:
+        return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+    found = pd.concat(parts, ignore_index=True)
+    # A reference that was kept is judged again up to a later step: its last judgement holds all that was told before.
+    newest = found.groupby(["row", "learnt_to"])["until"].transform("max")
+    return _rows(found[found["until"] == newest], block)
+
+
+def _first_cohorts(block: _Block) -> Iterator[_Cohort]:
+    """Series that began on the same day, once they are a week old."""
+    born = _first_of(block)
+    for start in np.unique(born):
+        learnt_to = start + FIRST_DAYS[0] * block.per_day
+        if learnt_to < block.n_times:
+            rows = np.flatnonzero(born == start)
+            yield _Cohort(rows, int(start), int(start), int(learnt_to), _next_stop(block, rows, int(start), int(learnt_to)))
+
+
+def _next_stop(block: _Block, rows: IntArray, born: int, step: int) -> int:
+    """The next step after `step` at which series that began at `born` may get a new reference, or the end of the data."""
+    accepted = block.accepted.loc[block.accepted["row"].isin(rows), "step"]
+    later = [stop for stop in [*_ages(block, born), *accepted] if step < stop < block.n_times]
+    return int(min([*later, block.n_times]))
+
+
+def _ages(block: _Block, born: int) -> list[int]:
+    """Steps at which series that began at `born` get a new reference."""
+    days = (*FIRST_DAYS, *range(FIRST_DAYS[-1] + QUARTER_DAYS, (block.n_times - born) // block.per_day + 1, QUARTER_DAYS))
+    return [born + age * block.per_day for age in days]
+
+
+def _next_cohorts(block: _Block, cohort: _Cohort, told: pd.DataFrame) -> Iterator[_Cohort]:
+    """How the series go on after `cohort.until`: with a new reference of their age or of what was accepted, else with the one there was."""
+    stop = cohort.until
+    if stop >= block.n_times:
+        return
+    until = _next_stop(block, cohort.rows, cohort.born, stop)
+    rows = set(cohort.rows.tolist())
+    for one in block.accepted[(block.accepted["step"] == stop) & block.accepted["row"].isin(rows)].itertuples():
+        begin = max(int(one.start), stop - LEARNT_DAYS * block.per_day)
+        if one.row in rows and stop - begin >= RELEARNT_DAYS * block.per_day:
+            rows.discard(one.row)
+            yield replace(cohort, rows=np.array([one.row]), learnt_from=begin, learnt_to=stop, until=until)
+    held = rows & set(told.loc[told["end"].isna(), "row"])
+    renewed = rows - held if stop in _ages(block, cohort.born) else set()
+    if renewed:
+        begin = max(cohort.born, stop - LEARNT_DAYS * block.per_day)
+        yield replace(cohort, rows=np.array(sorted(renewed)), learnt_from=begin, learnt_to=stop, until=until)
+    if rows - renewed:
+        yield replace(cohort, rows=np.array(sorted(rows - renewed)), until=until)
+
+
+def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.DataFrame:
+    """Changes of a cohort: `row` of the block, times in ms, the change on the scale that the series is learnt on."""
+    values = block.values[cohort.rows, cohort.learnt_from : cohort.until]
+    clock = block.clock.between(cohort.learnt_from, cohort.until)
+    learnt = cohort.learnt_to - cohort.learnt_from
+    is_share = block.group.kind == "logit"
+    n_checks = block.panel.n_checks[cohort.rows, cohort.learnt_from : cohort.learnt_to] if is_share else None
+    baselines = fit(values[:, :learnt], clock.between(0, learnt), kind=block.group.kind, n_checks=n_checks)
+    nothing = np.full_like(values, np.nan)
+    evidence = judge(nothing if is_share else values, 1 - values if is_share else nothing, clock, baselines=baselines, learnt=learnt)
+    found = scan.find_changes(_telling(evidence, block, cohort, learnt), scan.level_for(settings.false_alarms_per_series_year))
+    bin_ms = DAY_MS // evidence.channels.bins_per_day
+    begin_ms = clock.start_ms - int(clock.local_ms[0] % bin_ms)
+    return pd.DataFrame(
+        {
+            "row": cohort.rows[found.series],
+            "kind": [scan.KINDS[kind] for kind in found.kind],
+            "detected_at": begin_ms + (found.detected + 1) * bin_ms,
+            "start": begin_ms + found.onset * bin_ms,
+            "start_low": begin_ms + found.onset_low * bin_ms,
+            "start_high": begin_ms + found.onset_high * bin_ms,
+            "end": np.where(found.closed >= 0, begin_ms + (found.closed + 1.0) * bin_ms, np.nan),
+            "change": found.effect,
+            "change_low": found.effect_low,
+            "change_high": found.effect_high,
+            "statistic": found.statistic,
+            "scale": baselines.scale[found.series],
+            "before": _usual(block, baselines, values[:, :learnt])[found.series],
+            "learnt_from": clock.start_ms,
+            "learnt_to": clock.start_ms + learnt * block.panel.step_s * 1000,
+        }
+    )
+
+
+def _telling(evidence: scan.Evidence, block: _Block, cohort: _Cohort, learnt: int) -> scan.Evidence:
+    """Evidence of the kinds of change that mean something for the signal; none for series that have no level to return to."""
+    signals = block.panel.series["signal"].to_numpy()[cohort.rows]
+    is_told = np.array([[kind in _kinds_of(signal) for kind in scan.KINDS] for signal in signals])
+    if block.group.kind == "linear":
+        is_told &= _has_level(block.values[cohort.rows, cohort.learnt_from : cohort.learnt_from + learnt], block.per_day)[:, None]
+    return replace(evidence, statistic=np.where(is_told[:, :, None], evidence.statistic, -np.inf))
+
+
+def _kinds_of(signal: str) -> tuple[str, ...]:
+    if signal.startswith("latency"):
+        return ("level", "spread", "tail", "season")
+    return KINDS_OF.get(signal, OTHER_KINDS)
+
+
+def _has_level(values: Float32Array, per_day: int) -> BoolArray:
+    """Whether the days of a series come and go about a level: a disk that fills or a certificate that ages moves on every day.
+
+    Of independent days the median step is 0.95 robust spreads, of days with a correlation of one half 0.67, of a straight line over a week
+    0.34 and less over more.
+    """
+    days = robust.median(values[:, : values.shape[1] // per_day * per_day].reshape(len(values), -1, per_day))
+    step, spread = robust.median(np.abs(np.diff(days, axis=1))), robust.mad(days)
+    return ~(step < LEAST_STEP * spread)
+
+
+def _usual(block: _Block, baselines: Baselines, values: Float32Array) -> FloatArray:
+    """What a change is relative to, in the unit of the series: the middle of the expected week; of shares, the share that fails."""
+    if block.group.kind == "logit":
+        return 1 - robust.mean(values).astype(float)
+    return np.asarray(expected.untransform(robust.mean(baselines.location), block.group.kind), float)
+
+
+def _material(found: pd.DataFrame, block: _Block, settings: params.Baseline) -> pd.DataFrame:
+    """Changes that are large enough to matter, with `effect` and its interval (relative) and `effect_size` (in scales) beside them."""
+    sized = found.assign(
+        **{f"effect{end}": _relative(found, found[f"change{end}"], block.group.kind) for end in ("", "_low", "_high")},
+        effect_size=np.where(found["kind"] == "level", found["change"] / found["scale"], np.nan),
+    )
+    return sized[_is_material(sized, block.panel.series["signal"].to_numpy()[sized["row"]], settings)]
+
+
+def _relative(found: pd.DataFrame, change: pd.Series, kind: Kind) -> FloatArray:
+    """Changes as fractions of what was usual."""
+    before = found["before"].to_numpy(float)
+    as_log = np.expm1(np.minimum(change.to_numpy(float), LARGEST_LOG))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if kind == "linear":
+            level = change.to_numpy(float) / np.abs(before)
+        elif kind == "count":
+            level = expected.untransform(expected.transform(before, kind) + change.to_numpy(float), kind) / before - 1
+        else:
+            level = as_log
+    return np.select([found["kind"] == "level", found["kind"] == "season"], [level, change.to_numpy(float)], default=as_log)
+
+
+def _is_material(found: pd.DataFrame, signal: npt.NDArray[np.object_], settings: params.Baseline) -> BoolArray:
+    effect, kind = found["effect"].to_numpy(float), found["kind"].to_numpy()
+    absolute = np.abs(effect) * found["before"].to_numpy(float)
+    is_time = np.array([name.startswith("latency") for name in signal], bool)
+    level = (np.abs(effect) >= settings.min_relative_change) & (np.abs(found["effect_size"].to_numpy(float)) >= settings.min_effect_size)
+    level &= ~is_time | (absolute >= settings.min_latency_change_ms)
+    shape = np.abs(effect) >= settings.min_shape_change
+    failing = absolute >= settings.min_failing_change
+    return np.select([kind == "level", kind == "availability"], [level, failing], default=shape)
+
+
+def _rows(found: pd.DataFrame, block: _Block) -> pd.DataFrame:
+    """Rows of table `changes`."""
+    series = block.panel.series
+    begun = pd.Series(_first_of(block) + FIRST_DAYS[0] * block.per_day)
+    judged_years = (block.n_times - begun[found["row"]].to_numpy()) / (365.25 * block.per_day)
+    alarms = scan.false_alarms_at(found["statistic"].to_numpy(float)) * judged_years
+    times = ("detected_at", "start", "start_low", "start_high", "end", "learnt_from", "learnt_to")
+    rows = found.assign(
+        series_id=series["series_id"].to_numpy()[found["row"]],
+        direction=_direction(found, series["signal"].to_numpy()[found["row"]]),
+        p_value=-np.expm1(-alarms),
+        **{name: _utc(found[name]) for name in times},
+    )
+    return rows[tables.TABLES["changes"].names].reset_index(drop=True)
+
+
+def _first_of(block: _Block) -> IntArray:
+    """Step of the midnight before each series begins."""
+    first = np.array([(to_ms(time) - block.panel.start_ms) // (block.panel.step_s * 1000) for time in block.panel.series["first"]], np.int64)
+    return first // block.per_day * block.per_day
+
+
+def _direction(found: pd.DataFrame, signal: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """Slower, more uneven and more failures are regressions; of other signals and of the shape of the day nobody can say."""
+    judged = np.array([name.startswith("latency") or name == "availability" for name in signal], bool) & (found["kind"] != "season").to_numpy()
+    return np.where(judged, np.where(found["change"] > 0, "regression", "improvement"), "neutral")
+
+
+def _utc(times_ms: pd.Series) -> pd.Series:
+    return pd.to_datetime(times_ms.astype("Float64"), unit="ms", utc=True).astype("datetime64[ms, UTC]")
