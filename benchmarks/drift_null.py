@@ -38,9 +38,9 @@ def quiet_series(n, rng):
     course = np.exp(-0.5 * (distance / one(2.5, 7)) ** 2)
     uneven = np.exp(rng.normal(size=(n, n_days)) * one(0.05, 0.2))
     weekend = one(0.2, 1.0)
-    day_size = one(0, 0.4) * uneven * np.where(weekday >= 5, weekend, 1)
-    holiday = 28 + rng.integers(0, 42, n)
-    day_size[np.arange(n), holiday] = np.minimum(day_size[np.arange(n), holiday], (one(0, 0.4) * weekend)[:, 0])
+    is_free = np.broadcast_to(weekday >= 5, (n, n_days)).copy()
+    is_free[np.arange(n), 28 + rng.integers(0, 42, n)] = True
+    day_size = one(0, 0.4) * uneven * np.where(is_free, weekend, 1)
     season = (day_size[:, :, None] * course[:, None]).reshape(n, n_times)
     hours = n_times // 12 + 1
     phi = np.exp(-1 / one(2, 12))

@@ -347,17 +347,16 @@ def make_channels(
 
 
 def _slow_runs(deviation: Float32Array, present: BoolArray, limit: FloatArray) -> FloatArray:
-    """Runs of values beyond the limit, counted where they begin: an incident is one run, not one for each of its values.
+    """Runs of values beyond the limit, counted where they begin, after a usual value: an incident is one run, also if checks fail in it.
 
     References
     ----------
     Ferro & Segers (2003), Inference for clusters of extreme values, JRSS B 65(2), on why clusters are counted.
     """
-    slow = (deviation > limit[..., None].astype(np.float32)) & present
-    flat = slow.reshape(len(slow), -1)
-    begins = flat.copy()
-    begins[:, 1:] &= ~flat[:, :-1]
-    return begins.reshape(slow.shape).sum(axis=2).astype(np.float64)
+    slow = ((deviation > limit[..., None].astype(np.float32)) & present).reshape(len(present), -1)
+    usual = present.reshape(slow.shape) & ~slow
+    slow[:, 1:] &= usual[:, :-1]
+    return slow.reshape(present.shape).sum(axis=2).astype(np.float64)
 
 
 def _is_incident(level: FloatArray, scale: FloatArray, day: int) -> BoolArray:

@@ -504,7 +504,7 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     else:
         back = _count_back(kind, channels, reference, frame, told)
     over = np.flatnonzero(back[0, :, 0] >= BACK)
-    return end - 1 + int(over[0]) if over.size else -1
+    return int(ends[over[0]]) - 1 if over.size else -1
 
 
 def _count_back(kind: int, channels: Channels, reference: Reference, frame: _Frame, told: _Frame) -> FloatArray:
