@@ -436,7 +436,8 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
     """Changes of one series, in order.
 
     While a change is open, another one is told only if it is the clearer of the two, or if the series is no longer what it has been since
-    the open one began. Once a change is over, its kind speaks again when no window holds it any more.
+    the open one began: back at its reference, which ends the change, or changed further. Once a change is over, its kind speaks again when
+    no window holds it any more.
     """
     n_bins = evidence.channels.level.shape[1]
     needed, ready = np.full(n_bins, level), np.full(len(KINDS), evidence.first)
@@ -444,15 +445,19 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         detected, kind = told
         column = detected - evidence.first
         onset, low, high = _onset(kind, evidence, detected + 1)
-        closed = _closed(kind, evidence, detected + 1, int(evidence.reference.windows[evidence.window[0, kind, column]]))
+        window = int(evidence.reference.windows[evidence.window[0, kind, column]])
+        closed = _closed(kind, evidence, detected + 1, window)
+        current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
+        changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
+        is_sooner = changed is not None and (closed < 0 or changed[0] < closed)
+        if is_sooner and _returns(kind, evidence, detected + 1, window, _onset(changed[1], current, changed[0] + 1)[0], changed[0] + 1):
+            closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
         yield series, kind, detected, onset, low, high, closed, evidence.statistic[0, kind, column], *_effect(kind, evidence, onset, stop)
         needed[detected:stop] = np.maximum(
             needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first])
         )
         ready[kind] = _silent_again(evidence, level, kind, closed)
-        current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
-        changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         following = _first_above(evidence, needed, ready)
         if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
             evidence, needed, ready = current, np.full(n_bins, level), np.full(len(KINDS), changed[0])
@@ -486,12 +491,24 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
 
 def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
-    day, channels, reference = evidence.channels.bins_per_day, evidence.channels, evidence.reference
-    days = BACK_DAYS[kind] * day
-    ends = np.arange(end + days, channels.level.shape[1] + 1)
+    days = BACK_DAYS[kind] * evidence.channels.bins_per_day
+    ends = np.arange(end + days, evidence.channels.level.shape[1] + 1)
     if not ends.size:
         return -1
-    frame = _Frame.of(reference, ends, np.clip(ends - end, 1, max(window, days))[:, None])
+    back = _back(kind, evidence, end, window, _Frame.of(evidence.reference, ends, np.clip(ends - end, 1, max(window, days))[:, None]))
+    over = np.flatnonzero(back >= BACK)
+    return int(ends[over[0]]) - 1 if over.size else -1
+
+
+def _returns(kind: int, evidence: Evidence, end: int, window: int, onset: int, now: int) -> bool:
+    """Whether a series that has changed again at `onset` is, in the bins from there to `now`, what it was before the change told at `end`."""
+    frame = _Frame.of(evidence.reference, np.array([now]), np.array([max(now - onset, 1)]))
+    return bool(_back(kind, evidence, end, window, frame)[0] >= BACK)
+
+
+def _back(kind: int, evidence: Evidence, end: int, window: int, frame: _Frame) -> FloatArray:
+    """Log likelihood ratio, in windows of `frame`, of no change against the change that the window ending at `end` has told."""
+    channels, reference = evidence.channels, evidence.reference
     told = _Frame.of(reference, np.array([end]), np.array([window]))
     if kind in (LEVEL, SPREAD):
         now, variance, _ = _mean_change(channels, reference, kind, frame)
@@ -503,8 +520,7 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
         back = np.einsum("isbw,sij,jsbw->sbw", was, reference.precision, was / 2 - now) / share
     else:
         back = _count_back(kind, channels, reference, frame, told)
-    over = np.flatnonzero(back[0, :, 0] >= BACK)
-    return int(ends[over[0]]) - 1 if over.size else -1
+    return back[0, :, 0]
 
 
 def _count_back(kind: int, channels: Channels, reference: Reference, frame: _Frame, told: _Frame) -> FloatArray:
