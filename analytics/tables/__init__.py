@@ -7,6 +7,7 @@ save, so that a wrong table is refused where it is made and not where it is used
 
 from __future__ import annotations
 
+from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
@@ -14,11 +15,16 @@ from analytics.tables.slo import SLO
 from analytics.tables.validation import schema, schema_type, validate
 
 __all__ = [
+    "DECISIONS",
     "EVENT_KINDS",
+    "FINDINGS",
+    "FINDING_STATES",
+    "LEVELS",
     "ORIGINS",
     "RAW",
     "ROLES",
     "SERIES_SIGNALS",
+    "SILENCED_BY",
     "STAGES",
     "STATES",
     "TABLES",
@@ -33,13 +39,17 @@ __all__ = [
     "writes",
 ]
 
-TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *SLO)}
+TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *SLO, *ALERTS)}
+
+DECISIONS: dict[str, Table] = {table.name: table for table in (SILENCES,)}
+"""What people decide: small files `data/decisions/<name>.csv` in git."""
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage("simulate", None, "Simulate", "What would a service landscape with known faults look like?"),
         Stage("ingest", 5, "Data quality", "What was measured, and can it be trusted?", panels_written=("signals",)),
+        Stage("alerts", 42, "Alerts", "Which findings must someone know about?", reads=("services", "dependencies", "masks")),
         Stage(
             "slo",
             55,
