@@ -15,14 +15,14 @@ FINDING_STATES = ("suspected", "open", "accepted", "reverted", "expired", "over"
 CHANGES = ("opened", "joined", "escalated", "reopened", "resolved")
 """What can happen to an alert."""
 
-SILENCED_BY = ("unconfirmed", "severity", "maintenance", "silence", "dependency")
+SILENCED_BY = ("unconfirmed", "severity", "maintenance", "prober", "silence", "dependency")
 """Why nobody is told of an alert."""
 
 FINDINGS = Table(
     "findings",
     "drift, anomalies and other stages",
     "what was known of one finding at one time: its first row is its detection, later rows say what has changed since. Not stored",
-    ("finding", "finding_id", "known_at"),
+    ("finding", "finding_id", "service", "known_at"),
     (
         Column("finding", "label", "kind of finding: drift, anomaly, forecast, risk"),
         Column("finding_id", "text", "its id in the table of its stage"),
