@@ -4,7 +4,7 @@ from analytics.delivery.channels import KINDS, ChannelError, Given
 from analytics.delivery.messages import Message
 from analytics.delivery.outbox import Outbox, OutboxError
 from analytics.delivery.plan import Planned
-from analytics.delivery.send import Busy, Outcome, due, outbox_path, send, send_test
+from analytics.delivery.run import Busy, Outcome, due, outbox_path, send, send_test
 
 __all__ = [
     "KINDS",

@@ -22,6 +22,8 @@ __all__ = ["Outbox", "OutboxError"]
 
 BUSY_S = 30.0
 NOTE_LENGTH = 300
+TRIED_RUNS = 3
+"""A message that so many runs could not send lets others go first, in case it is the message and not the channel."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -61,10 +63,14 @@ class Outbox:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path or ":memory:", timeout=BUSY_S, isolation_level=None)
-            # The journal keeps its room on disk: what was sent can be noted even when the disk has become full meanwhile.
-            self._connection.execute("PRAGMA journal_mode = PERSIST")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(SCHEMA)
+            try:
+                # The journal keeps its room on disk: what was sent can be noted even when the disk has become full meanwhile.
+                self._connection.execute("PRAGMA journal_mode = PERSIST")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.executescript(SCHEMA)
+            except sqlite3.Error:
+                self._connection.close()
+                raise
 
     def __enter__(self) -> Outbox:
         return self
@@ -106,13 +112,13 @@ class Outbox:
                 )  # fmt: skip
 
     def due(self, channel: str) -> list[Message]:
-        """Messages to send, the oldest first; among them those of unknown fate."""
+        """Messages to send, those of unknown fate among them: the oldest first, but last those that several runs have tried."""
         query = (
             "SELECT key, channel, alert_id, n, change, alert, before, created_at FROM messages "
-            "WHERE channel = ? AND status IN ('due', 'sending') ORDER BY rowid"
+            "WHERE channel = ? AND status IN ('due', 'sending') ORDER BY attempts >= ?, rowid"
         )
         with self._explained():
-            rows = self._connection.execute(query, (channel,)).fetchall()
+            rows = self._connection.execute(query, (channel, TRIED_RUNS)).fetchall()
         return [_message(*row) for row in rows]
 
     def begin(self, key: str) -> None:

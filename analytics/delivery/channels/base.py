@@ -79,7 +79,11 @@ def checked(model: type[Model], options: dict[str, Any], name: str) -> Model:
     try:
         return model.model_validate({key: value for key, value in options.items() if key != "kind"})
     except ValidationError as error:
-        raise ChannelError(params.explain(error, model, where=f"delivery.channels.{name}")) from None
+        whole = [one["msg"].removeprefix("Value error, ") for one in error.errors() if not one["loc"]]
+        # What concerns all options is told without them: a password may stand among them.
+        said = "; ".join(whole) if whole else None
+        where = f"delivery.channels.{name}"
+        raise ChannelError(f"{where}: {said}" if said else params.explain(error, model, where=where)) from None
 
 
 def secret(name: str) -> str:

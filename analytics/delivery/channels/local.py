@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -59,22 +60,32 @@ class JsonLines(Channel):
 def _append(path: Path, line: bytes, *, key: str) -> str:
     """Add a line, whole or not at all, unless the file has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL))
-        tail = file.read()
-        if f'{{"key": "{key}"'.encode() in tail:
-            return "was there already"
-        # What a killed process has left unfinished is no line.
-        start = b"\n" if tail and not tail.endswith(b"\n") else b""
+    tail = _tail(path)
+    if f'{{"key": "{key}"'.encode() in tail:
+        return "was there already"
+    # What a killed process has left unfinished is no line.
+    content = (b"\n" if tail and not tail.endswith(b"\n") else b"") + line
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
         try:
-            file.write(start + line)
-            file.flush()
-            os.fsync(file.fileno())
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if path.is_file():
+                os.fsync(file.fileno())
         except OSError:
-            os.truncate(path, size)
+            if path.is_file():
+                os.truncate(path, size)
             raise
     return ""
+
+
+def _tail(path: Path) -> bytes:
+    """The end of a file; nothing of a pipe or a device."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        return file.read()
 
 
 class OpenMetricsOptions(Options):

@@ -123,6 +123,8 @@ class Mail(Channel):
             return ChannelError(f"{host} refuses the sender ({error.smtp_code})", may_pass=error.smtp_code < 500)
         if isinstance(error, smtplib.SMTPResponseException):
             return ChannelError(f"{host} answers {error.smtp_code}", may_pass=error.smtp_code < 500)
+        if isinstance(error.__context__, TimeoutError):
+            return ChannelError(f"{host}: no answer in time", may_pass=True)
         return ChannelError(f"{host} broke the connection or speaks no SMTP", may_pass=True)
 
 

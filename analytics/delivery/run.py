@@ -26,6 +26,9 @@ PAUSES_S = (1.0, 3.0)
 PATIENCE_S = 60.0
 """So long a run waits for its slowest channel; what it has not taken by then is tried by the next run."""
 
+FAILURES = 3
+"""Messages that a channel refuses in a run before it is left alone: one that nobody can take must not keep back the others."""
+
 Clock = Callable[[], datetime]
 
 
@@ -87,7 +90,8 @@ def send(
     Notes
     -----
     Messages of a channel are sent one after the other, those of different channels at the same time, so that a dead channel delays no
-    other. After a failure that may pass, a message is tried twice more; a channel that fails then is left alone until the next run.
+    other. After a failure that may pass, a message is tried twice more, and a channel that fails then is left alone until the next run;
+    a message that is refused is passed over.
 
     Raises
     ------
@@ -193,13 +197,25 @@ def _serve(
     """All that one channel is owed, in its own thread and with its own connection to the outbox."""
     try:
         with Outbox(path) as outbox:
-            for message in outbox.due(channel.name):
-                _deliver(channel, message, outbox, outcome, settings, clock, end)
+            _deliver_all(channel, outbox, outcome, settings, clock, end)
             _refresh(channel, rows, outbox, clock)
     except (ChannelError, OutboxError) as error:
         outcome.problem = str(error)
     except Exception as error:  # noqa: BLE001  a defect of one channel must neither pass unseen nor keep the others from being told
         outcome.problem = f"defect in this channel: {type(error).__name__}"
+
+
+def _deliver_all(channel: Channel, outbox: Outbox, outcome: Outcome, settings: params.Delivery, clock: Clock, end: float) -> None:
+    refused: list[ChannelError] = []
+    for message in outbox.due(channel.name):
+        try:
+            _deliver(channel, message, outbox, outcome, settings, clock, end)
+        except ChannelError as error:
+            refused.append(error)
+            if error.may_pass or len(refused) == FAILURES:
+                break
+    if refused:
+        raise refused[-1]
 
 
 def _deliver(
