@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 __all__ = ["Params", "comments", "describe", "dump", "load", "parse"]
 
@@ -86,9 +86,37 @@ class Baseline(Section):
     min_relative_change: float = Field(0.03, ge=0, description="smallest change of a level that matters, as a fraction")
     min_effect_size: float = Field(0.1, ge=0, description="... and in robust spreads of the residual")
     min_latency_change_ms: float = Field(1.0, ge=0, description="... and of a response time, ms")
-    min_shape_change: float = Field(0.15, ge=0, description="smallest change of spread, tail or shape of the day that matters, as a fraction")
-    min_failing_change: float = Field(0.0005, ge=0, description="smallest change of the share of failing checks that matters, as a fraction")
+    min_shape_change: float = Field(0.15, ge=0, description="smallest change of spread, tail or shape of the day, as a fraction")
+    min_failing_change: float = Field(0.0005, ge=0, description="smallest change of the share of failing checks, as a fraction")
     shown_days: int = Field(14, ge=1, le=60, description="length of the figure of observed against expected, days")
+
+
+class Alerts(Section):
+    """Which findings are told, how urgently, and which of them are one alert."""
+
+    info_from: float = Field(10.0, ge=0, le=100, description="severity (0 to 100) from which a finding is told at all")
+    warning_from: float = Field(25.0, ge=0, le=100, description="severity from which an alert is a warning")
+    critical_from: float = Field(60.0, ge=0, le=100, description="severity from which an alert is critical")
+    near_s: int = Field(3600, ge=0, description="findings of one service that begin within this time of each other are one alert, s")
+    quiet_s: int = Field(900, ge=0, description="what is over counts as resolved after this time without a relapse, s")
+    reopen_s: int = Field(21600, ge=0, description="what comes back within this time belongs to its old alert, s")
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> Alerts:
+        if not self.info_from <= self.warning_from <= self.critical_from:
+            raise ValueError(
+                f"info_from {self.info_from:g}, warning_from {self.warning_from:g}, critical_from {self.critical_from:g} must not fall"
+            )
+        return self
+
+
+class Delivery(Section):
+    """Who is told, by which channel: `analytics alerts send`."""
+
+    channels: dict[str, dict[str, Any]] = Field({}, description="where alerts go: name -> kind and options; secrets by name of a variable")
+    report_url: str | None = Field(None, description="address at which the folder reports/ can be read, for links in messages")
+    tell_within_s: int = Field(86400, ge=0, description="what was over before anybody was told is told if not older than this, s")
+    give_up_s: int = Field(86400, ge=60, description="a message that could not be delivered for this long is given up, s")
 
 
 class Slo(Section):
@@ -115,6 +143,8 @@ class Params(Section):
     simulate: Simulate = Simulate()
     ingest: Ingest = Ingest()
     baseline: Baseline = Baseline()
+    alerts: Alerts = Alerts()
+    delivery: Delivery = Delivery()
     slo: Slo = Slo()
     summary: Summary = Summary()
 
@@ -193,6 +223,9 @@ def _block(value: Any, depth: int) -> str:
             inner = getattr(value, name)
             if isinstance(inner, BaseModel):
                 lines.append(f"{indent}{name}:{_block(inner, depth + 1)}")
+            elif isinstance(inner, dict) and inner:
+                head = f"{indent}{name}:"
+                lines.append(f"{head:<44}  # {field.description}{_block(inner, depth + 1)}")
             else:
                 text = f"{indent}{name}: {_scalar(inner)}"
                 lines.append(f"{text:<44}  # {field.description}\n")

@@ -331,14 +331,15 @@ def _rows(found: pd.DataFrame, block: _Block) -> pd.DataFrame:
 
 def _first_of(block: _Block) -> IntArray:
     """Step of the midnight before each series begins."""
-    first = np.array([(to_ms(time) - block.panel.start_ms) // (block.panel.step_s * 1000) for time in block.panel.series["first"]], np.int64)
-    return first // block.per_day * block.per_day
+    since = np.array([to_ms(time) for time in block.panel.series["first"]], np.int64) - block.panel.start_ms
+    return since // DAY_MS * block.per_day
 
 
 def _direction(found: pd.DataFrame, signal: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """Slower, more uneven and more failures are regressions; of other signals and of the shape of the day nobody can say."""
-    judged = np.array([name.startswith("latency") or name == "availability" for name in signal], bool) & (found["kind"] != "season").to_numpy()
-    return np.where(judged, np.where(found["change"] > 0, "regression", "improvement"), "neutral")
+    """Slower, more uneven and more failures are regressions; of other signals and of the course of the day nobody can say."""
+    is_judged = np.array([name.startswith("latency") or name == "availability" for name in signal], bool)
+    is_judged &= (found["kind"] != "season").to_numpy()
+    return np.where(is_judged, np.where(found["change"] > 0, "regression", "improvement"), "neutral")
 
 
 def _utc(times_ms: pd.Series) -> pd.Series:

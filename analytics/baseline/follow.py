@@ -20,7 +20,7 @@ from analytics.calendars import DAY_MS
 from analytics.expected import Kind
 from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 
-__all__ = ["Group", "Version", "Window", "clock_of", "follow", "groups", "in_ms", "learn_window", "masked_cells", "places_of", "windows"]
+__all__ = ["Group", "Version", "Window", "clock_of", "follow", "groups", "held_cells", "in_ms", "learn_window", "masked_cells", "places_of", "windows"]
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -45,6 +45,7 @@ class Window:
     valid_from_ms : when the baselines begin to hold, ms since 1970
     until : int array, shape (n_series,); when each is replaced, ms since 1970; 0: it is the newest
     masks : stretches that must not be learnt from: service, region (empty: all), start_ms, end_ms
+    held : the same of single series, in which a change was open: series_id, start_ms, end_ms
     places : zone and calendar of holidays by region
     """
 
@@ -53,6 +54,7 @@ class Window:
     valid_from_ms: int
     until: IntArray
     masks: pd.DataFrame
+    held: pd.DataFrame
     places: dict[str, tuple[str, str]]
 
     @property
@@ -96,18 +98,32 @@ def follow(found: list[Window], *, workers: int) -> Iterator[tuple[Window, Versi
     yield from zip(found, engine.map(learn_window, found, workers=workers, points=size), strict=True)
 
 
-def windows(signals: Panels, masks: pd.DataFrame, regions: pd.DataFrame, *, settings: params.Baseline, now: pd.Timestamp) -> list[Window]:
-    """The histories of all baselines that begin to hold before `now`, in the order of these times."""
+def windows(
+    signals: Panels, masks: pd.DataFrame, held: pd.DataFrame, regions: pd.DataFrame, *, settings: params.Baseline, now: pd.Timestamp
+) -> list[Window]:
+    """The histories of all baselines that begin to hold before `now`, in the order of these times.
+
+    Parameters
+    ----------
+    held : DataFrame
+        Columns `series_id, known_ms, start_ms, end_ms`: stretches of single series that baselines which begin to hold at or after
+        `known_ms` must not learn from.
+    """
     places = places_of(regions)
     bundles: dict[tuple[int, int], list[PanelRef]] = {}
     for ref in signals:
         bundles.setdefault((ref.block // BLOCKS, ref.step_s), []).append(ref)
-    found = [window for refs in bundles.values() for window in _of_bundle(refs, in_ms(masks, now), places, settings, to_ms(now))]
+    found = [window for refs in bundles.values() for window in _of_bundle(refs, in_ms(masks, now), held, places, settings, to_ms(now))]
     return sorted(found, key=lambda window: (window.valid_from_ms, window.refs[0].block, window.refs[0].step_s))
 
 
 def _of_bundle(
-    refs: list[PanelRef], masks: pd.DataFrame, places: dict[str, tuple[str, str]], settings: params.Baseline, now_ms: int
+    refs: list[PanelRef],
+    masks: pd.DataFrame,
+    held: pd.DataFrame,
+    places: dict[str, tuple[str, str]],
+    settings: params.Baseline,
+    now_ms: int,
 ) -> Iterator[Window]:
     begins = [_begins(ref, now_ms) for ref in refs]
     first_ms = min(ref.start_ms for ref in refs)
@@ -124,7 +140,11 @@ def _of_bundle(
         services = {name for ref in past for name in ref.series["service"]}
         mine = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
         mine = mine[mine["service"].isna() | mine["service"].isin(services)].reset_index(drop=True)
-        yield Window("+".join(ref.key for ref in past), tuple(past), valid_from, np.array(until, np.int64), mine, places)
+        names = {name for ref in past for name in ref.series["series_id"]}
+        known = held[(held["known_ms"] <= valid_from) & held["series_id"].isin(names)]
+        open_then = known.loc[(known["start_ms"] < valid_from) & (known["end_ms"] > start), ["series_id", "start_ms", "end_ms"]]
+        key = "+".join(ref.key for ref in past)
+        yield Window(key, tuple(past), valid_from, np.array(until, np.int64), mine, open_then.reset_index(drop=True), places)
 
 
 def _begins(ref: PanelRef, now_ms: int) -> list[list[int]]:
@@ -151,7 +171,7 @@ def learn_window(window: Window) -> Version:
     """Baselines of the series of a window."""
     panel = window.load()
     data = store.digest(np.ascontiguousarray(panel.values).tobytes(), np.ascontiguousarray(panel.n_checks).tobytes())
-    return Version([(group, _learn_group(panel, group, window.masks)) for group in groups(panel.series, window.places)], data)
+    return Version([(group, _learn_group(panel, group, window)) for group in groups(panel.series, window.places)], data)
 
 
 def places_of(regions: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -168,12 +188,13 @@ def groups(series: pd.DataFrame, places: dict[str, tuple[str, str]]) -> list[Gro
     return [Group(np.array(rows), *keys) for keys, rows in sorted(found.items())]
 
 
-def _learn_group(panel: Panel, group: Group, masks: pd.DataFrame) -> Learnt:
+def _learn_group(panel: Panel, group: Group, window: Window) -> Learnt:
     rows = group.rows
     clock = clock_of(panel, group)
     mine = replace(panel, series=panel.series.iloc[rows], values=panel.values[rows], n_checks=panel.n_checks[rows])
     checks = mine.n_checks if group.kind == "logit" else None
-    return learn(mine.values, clock, kind=group.kind, is_excluded=masked_cells(mine, clock, masks), n_checks=checks)
+    is_excluded = masked_cells(mine, clock, window.masks) | held_cells(mine, clock, window.held)
+    return learn(mine.values, clock, kind=group.kind, is_excluded=is_excluded, n_checks=checks)
 
 
 def clock_of(panel: Panel, group: Group) -> calendars.Clock:
@@ -184,11 +205,25 @@ def clock_of(panel: Panel, group: Group) -> calendars.Clock:
 def masked_cells(panel: Panel, clock: calendars.Clock, masks: pd.DataFrame) -> BoolArray:
     """Cells that a mask touches, shape (n_series, clock.n_cells)."""
     masked = np.zeros((len(panel.series), clock.n_cells), bool)
-    step_ms = panel.step_s * 1000
-    begin_ms, cell_ms = panel.start_ms - clock.lead * step_ms, clock.steps_per_cell * step_ms
     service, region = panel.series["service"].to_numpy(), panel.series["region"].to_numpy()
     for mask in masks.itertuples():
-        first, stop = max((mask.start_ms - begin_ms) // cell_ms, 0), max(-((begin_ms - mask.end_ms) // cell_ms), 0)
         concerned = (pd.isna(mask.service) | (service == mask.service)) & (pd.isna(mask.region) | (region == mask.region))
-        masked[concerned, first:stop] = True
+        masked[concerned, _touched(panel, clock, mask.start_ms, mask.end_ms)] = True
     return masked
+
+
+def held_cells(panel: Panel, clock: calendars.Clock, held: pd.DataFrame) -> BoolArray:
+    """Cells of single series in which a change was open, shape (n_series, clock.n_cells)."""
+    cells = np.zeros((len(panel.series), clock.n_cells), bool)
+    row_of = {name: row for row, name in enumerate(panel.series["series_id"])}
+    for one in held.itertuples():
+        if one.series_id in row_of:
+            cells[row_of[one.series_id], _touched(panel, clock, one.start_ms, one.end_ms)] = True
+    return cells
+
+
+def _touched(panel: Panel, clock: calendars.Clock, start_ms: int, end_ms: int) -> slice:
+    """Cells that the interval [start_ms, end_ms) touches."""
+    step_ms = panel.step_s * 1000
+    begin_ms, cell_ms = panel.start_ms - clock.lead * step_ms, clock.steps_per_cell * step_ms
+    return slice(max((start_ms - begin_ms) // cell_ms, 0), max(-((begin_ms - end_ms) // cell_ms), 0))

@@ -21,6 +21,7 @@ __all__ = ["Known", "find_seasons", "learn", "save"]
 
 STAGE = "baseline"
 DAY_S = 86_400
+LONG_AGO, FOR_EVER = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2262-01-01", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,24 @@ class Known:
 
 
 def learn(
-    signals: Panels, masks: pd.DataFrame, regions: pd.DataFrame, *, settings: params.Baseline, project: params.Project, now: pd.Timestamp
+    signals: Panels,
+    masks: pd.DataFrame,
+    regions: pd.DataFrame,
+    changes: pd.DataFrame,
+    accepted: pd.DataFrame,
+    *,
+    settings: params.Baseline,
+    project: params.Project,
+    now: pd.Timestamp,
 ) -> Known:
-    """All versions of the baselines of all series, each learnt only from what was known before it began to hold."""
+    """All versions of the baselines of all series, each learnt only from what was known before it began to hold.
+
+    While a change (rows of `changes`) is open nothing is learnt from what came since its onset; once it is `accepted` (columns `series_id,
+    start, time`) nothing from what was before.
+    """
+    held = held_stretches(changes, accepted)
     rows, models, newest = [], [], []
-    found = follow.follow(follow.windows(signals, masks, regions, settings=settings, now=now), workers=project.workers)
+    found = follow.follow(follow.windows(signals, masks, held, regions, settings=settings, now=now), workers=project.workers)
     for valid_from, of_time in groupby(found, key=lambda one: one[0].valid_from_ms):
         versions = list(of_time)
         arrays, until = _packed(versions)
@@ -58,6 +72,24 @@ def learn(
         rows.append(_rows(arrays, until, models[-1]))
         newest += [(window, version) for window, version in versions if (window.until == 0).any()]
     return Known(_joined(rows, "baselines"), models, newest)
+
+
+def held_stretches(changes: pd.DataFrame, accepted: pd.DataFrame) -> pd.DataFrame:
+    """Stretches of single series that must not be learnt from: series_id, known_ms (by whom: baselines from then on), start_ms, end_ms.
+
+    A change that is over is left out up to its end, one that is open for ever, but only until it is accepted: then what was before it is.
+    """
+    decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"}).drop_duplicates("series_id", keep="last")
+    rows = changes.merge(decided[["series_id", "accepted_start", "accepted_at"]], on="series_id", how="left")
+    is_accepted = rows["accepted_at"].notna() & (rows["start"] >= rows["accepted_start"]) & (rows["detected_at"] <= rows["accepted_at"])
+    closed = rows["end"].fillna(rows["accepted_at"].where(is_accepted)).fillna(FOR_EVER)
+    during = pd.DataFrame({"series_id": rows["series_id"], "known": rows["detected_at"], "start": rows["start"], "end": closed})
+    before = pd.DataFrame(
+        {"series_id": rows["series_id"], "known": rows["accepted_at"], "start": LONG_AGO, "end": rows["start"]}
+    )[is_accepted]  # fmt: skip
+    both = pd.concat([during, before], ignore_index=True)
+    times = {f"{name}_ms": [to_ms(time) for time in both[name]] for name in ("known", "start", "end")}
+    return pd.DataFrame({"series_id": both["series_id"], **times}).astype(dict.fromkeys(times, "int64"))
 
 
 def find_seasons(signals: Panels, *, settings: params.Baseline, project: params.Project, now: pd.Timestamp) -> pd.DataFrame:
@@ -90,12 +122,13 @@ def seasons_of(ref: PanelRef) -> pd.DataFrame:
     return frame.assign(looked_from=_time(ref.start_ms), looked_to=_time(ref.end_ms))
 
 
-def save(known: Known, seasons: pd.DataFrame) -> None:
+def save(known: Known, seasons: pd.DataFrame, changes: pd.DataFrame) -> None:
     """Write tables and models."""
     for model in known.models:
         registry.save(model, stage=STAGE)
     store.save(known.table, "baselines")
     store.save(seasons, "seasonality")
+    store.save(changes, "changes")
 
 
 def _packed(versions: Sequence[tuple[Window, Version]]) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.int64]]:

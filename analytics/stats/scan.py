@@ -17,7 +17,18 @@ import numpy.typing as npt
 from analytics.stats.channels import Channels, shrunk_profile
 from analytics.stats.longrun import window_variance
 
-__all__ = ["KINDS", "Changes", "Evidence", "Reference", "accept", "false_alarms_at", "find_changes", "learn_reference", "level_for", "score"]
+__all__ = [
+    "KINDS",
+    "Changes",
+    "Evidence",
+    "Reference",
+    "accept",
+    "false_alarms_at",
+    "find_changes",
+    "learn_reference",
+    "level_for",
+    "score",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -501,7 +512,7 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
 
 
 def _returns(kind: int, evidence: Evidence, end: int, window: int, onset: int, now: int) -> bool:
-    """Whether a series that has changed again at `onset` is, in the bins from there to `now`, what it was before the change told at `end`."""
+    """Whether a series that has changed again at `onset` is since then, up to `now`, what it was before the change told at `end`."""
     frame = _Frame.of(evidence.reference, np.array([now]), np.array([max(now - onset, 1)]))
     return bool(_back(kind, evidence, end, window, frame)[0] >= BACK)
 

@@ -1,6 +1,7 @@
 """Load and save tables, panels and raw data, validated: the one place that reads and writes `data/` (with `registry`)."""
 
 from analytics.session import begin, out, root, sources
+from analytics.store.decisions import decide, decisions
 from analytics.store.declared import declared_services
 from analytics.store.files import digest, write_atomically
 from analytics.store.frames import load, now, save
@@ -31,6 +32,8 @@ __all__ = [
     "compact_raw",
     "cursor",
     "cut",
+    "decide",
+    "decisions",
     "declared_services",
     "digest",
     "encode_panel",

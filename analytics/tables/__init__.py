@@ -7,6 +7,7 @@ save, so that a wrong table is refused where it is made and not where it is used
 
 from __future__ import annotations
 
+from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
 from analytics.tables.baseline import BASELINE
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.ingest import INGEST
@@ -15,11 +16,16 @@ from analytics.tables.slo import SLO
 from analytics.tables.validation import schema, schema_type, validate
 
 __all__ = [
+    "DECISIONS",
     "EVENT_KINDS",
+    "FINDINGS",
+    "FINDING_STATES",
+    "LEVELS",
     "ORIGINS",
     "RAW",
     "ROLES",
     "SERIES_SIGNALS",
+    "SILENCED_BY",
     "STAGES",
     "STATES",
     "TABLES",
@@ -34,7 +40,10 @@ __all__ = [
     "writes",
 ]
 
-TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *SLO)}
+TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *ALERTS, *SLO)}
+
+DECISIONS: dict[str, Table] = {table.name: table for table in (SILENCES,)}
+"""What people decide: small files `data/decisions/<name>.csv` in git."""
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -49,6 +58,7 @@ STAGES: dict[str, Stage] = {
             reads=("services", "regions", "series", "masks", "events"),
             panels_read=("signals",),
         ),
+        Stage("alerts", 42, "Alerts", "Which findings must someone know about?", reads=("services", "dependencies", "masks")),
         Stage(
             "slo",
             55,
