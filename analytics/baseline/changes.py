@@ -25,7 +25,7 @@ from analytics.expected import Baselines, Kind
 from analytics.panel import Panel, PanelRef, Panels, to_ms
 from analytics.stats import robust, scan
 
-__all__ = ["find_changes"]
+__all__ = ["accepted_changes", "find_changes"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -116,6 +116,12 @@ def find_changes(
     if not parts:
         return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
     return pd.concat(parts, ignore_index=True).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
+
+
+def accepted_changes(decisions: pd.DataFrame) -> pd.DataFrame:
+    """Changes that are the new normal: series_id, start, time; of several decisions on a series of a drift the last one counts."""
+    last = decisions.sort_values("time", kind="stable").drop_duplicates(["drift_id", "series_id"], keep="last")
+    return last.loc[last["action"] == "accept", ["series_id", "start", "time"]].reset_index(drop=True)
 
 
 def _named(ref: PanelRef, now_ms: int) -> PanelRef:

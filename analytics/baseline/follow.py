@@ -20,7 +20,20 @@ from analytics.calendars import DAY_MS
 from analytics.expected import Kind
 from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 
-__all__ = ["Group", "Version", "Window", "clock_of", "follow", "groups", "held_cells", "in_ms", "learn_window", "masked_cells", "places_of", "windows"]
+__all__ = [
+    "Group",
+    "Version",
+    "Window",
+    "clock_of",
+    "follow",
+    "groups",
+    "held_cells",
+    "in_ms",
+    "learn_window",
+    "masked_cells",
+    "places_of",
+    "windows",
+]
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -125,7 +138,7 @@ def _of_bundle(
     settings: params.Baseline,
     now_ms: int,
 ) -> Iterator[Window]:
-    begins = [_begins(ref, now_ms) for ref in refs]
+    begins = [_begins(ref, held, now_ms) for ref in refs]
     first_ms = min(ref.start_ms for ref in refs)
     for valid_from in sorted({time for of_ref in begins for times in of_ref for time in times}):
         # Whole days, so that all blocks are on one grid.
@@ -147,15 +160,18 @@ def _of_bundle(
         yield Window(key, tuple(past), valid_from, np.array(until, np.int64), mine, open_then.reset_index(drop=True), places)
 
 
-def _begins(ref: PanelRef, now_ms: int) -> list[list[int]]:
-    """Times at which each series of a panel gets a baseline, in order."""
+def _begins(ref: PanelRef, held: pd.DataFrame, now_ms: int) -> list[list[int]]:
+    """Times at which each series of a panel gets a baseline, in order: none while a change is open, then the one that there is stays."""
     found = []
-    for time in ref.series["first"]:
+    mine = held[held["series_id"].isin(ref.series["series_id"])]
+    open_of = {name: list(zip(rows["known_ms"], rows["end_ms"], strict=True)) for name, rows in mine.groupby("series_id")}
+    for name, time in zip(ref.series["series_id"], ref.series["first"], strict=True):
         first = to_ms(time)
         midnight = -(-first // DAY_MS) * DAY_MS
         young = [midnight + age * DAY_MS for age in YOUNG_DAYS]
         mondays = range(week_start(midnight + DAY_MS - 1) + WEEK_MS, now_ms, WEEK_MS)
-        found.append(sorted({time for time in (*young, *mondays) if time < now_ms}))
+        is_open = open_of.get(name, [])
+        found.append(sorted({at for at in (*young, *mondays) if at < now_ms and not any(known <= at < end for known, end in is_open)}))
     return found
 
 

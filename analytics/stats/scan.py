@@ -314,10 +314,15 @@ def _evidence(kind: int, channels: Channels, reference: Reference, frame: _Frame
         return _student(_level(channels, reference, frame), reference.degrees)
     if kind == SPREAD:
         difference, variance, _ = _mean_change(channels, reference, 1, frame)
-        return _student(difference**2 / variance, reference.degrees) - IMPROVEMENT * (difference < 0)
+        return _student(_over(difference**2, variance), reference.degrees) - IMPROVEMENT * (difference < 0)
     if kind == SEASON:
         return _student(_season(channels, reference, frame), reference.degrees)
     return _count_change(*_counts(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
+
+
+def _over(square: FloatArray, variance: FloatArray) -> FloatArray:
+    """The ratio; NaN where nothing varies, of which nothing can be said."""
+    return np.divide(square, variance, out=np.full(np.broadcast_shapes(square.shape, variance.shape), np.nan), where=variance > 0)
 
 
 def _student(square: FloatArray, degrees: float) -> FloatArray:
@@ -361,7 +366,7 @@ def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArra
     if short.any():
         other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
         difference = _guarded(difference, other - usual, short)
-    return np.asarray(difference**2 / variance)
+    return _over(difference**2, variance)
 
 
 def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> FloatArray:
@@ -460,9 +465,10 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         closed = _closed(kind, evidence, detected + 1, window)
         current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
-        is_sooner = changed is not None and (closed < 0 or changed[0] < closed)
-        if is_sooner and _returns(kind, evidence, detected + 1, window, _onset(changed[1], current, changed[0] + 1)[0], changed[0] + 1):
-            closed, changed = changed[0], None
+        if changed is not None and (closed < 0 or changed[0] < closed):
+            since = _onset(changed[1], current, changed[0] + 1)[0]
+            if _returns(kind, evidence, detected + 1, window, since, changed[0] + 1):
+                closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
         yield series, kind, detected, onset, low, high, closed, evidence.statistic[0, kind, column], *_effect(kind, evidence, onset, stop)
         needed[detected:stop] = np.maximum(
@@ -524,7 +530,7 @@ def _back(kind: int, evidence: Evidence, end: int, window: int, frame: _Frame) -
     if kind in (LEVEL, SPREAD):
         now, variance, _ = _mean_change(channels, reference, kind, frame)
         was = _mean_change(channels, reference, kind, told)[0]
-        back = was * (was / 2 - now) / variance
+        back = _over(was * (was / 2 - now), variance)
     elif kind == SEASON:
         now, share = _shape_change(channels, reference, frame)
         was, _ = _shape_change(channels, reference, told)

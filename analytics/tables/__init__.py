@@ -8,7 +8,7 @@ save, so that a wrong table is refused where it is made and not where it is used
 from __future__ import annotations
 
 from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
-from analytics.tables.baseline import BASELINE
+from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
@@ -42,7 +42,7 @@ __all__ = [
 
 TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *ALERTS, *SLO)}
 
-DECISIONS: dict[str, Table] = {table.name: table for table in (SILENCES,)}
+DECISIONS: dict[str, Table] = {table.name: table for table in (REBASELINES, SILENCES)}
 """What people decide: small files `data/decisions/<name>.csv` in git."""
 
 STAGES: dict[str, Stage] = {

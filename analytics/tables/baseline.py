@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from analytics.tables.columns import Column, Table
 
-__all__ = ["BASELINE"]
+__all__ = ["BASELINE", "REBASELINES"]
+
+REBASELINES = Table(
+    "rebaselines",
+    "",
+    "what was decided of a drift: `accept` makes it the new normal, a later `reject` takes that back",
+    (),
+    (
+        Column("time", "time", "when it was decided"),
+        Column("author", "text", "who decided"),
+        Column("action", "label", "what was decided", choices=("accept", "reject")),
+        Column("reason", "text", "why"),
+        Column("drift_id", "text", "the drift"),
+        Column("series_id", "text", "a series of the drift; one row for each"),
+        Column("start", "time", "its onset there when that was decided"),
+    ),
+)
+"""Decisions of people and of rules: `data/decisions/rebaselines.csv`, in git."""
 
 BASELINE = (
     Table(

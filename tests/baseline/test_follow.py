@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import baseline, calendars, params, store
+from analytics import baseline, calendars, params, store, tables
 from analytics.baseline import follow
 from tests import projects
 
@@ -33,8 +33,12 @@ def write(days, *, changed=None, late=()):
     return store.panels("signals")
 
 
-def learn(signals, *, masks=NO_MASKS, days):
-    return baseline.learn(signals, masks, REGIONS, settings=SETTINGS, project=PROJECT, now=START + days * DAY)
+NO_CHANGES = tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+NONE_ACCEPTED = NO_CHANGES[["series_id", "start"]].assign(time=NO_CHANGES["start"])
+
+
+def learn(signals, *, masks=NO_MASKS, changes=NO_CHANGES, accepted=NONE_ACCEPTED, days):
+    return baseline.learn(signals, masks, REGIONS, changes, accepted, settings=SETTINGS, project=PROJECT, now=START + days * DAY)
 
 
 def test_a_new_series_gets_a_baseline_after_one_day_three_days_and_on_mondays(project):
@@ -49,12 +53,12 @@ def test_a_new_series_gets_a_baseline_after_one_day_three_days_and_on_mondays(pr
 
 
 def test_no_future_value_changes_a_past_baseline(tmp_path):
-    tables = []
+    found = []
     for name, changed in (("plain", {}), ("changed", {15: 9.0})):
         with projects.opened(tmp_path / name):
             known = learn(write(20, changed=changed), days=20)
-            tables.append(known.table.set_index(["series_id", "valid_from"]))
-    same = (tables[0]["model_id"] == tables[1]["model_id"]).groupby("valid_from").all()
+            found.append(known.table.set_index(["series_id", "valid_from"]))
+    same = (found[0]["model_id"] == found[1]["model_id"]).groupby("valid_from").all()
     assert [(time - START) / DAY for time in same.index[same]] == [1, 3, 5, 12]
 
 
@@ -99,6 +103,8 @@ def test_a_mask_touches_the_hours_of_the_local_clock(zone, cells):
 
 
 def test_nothing_measured_has_no_baseline():
-    known = baseline.learn(store_panels := follow.Panels([]), NO_MASKS, REGIONS, settings=SETTINGS, project=PROJECT, now=START)
+    known = baseline.learn(
+        store_panels := follow.Panels([]), NO_MASKS, REGIONS, NO_CHANGES, NONE_ACCEPTED, settings=SETTINGS, project=PROJECT, now=START
+    )
     assert len(known.table) == len(known.models) == len(store_panels) == 0
     assert len(baseline.find_seasons(store_panels, settings=SETTINGS, project=PROJECT, now=START)) == 0
