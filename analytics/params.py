@@ -86,7 +86,8 @@ class Baseline(Section):
     min_relative_change: float = Field(0.03, ge=0, description="smallest change of a level that matters, as a fraction")
     min_effect_size: float = Field(0.1, ge=0, description="... and in robust spreads of the residual")
     min_latency_change_ms: float = Field(1.0, ge=0, description="... and of a response time, ms")
-    min_shape_change: float = Field(0.15, ge=0, description="smallest change of spread, tail or shape of the day, as a fraction")
+    min_shape_change: float = Field(0.15, ge=0, description="smallest change of spread or course of the day, as a fraction")
+    min_slow_change: float = Field(0.003, ge=0, description="smallest change of the share of slow answers, as a fraction")
     min_failing_change: float = Field(0.0005, ge=0, description="smallest change of the share of failing checks, as a fraction")
     shown_days: int = Field(14, ge=1, le=60, description="length of the figure of observed against expected, days")
 

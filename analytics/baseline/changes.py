@@ -23,7 +23,7 @@ from analytics.baseline.judge import judge
 from analytics.calendars import DAY_MS
 from analytics.expected import Baselines, Kind
 from analytics.panel import Panel, PanelRef, Panels, to_ms
-from analytics.stats import robust, scan
+from analytics.stats import channels, robust, scan
 
 __all__ = ["accepted_changes", "find_changes"]
 
@@ -295,7 +295,7 @@ def _material(found: pd.DataFrame, block: _Block, settings: params.Baseline) -> 
 
 
 def _relative(found: pd.DataFrame, change: pd.Series, kind: Kind) -> FloatArray:
-    """Changes as fractions of what was usual."""
+    """Changes as fractions of what was usual; of slow answers and of failures the change of their share."""
     before = found["before"].to_numpy(float)
     as_log = np.expm1(np.minimum(change.to_numpy(float), LARGEST_LOG))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -305,18 +305,20 @@ def _relative(found: pd.DataFrame, change: pd.Series, kind: Kind) -> FloatArray:
             level = expected.untransform(expected.transform(before, kind) + change.to_numpy(float), kind) / before - 1
         else:
             level = as_log
-    return np.select([found["kind"] == "level", found["kind"] == "season"], [level, change.to_numpy(float)], default=as_log)
+    usual_share = np.where(found["kind"] == "tail", channels.TAIL_SHARE, before)
+    kinds = [found["kind"] == name for name in ("level", "season", "spread")]
+    return np.select(kinds, [level, change.to_numpy(float), as_log], default=np.minimum(usual_share * as_log, 1.0))
 
 
 def _is_material(found: pd.DataFrame, signal: npt.NDArray[np.object_], settings: params.Baseline) -> BoolArray:
     effect, kind = found["effect"].to_numpy(float), found["kind"].to_numpy()
-    absolute = np.abs(effect) * found["before"].to_numpy(float)
+    absolute = np.abs(effect) * np.abs(found["before"].to_numpy(float))
     is_time = np.array([name.startswith("latency") for name in signal], bool)
     level = (np.abs(effect) >= settings.min_relative_change) & (np.abs(found["effect_size"].to_numpy(float)) >= settings.min_effect_size)
     level &= ~is_time | (absolute >= settings.min_latency_change_ms)
     shape = np.abs(effect) >= settings.min_shape_change
-    failing = absolute >= settings.min_failing_change
-    return np.select([kind == "level", kind == "availability"], [level, failing], default=shape)
+    share = np.abs(effect) >= np.where(kind == "tail", settings.min_slow_change, settings.min_failing_change)
+    return np.select([kind == "level", np.isin(kind, ("tail", "availability"))], [level, share], default=shape)
 
 
 def _rows(found: pd.DataFrame, block: _Block) -> pd.DataFrame:
