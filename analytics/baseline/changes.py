@@ -246,10 +246,19 @@ def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.Dat
             "statistic": found.statistic,
             "scale": baselines.scale[found.series],
             "before": _usual(block, baselines, values[:, :learnt])[found.series],
+            "after": _failing_since(values, found, evidence.channels.steps_per_bin, clock) if is_share else np.nan,
             "learnt_from": clock.start_ms,
             "learnt_to": clock.start_ms + learnt * block.panel.step_s * 1000,
         }
     )
+
+
+def _failing_since(values: Float32Array, found: scan.Changes, per_bin: int, clock: calendars.Clock) -> FloatArray:
+    """Share of checks that failed from the onset of each change to its end."""
+    lead = int(clock.local_ms[0] // 1000 % (per_bin * clock.step_s)) // clock.step_s
+    begins = found.onset * per_bin - lead
+    ends = np.where(found.closed >= 0, (found.closed + 1) * per_bin - lead, values.shape[1])
+    return np.array([1 - np.nanmean(values[row, max(begin, 0) : end]) for row, begin, end in zip(found.series, begins, ends, strict=True)])
 
 
 def _telling(evidence: scan.Evidence, block: _Block, cohort: _Cohort, learnt: int) -> scan.Evidence:
@@ -305,9 +314,12 @@ def _relative(found: pd.DataFrame, change: pd.Series, kind: Kind) -> FloatArray:
             level = expected.untransform(expected.transform(before, kind) + change.to_numpy(float), kind) / before - 1
         else:
             level = as_log
-    usual_share = np.where(found["kind"] == "tail", channels.TAIL_SHARE, before)
-    kinds = [found["kind"] == name for name in ("level", "season", "spread")]
-    return np.select(kinds, [level, change.to_numpy(float), as_log], default=np.minimum(usual_share * as_log, 1.0))
+    # Failures are told by the hours in which they begin; what they are in checks, the checks say.
+    point = np.expm1(found["change"].to_numpy(float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        failing = as_log * (found["after"].to_numpy(float) - before) / point
+    kinds = [found["kind"] == name for name in ("level", "season", "spread", "tail")]
+    return np.clip(np.select(kinds, [level, change.to_numpy(float), as_log, channels.TAIL_SHARE * as_log], default=failing), -1, None)
 
 
 def _is_material(found: pd.DataFrame, signal: npt.NDArray[np.object_], settings: params.Baseline) -> BoolArray:
