@@ -8,12 +8,19 @@ save, so that a wrong table is refused where it is made and not where it is used
 from __future__ import annotations
 
 from analytics.tables.columns import Column, Stage, Table
+from analytics.tables.decisions import DECISIONS
+from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
 from analytics.tables.validation import schema, schema_type, validate
 
 __all__ = [
+    "DECISIONS",
+    "DRIFT",
+    "DRIFT_DIRECTIONS",
+    "DRIFT_KINDS",
+    "DRIFT_STATES",
     "EVENT_KINDS",
     "ORIGINS",
     "RAW",
