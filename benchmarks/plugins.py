@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics import baseline as baselines, calendars, expected
-from analytics.stats import scan, season
+from analytics.stats import changepoint, scan, season
 
 FloatArray = npt.NDArray[np.floating[Any]]
+
+changepoints = changepoint.change_points
 
 
 def baseline(hist: Any) -> Callable[[npt.NDArray[np.int64], float], FloatArray]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
 from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
+from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
@@ -17,6 +18,10 @@ from analytics.tables.validation import schema, schema_type, validate
 
 __all__ = [
     "DECISIONS",
+    "DRIFT",
+    "DRIFT_DIRECTIONS",
+    "DRIFT_KINDS",
+    "DRIFT_STATES",
     "EVENT_KINDS",
     "FINDINGS",
     "FINDING_STATES",
@@ -40,7 +45,7 @@ __all__ = [
     "writes",
 ]
 
-TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *ALERTS, *SLO)}
+TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *DRIFT, *ALERTS, *SLO)}
 
 DECISIONS: dict[str, Table] = {table.name: table for table in (REBASELINES, SILENCES)}
 """What people decide: small files `data/decisions/<name>.csv` in git."""
@@ -56,6 +61,14 @@ STAGES: dict[str, Stage] = {
             "Baselines",
             "What is normal for each service?",
             reads=("services", "regions", "series", "masks", "events"),
+            panels_read=("signals",),
+        ),
+        Stage(
+            "drift",
+            15,
+            "Drift",
+            "What has quietly become worse (or better), since when, how badly?",
+            reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes"),
             panels_read=("signals",),
         ),
         Stage("alerts", 42, "Alerts", "Which findings must someone know about?", reads=("services", "dependencies", "masks")),

@@ -9,19 +9,23 @@ __all__ = ["BASELINE", "REBASELINES"]
 REBASELINES = Table(
     "rebaselines",
     "",
-    "what was decided of a drift: `accept` makes it the new normal, a later `reject` takes that back",
+    "people",
+    "what was decided of a drift, or of what a declared event may change: accept makes it the new normal, a later reject takes that back",
     (),
     (
         Column("time", "time", "when it was decided"),
         Column("author", "text", "who decided"),
         Column("action", "label", "what was decided", choices=("accept", "reject")),
         Column("reason", "text", "why"),
-        Column("drift_id", "text", "the drift"),
-        Column("series_id", "text", "a series of the drift; one row for each"),
-        Column("start", "time", "its onset there when that was decided"),
+        Column("drift_id", "text", "the drift; empty in a rule", optional=True),
+        Column("series_id", "text", "a series of the drift, one row for each; empty in a rule", optional=True),
+        Column("start", "time", "its onset there when that was decided; empty in a rule", optional=True),
+        Column("event_id", "text", "rule: changes of its service that begin with this declared event", optional=True),
+        Column("direction", "label", "rule: of this direction", optional=True, choices=("regression", "improvement", "neutral")),
+        Column("bound", "text", "rule: whose effect is at most this large, as a fraction", optional=True),
     ),
 )
-"""Decisions of people and of rules: `data/decisions/rebaselines.csv`, in git."""
+"""Decisions of people: `data/decisions/rebaselines.csv`, in git, its log the history."""
 
 BASELINE = (
     Table(
