@@ -92,6 +92,15 @@ class Baseline(Section):
     shown_days: int = Field(14, ge=1, le=60, description="length of the figure of observed against expected, days")
 
 
+class Drift(Section):
+    """What has lastingly changed. How sure it must be, and what matters, stands in section `baseline`: it decides what is learnt."""
+
+    event_hours: float = Field(6.0, ge=0, description="a declared change this long before the onset may be the reason, h")
+    suspected_hours: float = Field(12.0, ge=0, description="a drift is called suspected until it has been known for so long, h")
+    expire_weeks: float = Field(26.0, gt=0, description="a drift that nobody decides on is called expired after so many weeks")
+    shown: int = Field(6, ge=1, le=20, description="drifts drawn one by one on the page")
+
+
 class Alerts(Section):
     """Which findings are told, how urgently, and which of them are one alert."""
 
@@ -144,6 +153,7 @@ class Params(Section):
     simulate: Simulate = Simulate()
     ingest: Ingest = Ingest()
     baseline: Baseline = Baseline()
+    drift: Drift = Drift()
     alerts: Alerts = Alerts()
     delivery: Delivery = Delivery()
     slo: Slo = Slo()

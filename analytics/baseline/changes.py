@@ -243,7 +243,7 @@ def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.Dat
             "change": found.effect,
             "change_low": found.effect_low,
             "change_high": found.effect_high,
-            "statistic": found.statistic,
+            "statistic": found.strongest,
             "scale": baselines.scale[found.series],
             "before": _usual(block, baselines, values[:, :learnt])[found.series],
             "after": _failing_since(values, found, evidence.channels.steps_per_bin, clock) if is_share else np.nan,
@@ -315,7 +315,7 @@ def _relative(found: pd.DataFrame, change: pd.Series, kind: Kind) -> FloatArray:
         else:
             level = as_log
     # Failures are told by the hours in which they begin; what they are in checks, the checks say.
-    point = np.expm1(found["change"].to_numpy(float))
+    point = np.expm1(np.minimum(found["change"].to_numpy(float), LARGEST_LOG))
     with np.errstate(invalid="ignore", divide="ignore"):
         failing = as_log * (found["after"].to_numpy(float) - before) / point
     kinds = [found["kind"] == name for name in ("level", "season", "spread", "tail")]

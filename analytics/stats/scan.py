@@ -144,7 +144,7 @@ class Changes:
     detected : bin at whose end the change was told
     onset, onset_low, onset_high : first bin of the new regime and its 95 % interval
     closed : bin at whose end the series was back at its reference; -1 while the change is open
-    statistic : evidence when it was told
+    statistic, strongest : evidence when it was told, and the most there was until it was over or the data ended
     effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
         residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
     """
@@ -157,6 +157,7 @@ class Changes:
     onset_high: IntArray
     closed: IntArray
     statistic: FloatArray
+    strongest: FloatArray
     effect: FloatArray
     effect_low: FloatArray
     effect_high: FloatArray
@@ -466,14 +467,13 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         if changed is not None and (closed < 0 or changed[0] < closed):
-            since = _onset(changed[1], current, changed[0] + 1)[0]
-            if _returns(kind, evidence, detected + 1, window, since, changed[0] + 1):
+            again = _onset(changed[1], current, changed[0] + 1)[0]
+            if _returns(kind, evidence, detected + 1, window, again, changed[0] + 1):
                 closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
-        yield series, kind, detected, onset, low, high, closed, evidence.statistic[0, kind, column], *_effect(kind, evidence, onset, stop)
-        needed[detected:stop] = np.maximum(
-            needed[detected:stop], np.maximum.accumulate(evidence.statistic[0, kind, column : stop - evidence.first])
-        )
+        since = evidence.statistic[0, kind, column : stop - evidence.first]
+        yield series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop)
+        needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(since))
         ready[kind] = _silent_again(evidence, level, kind, closed)
         following = _first_above(evidence, needed, ready)
         if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):

@@ -8,7 +8,6 @@ __all__ = ["BASELINE", "REBASELINES"]
 
 REBASELINES = Table(
     "rebaselines",
-    "",
     "people",
     "what was decided of a drift, or of what a declared event may change: accept makes it the new normal, a later reject takes that back",
     (),
@@ -68,7 +67,7 @@ BASELINE = (
             Column("effect_high", "float", "upper end of its 95 % interval", "fraction"),
             Column("effect_size", "float", "change of the level in robust spreads of the residual", optional=True),
             Column("before", "float", "what was usual, in the unit of the series; of availability: the failing share", optional=True),
-            Column("statistic", "float", "evidence when it was told"),
+            Column("statistic", "float", "evidence: the most there was until it was over or the data ended"),
             Column("p_value", "float", "chance that a series that never changes shows as much in the time it was judged", "fraction"),
             Column("learnt_from", "time", "start of what its reference was learnt from"),
             Column("learnt_to", "time", "end of what its reference was learnt from"),

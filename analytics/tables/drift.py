@@ -53,7 +53,6 @@ DRIFT = (
             Column("excess_ms", "float", "response time lost per week: ms times checks; negative: gained", "ms", optional=True),
             Column("budget_burnt", "float", "error budget used per week beside the usual; 1: a week's whole allowance", optional=True),
             Column("n_members", "integer", "changed series in it"),
-            Column("signals", "texts", "signals that have changed, the one it was told by first"),
             Column("q_value", "float", "share of chance finds expected among the drifts that are at least as sure", "fraction"),
             Column("event_id", "text", "the nearest declared event before the onset", optional=True),
             Column("event_scope", "label", "whose it is", optional=True, choices=("service", "callee", "everybody")),
