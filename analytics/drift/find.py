@@ -12,9 +12,10 @@ from analytics import params, tables
 from analytics.drift.attribution import attribute
 from analytics.drift.grouping import group
 from analytics.drift.severity import severity, weekly_cost
+from analytics.panel import Panels
 from analytics.stats import multiplicity
 
-__all__ = ["Drifts", "find_drifts"]
+__all__ = ["Drifts", "find_drifts", "of_signals"]
 
 WEEK = pd.Timedelta(days=7)
 KEY = ["series_id", "kind", "detected_at"]
@@ -29,6 +30,12 @@ class Drifts:
     details: pd.DataFrame
     n_series: int
     series_years: float
+
+
+def of_signals(frame: pd.DataFrame, signals: Panels) -> pd.DataFrame:
+    """Rows of the series that are in the panels."""
+    known = {name for ref in signals for name in ref.series["series_id"]}
+    return frame[frame["series_id"].isin(known)].reset_index(drop=True)
 
 
 def find_drifts(
@@ -137,7 +144,10 @@ def _totals(details: pd.DataFrame) -> pd.DataFrame:
                 "exposure": 1.0,
                 "checks_per_week": 1.0,
                 "effect_ms": lost_ms.reindex(exposed.index),
-                "extra_bad_share": failing.assign(x=failing["effect"] * failing["share"]).groupby("drift_id")["x"].sum().reindex(exposed.index),
+                "extra_bad_share": failing.assign(x=failing["effect"] * failing["share"])
+                .groupby("drift_id")["x"]
+                .sum()
+                .reindex(exposed.index),
                 "objective": details.groupby("drift_id")["objective"].max().reindex(exposed.index),
             }
         )

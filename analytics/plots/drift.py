@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_drift", "plot_profile", "plot_quantiles", "plot_severity"]
+__all__ = ["chapters", "plot_drift", "plot_profile", "plot_quantiles", "plot_severity"]
 
 NOTABLE = 25.0
 """Severity from which a square is coloured and says its number."""
@@ -210,6 +211,59 @@ def plot_profile(profile: pd.DataFrame, *, unit: str, direction: str, ax: Axes |
         ax.set_ylabel(unit)
         ax.set_xlabel("local time of the region")
     return ax
+
+
+def chapters(courses: Sequence[Any], *, zone: str) -> list[dict[str, Any]]:
+    """Drifts one by one, as `reporting.chapters` takes them: the course and the quantiles of each, of a changed day its profile too.
+
+    `courses` have what `plot_drift`, `plot_quantiles` and `plot_profile` draw, and the sentences that go with it.
+    """
+    return [
+        {"anchor": one.drift.drift_id, "heading": one.heading, "text": one.text, "figures": _figures(one, zone)} for one in courses
+    ]  # fmt: skip
+
+
+def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
+    name = " · ".join([one.series["service"], one.series["region"], one.series["signal"]])
+    is_share = one.series["signal"] == "availability"
+    unit = "share of checks that fail" if is_share else f"{one.series['signal']}, {one.series['unit']}"
+    drawn = plot_drift(one.course, one.drift, unit=unit, label=one.label, events=one.events, masks=one.masks, zone=zone)
+    figures = [
+        {
+            "drawing": drawn,
+            "title": name,
+            "caption": "Solid: what came. Dashed, with its band from 5 to 95 %: what the reference expected. Below: the residual in spreads. "
+            "Shaded: the drift; the bar above it: where its onset may lie. Grey: masked. Triangles: declared changes.",
+            "alt": one.alt,
+            "data": one.course,
+            "formats": {"time": "moment"},
+            "zone": zone,
+        }
+    ]
+    if is_share:
+        return figures
+    figures.append(
+        {
+            "drawing": plot_quantiles(one.quantiles, unit=one.series["unit"], direction=one.drift.direction),
+            "title": "Before and since",
+            "caption": "Quantiles of the two weeks before the onset and of the time since.",
+            "alt": f"Quantiles of {name} before and since the onset; the median went from {words.number(one.quantiles.reference.iloc[0])} to "
+            f"{words.number(one.quantiles.current.iloc[0])} {one.series['unit']}.",
+            "data": one.quantiles,
+        }
+    )
+    if one.drift.kind == "season":
+        figures.append(
+            {
+                "drawing": plot_profile(one.profile, unit=one.series["unit"], direction=one.drift.direction),
+                "title": "The usual day",
+                "caption": "Median by local hour, before and since the onset.",
+                "alt": f"The usual day of {name} before and since the onset: it now spans {words.number(one.profile.current.min())} to "
+                f"{words.number(one.profile.current.max())} {one.series['unit']}.",
+                "data": one.profile,
+            }
+        )
+    return figures
 
 
 def _naive(times: pd.Series) -> Any:

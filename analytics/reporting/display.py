@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["figure", "finding", "kicker", "statements", "table", "text", "tiles", "title", "todo"]
+__all__ = ["chapters", "figure", "finding", "kicker", "statements", "table", "text", "tiles", "title", "todo"]
 
 ROLE = "analytics"
 """Key of the output's metadata that holds its role."""
@@ -141,6 +141,24 @@ def figure(
         f"{to_svg(drawing, alt=alt)}</div><figcaption><b>Figure.</b> {html.escape(caption)}</figcaption>{rows}</figure>"
     )
     _show("figure", body, f"{title}. {alt}")
+
+
+def chapters(items: Sequence[Mapping[str, Any]], *, empty: str = "There is nothing to tell.") -> None:
+    """Findings one after the other; without any, the sentence `empty`.
+
+    Parameters
+    ----------
+    items
+        Each with its `heading`, a sentence; its `text`, a paragraph; its `anchor`, with which a link to it ends; and its `figures`, a list of
+        arguments of `figure`.
+    """
+    if not items:
+        _show_empty(empty)
+    for item in items:
+        heading = f'<h3 id="{html.escape(item["anchor"], quote=True)}">{html.escape(item["heading"])}</h3>'
+        _show("chapter", f"{heading}<p>{html.escape(item['text'])}</p>", f"{item['heading']}\n{item['text']}")
+        for drawn in item["figures"]:
+            figure(**drawn)
 
 
 def statements(items: Sequence[tuple[Any, ...]]) -> None:

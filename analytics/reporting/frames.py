@@ -40,6 +40,7 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
     "ms": lambda value, _: words.milliseconds(value),
     "count": lambda value, _: words.count(value),
     "number": lambda value, _: words.number(value),
+    "number0": lambda value, _: words.fixed(value, 0),
     "number1": lambda value, _: words.fixed(value, 1),
     "number2": lambda value, _: words.fixed(value, 2),
     "day": lambda value, zone: words.day(value, zone, year=True),

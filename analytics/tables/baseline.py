@@ -62,7 +62,9 @@ BASELINE = (
             Column("start_low", "time", "earliest onset that the data allow"),
             Column("start_high", "time", "latest onset that the data allow"),
             Column("end", "time", "when the series was back at its reference; empty: it is not", optional=True),
-            Column("effect", "float", "relative change (season: of the amplitude); of slow and failed checks that of their share", "fraction"),
+            Column(
+                "effect", "float", "relative change (season: of the amplitude); of slow and failed checks that of their share", "fraction"
+            ),
             Column("effect_low", "float", "lower end of its 95 % interval", "fraction"),
             Column("effect_high", "float", "upper end of its 95 % interval", "fraction"),
             Column("effect_size", "float", "change of the level in robust spreads of the residual", optional=True),
