@@ -3,11 +3,13 @@
 import json
 import threading
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import yaml
 
-from analytics import delivery
+from analytics import delivery, params
 from analytics.delivery import channels, run
 from analytics.delivery.channels.base import Channel, ChannelError, Options, checked
 from tests.delivery import made
@@ -291,3 +293,11 @@ def test_an_outbox_that_is_none_says_what_to_do(tmp_path):
 def test_every_kind_says_how_often_a_message_arrives():
     kinds = [kind if isinstance(kind, type) else None for kind in channels.KINDS.values()]
     assert all(kind.guarantee for kind in kinds)
+
+
+def test_the_channels_of_the_readme_are_right(tmp_path):
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```yaml\n")[1:] if block.startswith("delivery:")).partition("```")[0]
+    chosen = params.parse(yaml.safe_load(example)).delivery
+    found, wrong = delivery.due(made.frame(), settings=chosen, given=made.given(tmp_path), as_of=None)
+    assert (len(found), wrong) == (6, {})
