@@ -21,6 +21,7 @@ usual ways in:
   analytics analyze checks.csv    finished reports for data of your own, nothing to configure
   analytics collect               fetch what is new from the sources in params.yaml
   analytics status                what is stale and why, how old the data are
+  analytics alerts send           tell people of what was found, by the channels in params.yaml
 
 exit codes:
   0  done        1  failed, the message says why
@@ -105,6 +106,7 @@ def _parser() -> _Parser:
     _add_verbosity(analyze)
 
     _add(commands, "status", _status, "what is stale and why, and how old the data are")
+    _add_alerts(commands)
 
     audit = _add(commands, "audit", _audit, "re-run a revision from a clean checkout and compare every output")
     audit.add_argument("revision", nargs="?", default="HEAD", help="commit, tag or branch (default: %(default)s)")
@@ -120,6 +122,31 @@ def _parser() -> _Parser:
     _add(commands, "doctor", _doctor, "what is missing on this machine")
     _add(commands, "version", _version, "versions of this program and of what it stands on")
     return parser
+
+
+def _add_alerts(commands: Any) -> None:
+    alerts = commands.add_parser("alerts", help="what is open; tell people; silence", description="Alerts: what is open, who is told.")
+    inner = alerts.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(inner, "list", _alerts_list, "alerts that are open, the most urgent first")
+    listing.add_argument("--all", action="store_true", help="also those that nobody is told of, with the reason, and the resolved")
+
+    sending = _add(inner, "send", _alerts_send, "deliver what is due by every channel in params.yaml")
+    sending.add_argument("--dry-run", action="store_true", help="only say what would be sent where")
+    _add_verbosity(sending)
+
+    silence = _add(inner, "silence", _alerts_silence, "do not tell of some alerts for a while (written to data/decisions/silences.csv)")
+    silence.add_argument(
+        "matcher", nargs="+", metavar="NAME=PATTERN", help="which: service, region, signal, finding, severity, alert; all must hold"
+    )
+    silence.add_argument("--reason", required=True, help="why; it is shown wherever the silence is")
+    length = silence.add_mutually_exclusive_group(required=True)
+    length.add_argument("--until", metavar="TIME", help="until this time (with a zone)")
+    length.add_argument("--for", dest="length", metavar="LENGTH", help="for so long, e.g. 4h or 2d")
+    silence.add_argument("--from", dest="start", metavar="TIME", help="from this time (with a zone) instead of from now")
+    silence.add_argument("--author", help="who decides it (default: the name you are logged in by)")
+
+    test = _add(inner, "test", _alerts_test, "send a test message by one channel")
+    test.add_argument("channel", metavar="CHANNEL", help="its name under delivery.channels in params.yaml")
 
 
 def _add(commands: Any, name: str, command: Any, meaning: str) -> _Parser:
@@ -219,6 +246,47 @@ def _status(given: argparse.Namespace) -> int:
 
     for line in status.describe(session.root()):
         _say(line)
+    return 0
+
+
+def _alerts_list(given: argparse.Namespace) -> int:
+    from analytics import session, tell
+
+    for line in tell.list_alerts(session.root(), is_all=given.all, now=_now()):
+        _say(line)
+    return 0
+
+
+def _alerts_send(given: argparse.Namespace) -> int:
+    from analytics import session, tell
+
+    said = tell.send(session.root(), is_dry=given.dry_run, now=_now())
+    for line in said.lines if given.verbosity != "quiet" else ():
+        _say(line)
+    for line in said.problems:
+        _complain(line)
+    return FAILED if said.problems else 0
+
+
+def _alerts_silence(given: argparse.Namespace) -> int:
+    import getpass
+    import shlex
+
+    from analytics import session, tell
+
+    start = _now() if given.start is None else _time(given.start)
+    until = start + _length(given.length) if given.until is None else _time(given.until)
+    matcher = " ".join(shlex.quote(part) if any(letter in part for letter in " \t'\"\\") else part for part in given.matcher)
+    author = given.author or getpass.getuser()
+    for line in tell.silence(session.root(), matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
+        _say(line)
+    return 0
+
+
+def _alerts_test(given: argparse.Namespace) -> int:
+    from analytics import session, tell
+
+    _say(tell.try_channel(session.root(), given.channel, now=_now()))
     return 0
 
 
@@ -322,6 +390,24 @@ def _time(text: str) -> Any:
     if time.tzinfo is None:
         raise ValueError(f"'{text}' has no zone; write it with one (2026-03-01T00:00Z)")
     return time.tz_convert("UTC")
+
+
+def _now() -> Any:
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC")
+
+
+def _length(text: str) -> Any:
+    import pandas as pd
+
+    try:
+        length = pd.Timedelta(text)
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no length of time; write 30min, 4h or 2d") from error
+    if not length > pd.Timedelta(0):
+        raise ValueError(f"'{text}' is no length of time that lasts; write 30min, 4h or 2d")
+    return length
 
 
 def _say_findings(root: Path) -> None:

@@ -60,7 +60,7 @@ class Alert:
     """An alert as it is known at one moment.
 
     `findings` are those that are told, the gravest that goes on first; of an alert that nobody is told of because none is sure or grave
-    enough (`is_told` false), all. `resolved_at` is None while it goes on.
+    enough (`is_told` false), all. `end`, when the last of them was over, and `resolved_at` are None while the alert goes on.
     """
 
     alert_id: str
@@ -69,19 +69,12 @@ class Alert:
     is_told: bool
     severity: str
     score: float
+    start: datetime
+    end: datetime | None
     detected_at: datetime
     resolved_at: datetime | None
     n_reopened: int
     changes: tuple[Change, ...]
-
-    @property
-    def start(self) -> datetime:
-        return min(finding.start for finding in self.findings)
-
-    @property
-    def end(self) -> datetime | None:
-        """When the last finding was over; None while the alert is not resolved."""
-        return None if self.resolved_at is None else max(finding.end for finding in self.findings if finding.end is not None)
 
 
 def read_findings(findings: pd.DataFrame) -> list[Finding]:
@@ -185,6 +178,7 @@ class _Life:
     def seen_at(self, now: datetime) -> Alert:
         self._resolve_by(now)
         score = self.score if self.told else max(row.severity for row in self.known.values())
+        resolved_at = self.resolved_at if self.resolved_at is not None and self.resolved_at <= now else None
         gravest = sorted(self.members, key=lambda row: (row.end is not None, -row.severity, row.start, row.key))
         return Alert(
             alert_id=fingerprint(self.lead),
@@ -193,8 +187,10 @@ class _Life:
             is_told=bool(self.told),
             severity=_level(score, self.lead, self.settings),
             score=score,
+            start=min(row.start for row in gravest),
+            end=_last_end(gravest) if resolved_at is not None else None,
             detected_at=self.changes[0].at if self.changes else self.lead.known_at,
-            resolved_at=self.resolved_at if self.resolved_at is not None and self.resolved_at <= now else None,
+            resolved_at=resolved_at,
             n_reopened=self.n_reopened,
             changes=tuple(self.changes),
         )

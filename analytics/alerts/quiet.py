@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 
@@ -24,10 +23,21 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What is declared about services: masks, and whom each stands on (its parent and what it calls)."""
+class Mask:
+    """A declared stretch of a service (None: all) in a region (None: all)."""
 
-    masks: tuple[dict[str, Any], ...]
+    service: str | None
+    region: str | None
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is declared about services: their masks, and whom each stands on (its parent and what it calls)."""
+
+    masks: Mapping[str | None, tuple[Mask, ...]]
     parents: Mapping[str, str]
     stands_on: Mapping[str, frozenset[str]]
 
@@ -41,13 +51,22 @@ class Surroundings:
         below: dict[str, set[str]] = {}
         for service, other in pairs:
             below.setdefault(service, set()).add(other)
-        is_quiet = masks["reason"].isin(["maintenance", "prober"])
-        rows = masks[is_quiet].sort_values(["start", "end"], kind="stable").astype("object")
         return cls(
-            masks=tuple(rows.where(rows.notna(), None).to_dict("records")),
+            masks=_by_service(masks),
             parents=parents,
             stands_on={service: frozenset(others - {service}) for service, others in below.items()},
         )
+
+
+def _by_service(masks: pd.DataFrame) -> dict[str | None, tuple[Mask, ...]]:
+    """Masks that silence, in the order in which they begin. A declared incident does not: there is something to know."""
+    rows = masks[masks["reason"].isin(["maintenance", "prober"])].sort_values(["start", "end"], kind="stable")
+    found: dict[str | None, list[Mask]] = {}
+    for row in rows.itertuples():
+        service, region = (None if pd.isna(value) else str(value) for value in (row.service, row.region))
+        mask = Mask(service, region, row.start.to_pydatetime(), row.end.to_pydatetime(), str(row.reason))
+        found.setdefault(service, []).append(mask)
+    return {service: tuple(mine) for service, mine in found.items()}
 
 
 def own_reason(alert: Alert, around: Surroundings, *, settings: params.Alerts, now: datetime, zone: str) -> Reason | None:
@@ -55,12 +74,11 @@ def own_reason(alert: Alert, around: Surroundings, *, settings: params.Alerts, n
     if not alert.is_told:
         return _too_little(alert, settings)
     masks = [_mask_of(finding, around, settings=settings, now=now) for finding in alert.findings]
-    if any(mask is None for mask in masks):
+    mask = masks[0]
+    if mask is None or None in masks:
         return None
-    mask = masks[0] or {}
-    kind = str(mask["reason"])
-    said = "declared maintenance" if kind == "maintenance" else "a fault of the prober"
-    return Reason(kind, f"{said} from {words.moment(mask['start'], zone)} to {words.moment(mask['end'], zone)}")
+    said = "declared maintenance" if mask.reason == "maintenance" else "a fault of the prober"
+    return Reason(mask.reason, f"{said} from {words.moment(mask.start, zone)} to {words.moment(mask.end, zone)}")
 
 
 def _too_little(alert: Alert, settings: params.Alerts) -> Reason:
@@ -69,16 +87,16 @@ def _too_little(alert: Alert, settings: params.Alerts) -> Reason:
     return Reason("severity", f"severity {words.number(alert.score, 2)} is below {words.number(settings.info_from)} (alerts.info_from)")
 
 
-def _mask_of(finding: Finding, around: Surroundings, *, settings: params.Alerts, now: datetime) -> dict[str, Any] | None:
+def _mask_of(finding: Finding, around: Surroundings, *, settings: params.Alerts, now: datetime) -> Mask | None:
     """The mask that explains a finding: one that lasts if the finding does, else one that the finding began and ended in."""
     grace = timedelta(seconds=settings.quiet_s)
-    services = (None, finding.service, around.parents.get(finding.service))
-    for mask in around.masks:
-        start, end = mask["start"], mask["end"] + grace
-        is_here = mask["service"] in services and mask["region"] in (None, finding.region)
-        is_now = finding.end is None and start <= now < end
-        is_inside = finding.end is not None and start - grace <= finding.start and finding.end <= end
-        if is_here and (is_now or is_inside):
+    services = dict.fromkeys((None, finding.service, around.parents.get(finding.service)))
+    for mask in (mask for service in services for mask in around.masks.get(service, ())):
+        if mask.region not in (None, finding.region):
+            continue
+        if finding.end is None and mask.start <= now < mask.end + grace:
+            return mask
+        if finding.end is not None and mask.start - grace <= finding.start and finding.end <= mask.end + grace:
             return mask
     return None
 

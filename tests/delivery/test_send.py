@@ -3,11 +3,13 @@
 import json
 import threading
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import yaml
 
-from analytics import delivery
+from analytics import delivery, params
 from analytics.delivery import channels, run
 from analytics.delivery.channels.base import Channel, ChannelError, Options, checked
 from tests.delivery import made
@@ -255,10 +257,10 @@ def test_metrics_show_what_is_open_now(tmp_path):
         "# TYPE analytics_alert_active gauge",
         'analytics_alert_active{alert_id="a1",finding="drift",service="we\\"b\\n",region="eu",severity="warning"} 1',
         'analytics_alert_active{alert_id="d",finding="anomaly",service="web",severity="warning",owner="shop team"} 1',
-        "# HELP analytics_anomaly_severity Severity of open alerts by a anomaly, 0 to 100",
+        "# HELP analytics_anomaly_severity Severity of open alerts of kind anomaly, 0 to 100",
         "# TYPE analytics_anomaly_severity gauge",
         'analytics_anomaly_severity{alert_id="d",finding="anomaly",service="web",severity="warning",owner="shop team"} 42',
-        "# HELP analytics_drift_severity Severity of open alerts by a drift, 0 to 100",
+        "# HELP analytics_drift_severity Severity of open alerts of kind drift, 0 to 100",
         "# TYPE analytics_drift_severity gauge",
         'analytics_drift_severity{alert_id="a1",finding="drift",service="we\\"b\\n",region="eu",severity="warning"} 42',
         "# EOF",
@@ -291,3 +293,11 @@ def test_an_outbox_that_is_none_says_what_to_do(tmp_path):
 def test_every_kind_says_how_often_a_message_arrives():
     kinds = [kind if isinstance(kind, type) else None for kind in channels.KINDS.values()]
     assert all(kind.guarantee for kind in kinds)
+
+
+def test_the_channels_of_the_readme_are_right(tmp_path):
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    example = next(block for block in text.split("```yaml\n")[1:] if block.startswith("delivery:")).partition("```")[0]
+    chosen = params.parse(yaml.safe_load(example)).delivery
+    found, wrong = delivery.due(made.frame(), settings=chosen, given=made.given(tmp_path), as_of=None)
+    assert (len(found), wrong) == (6, {})

@@ -124,7 +124,7 @@ def exposition(active: list[dict[str, Any]]) -> str:
     """Open alerts in the OpenMetrics text format, which the Prometheus text format reads too: no times, no exemplars."""
     meanings = {"analytics_alert_active": "1 for each alert that is open and told"}
     for kind in sorted({str(alert["finding"]) for alert in active} | {"drift"}):
-        meanings[f"analytics_{kind}_severity"] = f"Severity of open alerts by a {kind}, 0 to 100"
+        meanings[f"analytics_{kind}_severity"] = f"Severity of open alerts of kind {kind}, 0 to 100"
     samples: dict[str, list[str]] = {name: [] for name in meanings}
     for alert in sorted(active, key=lambda one: str(one["alert_id"])):
         labels = _labels({name: alert[name] for name in ("alert_id", "finding", "service", "region", "severity", "owner")})
