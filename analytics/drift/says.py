@@ -10,10 +10,23 @@ from analytics import params, words
 from analytics.drift.find import Drifts
 from analytics.panel import Panels
 
-__all__ = ["alt_sentence", "chance_sentence", "finding", "headline", "kicker", "rules", "story", "tiles", "todo", "where", "why"]
+__all__ = [
+    "alt_sentence",
+    "chance_sentence",
+    "finding",
+    "headline",
+    "kicker",
+    "open_drifts",
+    "rules",
+    "severity_sentence",
+    "story",
+    "tiles",
+    "todo",
+    "where",
+]
 
-GRAVE = 25.0
-"""Severity from which a drift is one to act on."""
+GRAVE, SURE = 25.0, 0.05
+"""Severity from which a drift is one to act on; q-value up to which it could hardly be chance."""
 
 
 def kicker(found: Drifts, *, signals: Panels, now: pd.Timestamp, zone: str) -> str:
@@ -26,20 +39,17 @@ def kicker(found: Drifts, *, signals: Panels, now: pd.Timestamp, zone: str) -> s
 
 def finding(found: Drifts, zone: str) -> str:
     """How many drifts are open, the gravest first."""
-    drifts = open_drifts(found.drifts)
-    n = words.counted(found.n_series, "series", "series")
+    drifts, n = open_drifts(found.drifts), words.counted(found.n_series, "series", "series")
     if drifts.empty:
         over = int((found.drifts["state"] == "reverted").sum())
-        return f"No drift is open in {n}." + (
-            f" {words.counted(over, 'drift')} went back by {'itself' if over == 1 else 'themselves'}." if over else ""
-        )
+        return f"No drift is open in {n}." + (f" {words.counted(over, 'drift')} went back without anybody's doing." if over else "")
     worse = drifts[drifts["direction"] == "regression"]
     better = int((drifts["direction"] == "improvement").sum())
     if worse.empty:
-        return f"Nothing has become worse in {n}; {words.counted(better, 'lasting improvement')} {'is' if better == 1 else 'are'} to be accepted."
-    first = worse.iloc[0]
-    rest = f" {words.counted(better, 'other drift')} {'is' if better == 1 else 'are'} for the better." if better else ""
-    return f"{words.counted(len(worse), 'lasting change')} for the worse {'is' if len(worse) == 1 else 'are'} open in {n}; the gravest: {headline(first, found, zone)}.{rest}"
+        return f"Nothing has become worse in {n}; {words.counted(len(drifts), 'other lasting change')} can be accepted."
+    told = f"{words.counted(len(worse), 'lasting change')} for the worse {'is' if len(worse) == 1 else 'are'} open in {n}; the gravest: "
+    rest = f" {words.counted(better, 'drift')} {'is' if better == 1 else 'are'} for the better." if better else ""
+    return f"{told}{headline(worse.iloc[0], found, zone)}.{rest}"
 
 
 def open_drifts(drifts: pd.DataFrame) -> pd.DataFrame:
@@ -57,18 +67,17 @@ def tiles(found: Drifts) -> list[tuple[str, str, str]]:
         ("For the worse", words.count(int(by.get("regression", 0))), f"open now, {grave} of severity {GRAVE:.0f} or more"),
         ("For the better", words.count(int(by.get("improvement", 0))), f"and {int(by.get('neutral', 0))} that are neither"),
         ("Over", words.count(back), f"gone back by themselves; {accepted} accepted"),
-        ("Sure", words.count(int((drifts["q_value"] <= 0.05).sum())), f"of {len(drifts)} in all: one in 20 of them may be chance"),
+        ("Sure", words.count(int((drifts["q_value"] <= SURE).sum())), f"of {len(drifts)} in all: one in 20 of them may be chance"),
     ]
 
 
-def chance_sentence(found: Drifts, settings: params.Baseline | None = None) -> str:
+def chance_sentence(found: Drifts) -> str:
     """How many drifts chance alone would have given."""
-    sure = found.drifts[found.drifts["q_value"] <= 0.05]
-    unsure = len(found.drifts) - len(sure)
+    sure = int((found.drifts["q_value"] <= SURE).sum())
+    n, years = len(found.drifts), words.number(found.series_years, 2)
     return (
-        f"{words.counted(len(found.drifts), 'drift')} {'was' if len(found.drifts) == 1 else 'were'} found in {words.number(found.series_years, 2)} "
-        f"years of all series together. {words.counted(len(sure), 'drift')} could hardly be chance (q at most 0.05); of the other "
-        f"{words.count(unsure)} chance may be the reason."
+        f"{words.counted(n, 'drift')} {'was' if n == 1 else 'were'} found in {years} years of all series together. {words.count(sure)} of them "
+        f"could hardly be chance (q at most {SURE:g}); of the other {words.count(n - sure)} it may be the reason."
     )
 
 
@@ -81,43 +90,46 @@ def where(row: Any) -> str:
 def headline(row: Any, found: Drifts, zone: str) -> str:
     """A drift as a sentence without its full stop: 'payments became 18 % slower on 17 Mar'."""
     place, day = where(row), words.day(row.start, zone)
-    size = words.percent(abs(row.effect), 0)
+    size, is_more = words.percent(abs(row.effect), 0), row.effect > 0
+    more = "more" if is_more else "less"
     signals = found.details.loc[found.details["drift_id"] == row.drift_id, "signal"]
-    is_time = signals.str.startswith("latency").any()
-    if row.kind == "level" and is_time:
-        return f"{place} became {size} {'slower' if row.effect > 0 else 'faster'} on {day}"
+    is_time = bool(signals.str.startswith("latency").any())
     if row.kind == "level":
-        return f"{signals.iloc[0]} of {place} {'rose' if row.effect > 0 else 'fell'} by {size} on {day}"
+        became = f"became {size} {'slower' if is_more else 'faster'}" if is_time else f"{'rose' if is_more else 'fell'} by {size}"
+        return f"{place if is_time else f'{signals.iloc[0]} of {place}'} {became} on {day}"
     if row.kind == "spread":
-        what = "response times" if is_time else str(signals.iloc[0])
-        return f"{what} of {place} scatter {size} {'more' if row.effect > 0 else 'less'} since {day}"
+        return f"{'response times' if is_time else signals.iloc[0]} of {place} scatter {size} {more} since {day}"
     if row.kind == "tail":
-        return f"{words.number(100 * abs(row.effect), 2)} {'more' if row.effect > 0 else 'fewer'} of 100 answers of {place} are slow since {day}"
+        share = words.number(100 * abs(row.effect), 2)
+        return f"{share} {'more' if is_more else 'fewer'} of 100 answers of {place} are slow since {day}"
     if row.kind == "availability":
-        return f"{words.percent(abs(row.effect))} {'more' if row.effect > 0 else 'fewer'} checks of {place} fail since {day}"
-    return f"the day of {place} swings {size} {'more' if row.effect > 0 else 'less'} since {day}"
+        return f"{words.percent(abs(row.effect))} {'more' if is_more else 'fewer'} checks of {place} fail since {day}"
+    return f"the day of {place} swings {size} {more} since {day}"
 
 
 def story(row: Any, found: Drifts, events: pd.DataFrame, zone: str) -> str:
     """What a reader wants to know of one drift, as a paragraph."""
     mine = found.details[found.details["drift_id"] == row.drift_id]
     regions, signals = sorted(set(mine["region"])), sorted(set(mine["signal"]))
-    late = (row.detected_at - row.start).total_seconds()
+    of_regions = "" if regions == ["default"] else f" of {words.listed(regions)}"
+    start, low, high = (words.moment(time, zone) for time in (row.start, row.start_low, row.start_high))
     parts = [
-        f"A drift of the {KIND_WORDS[row.kind]}, seen in {words.listed(signals)}"
-        + (f" of {words.listed(regions)}." if regions != ["default"] else "."),
-        f"It began on {words.moment(row.start, zone)} (between {words.moment(row.start_low, zone)} and {words.moment(row.start_high, zone)}) "
-        f"and was known {words.duration(late)} later.",
+        f"A drift of the {KIND_WORDS[row.kind]}, seen in {words.listed(signals)}{of_regions}.",
+        f"It began on {start} (between {low} and {high}) and was known {words.duration((row.detected_at - row.start).total_seconds())} later.",
         why(row, events, zone),
-        f"Severity {words.fixed(row.severity, 0)}: effect {words.percent(row.effect_factor, 0)} x exposure {words.percent(row.exposure_factor, 0)} "
-        f"x duration {words.percent(row.duration_factor, 0)}."
-        if row.severity
-        else "It is neither better nor worse, so it has no severity.",
+        factors(row),
         cost(row),
+        f"It was over on {words.moment(row.end, zone)}." if row.state == "reverted" else "",
     ]
-    if row.state == "reverted":
-        parts.append(f"It was over on {words.moment(row.end, zone)}.")
     return " ".join(part for part in parts if part)
+
+
+def factors(row: Any) -> str:
+    """Its severity with the three factors."""
+    if not row.severity:
+        return "It is neither better nor worse, so it has no severity."
+    shares = [words.percent(share, 0) for share in (row.effect_factor, row.exposure_factor, row.duration_factor)]
+    return f"Severity {words.fixed(row.severity, 0)}: effect {shares[0]} x exposure {shares[1]} x duration {shares[2]}."
 
 
 KIND_WORDS = {
@@ -133,11 +145,11 @@ def cost(row: Any) -> str:
     """What it costs a week."""
     said = []
     if pd.notna(row.excess_ms):
-        said.append(
-            f"{words.duration(abs(row.excess_ms) / 1000)} of waiting {'more' if row.excess_ms > 0 else 'less'} for the checks of a week"
-        )
+        more = "more" if row.excess_ms > 0 else "less"
+        said.append(f"{words.duration(abs(row.excess_ms) / 1000)} of waiting {more} for the checks of a week")
     if pd.notna(row.budget_burnt):
-        said.append(f"{words.percent(abs(row.budget_burnt), 0)} of a week's error budget {'more' if row.budget_burnt > 0 else 'less'}")
+        more = "more" if row.budget_burnt > 0 else "less"
+        said.append(f"{words.percent(abs(row.budget_burnt), 0)} of a week's error budget {more}")
     return f"That is {' and '.join(said)}." if said else ""
 
 
@@ -148,61 +160,61 @@ def why(row: Any, events: pd.DataFrame, zone: str) -> str:
     event = events[events["event_id"] == row.event_id].iloc[0]
     title = event["kind"] if pd.isna(event["title"]) else f"{event['kind']} '{event['title']}'"
     gap = abs(row.event_gap_s)
-    when = "at that moment" if gap < 60 else f"{words.duration(gap)} {'before' if row.event_gap_s > 0 else 'after'} the estimated onset"
+    apart = "at that moment" if gap < 60 else f"{words.duration(gap)} {'before' if row.event_gap_s > 0 else 'after'} the estimated onset"
     whose = {"service": "", "callee": " of a service it calls", "everybody": " declared for all"}[row.event_scope]
-    return f"The {title}{whose} ({words.moment(event['start'], zone)}) was {when}; chance puts one as near {words.percent(row.event_chance, 1)} of the time."
+    chance = f"chance puts one as near {words.percent(row.event_chance, 1)} of the time"
+    return f"The {title}{whose} ({words.moment(event['start'], zone)}) was {apart}; {chance}."
 
 
 def alt_sentence(row: Any, found: Drifts, zone: str) -> str:
     """What the figure of a drift shows."""
     said = headline(row, found, zone)
-    return f"{said[0].upper()}{said[1:]}: the series leaves its expected course {words.interval(row.effect_low, row.effect_high, words.percent)} from then on."
+    between = words.interval(row.effect_low, row.effect_high, words.percent)
+    return f"{said[0].upper()}{said[1:]}: from then on the series is off its expected course, by an effect within {between}."
 
 
-def severity_sentence(weeks: pd.DataFrame, found: Drifts, zone: str) -> str:
+def severity_sentence(weeks: pd.DataFrame, zone: str) -> str:
     """What the overview shows."""
-    if weeks.empty:
-        return "No drift was found in any week."
-    worst = weeks.sort_values("severity", ascending=False).iloc[0]
-    return (
-        f"{words.counted(weeks['service'].nunique(), 'service')} had a drift in some week; the gravest is that of {worst['service']} with severity "
-        f"{words.fixed(worst['severity'], 0)} in the week of {words.day(worst['week'], zone)}."
-    )
+    if weeks.empty or not weeks["severity"].any():
+        return "No drift was open in any week."
+    worst = weeks.loc[weeks["severity"].idxmax()]
+    size, day = words.fixed(worst["severity"], 0), words.day(worst["week"], zone)
+    return f"{words.counted(weeks['service'].nunique(), 'service')} had a drift; the gravest is {worst['service']} with {size} in the week of {day}."
 
 
 def todo(found: Drifts, zone: str) -> list[tuple[str, str]]:
     """What to do of each open drift."""
-    items = []
     still = open_drifts(found.drifts)
-    for row in still[still["direction"] != "improvement"].head(3).itertuples():
-        items.append(
-            (
-                f"Find out why {headline(row, found, zone)}.",
-                f'If it is the new normal: analytics drift accept {row.drift_id} --reason "…". Otherwise it stays open and is not learnt. '
-                "It was wrong if the series goes back by itself.",
-            )
+    worse = [
+        (
+            f"Find out why {headline(row, found, zone)}.",
+            f"If it is the new normal: analytics drift accept {row.drift_id} --reason '…'. Until then it stays open and is not learnt. "
+            "It was wrong if the series goes back by itself.",
         )
-    for row in still[still["direction"] == "improvement"].head(2).itertuples():
-        items.append(
-            (
-                f"Accept that {headline(row, found, zone)}.",
-                f'analytics drift accept {row.drift_id} --reason "…": then a relapse is told against the better level.',
-            )
+        for row in still[still["direction"] != "improvement"].head(3).itertuples()
+    ]
+    better = [
+        (
+            f"Accept that {headline(row, found, zone)}.",
+            f"analytics drift accept {row.drift_id} --reason '…': then a relapse is told against the better level.",
         )
-    return items or [("Nothing needs to be done.", "Every series is what its reference says, or what was accepted.")]
+        for row in still[still["direction"] == "improvement"].head(2).itertuples()
+    ]
+    return worse + better or [("Nothing needs to be done.", "Every series is what its reference says, or what was accepted.")]
 
 
 def rules(settings: params.Drift) -> str:
     """How it was done, as markdown."""
+    hours = words.number(settings.event_hours)
     return (
-        "Each series is compared with a reference learnt from the four weeks before (section `baseline` of params.yaml says how sure a change "
-        "must be and how large): windows from 3 hours to 14 days are held against it in five channels, level (Huber's mean of each hour), "
-        "spread (mean deviation about it), tail (runs of values beyond the 99 % of the reference), shape of the day (amplitude and phase) and "
-        "availability (hours in which failures begin), as generalised likelihood ratios studentised by the variance that windows of that length "
-        "had in the reference. The level of evidence is the one at which a series that never changes raises the stated number of false alarms a "
-        "year, found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e^5 times likelier without it, or "
-        "until it is accepted; nothing of it is learnt meanwhile. Changes of one service that begin together are one drift, those of several "
-        "services if chance does not explain the coincidence (Naus 1965, *JASA* 60). Severity is 100 x effect x exposure x duration, the effect "
-        "taken at the end of its interval that is nearer to none. q-values are those of Benjamini & Hochberg (1995, *JRSS B* 57) over all series. "
-        f"A declared change counts as near up to {words.number(settings.event_hours)} hours before the earliest possible onset."
+        "Each series is compared with a reference learnt from the four weeks before; section `baseline` of params.yaml says how sure a change "
+        "must be, and how large. Windows from 3 hours to 14 days are held against it in five channels: level (Huber's mean of each hour), "
+        "spread (mean deviation about it), tail (runs of values beyond the 99 % of the reference), shape of the day (amplitude and phase) "
+        "and availability (hours in which failures begin), as likelihood ratios studentised by the variance that windows of that length had "
+        "in the reference. Enough evidence is that at which a series that never changes raises the stated number of false alarms a year, "
+        "found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e^5 times likelier without it, or "
+        "until it is accepted; nothing of it is learnt meanwhile. Changes of one service that begin together are one drift, those of "
+        "several services if chance does not explain the coincidence (Naus 1965, *JASA* 60). Severity is 100 x effect x exposure x "
+        "duration, the effect taken at the end of its interval that is nearer to none. q-values are those of Benjamini & Hochberg (1995, "
+        f"*JRSS B* 57) over all series. A declared change is near up to {hours} hours before the earliest possible onset."
     )
