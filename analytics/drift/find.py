@@ -138,16 +138,14 @@ def _totals(details: pd.DataFrame) -> pd.DataFrame:
     medians = details[(details["signal"] == "latency_ms") & (details["kind"] == "level")]
     failing = details[details["kind"] == "availability"]
     lost_ms = medians.assign(lost=medians["effect"] * medians["before"] * medians["n_week"]).groupby("drift_id")["lost"].sum()
+    burning = failing.assign(burning=failing["effect"] * failing["share"]).groupby("drift_id")["burning"].sum()
     cost = weekly_cost(
         pd.DataFrame(
             {
                 "exposure": 1.0,
                 "checks_per_week": 1.0,
                 "effect_ms": lost_ms.reindex(exposed.index),
-                "extra_bad_share": failing.assign(x=failing["effect"] * failing["share"])
-                .groupby("drift_id")["x"]
-                .sum()
-                .reindex(exposed.index),
+                "extra_bad_share": burning.reindex(exposed.index),
                 "objective": details.groupby("drift_id")["objective"].max().reindex(exposed.index),
             }
         )

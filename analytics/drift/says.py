@@ -76,8 +76,8 @@ def chance_sentence(found: Drifts) -> str:
     sure = int((found.drifts["q_value"] <= SURE).sum())
     n, years = len(found.drifts), words.number(found.series_years, 2)
     return (
-        f"{words.counted(n, 'drift')} {'was' if n == 1 else 'were'} found in {years} years of all series together. {words.count(sure)} of them "
-        f"could hardly be chance (q at most {SURE:g}); of the other {words.count(n - sure)} it may be the reason."
+        f"{words.counted(n, 'drift')} {'was' if n == 1 else 'were'} found in {years} years of all series together. {words.count(sure)} of "
+        f"them could hardly be chance (q at most {SURE:g}); of the other {words.count(n - sure)} it may be the reason."
     )
 
 
@@ -112,10 +112,11 @@ def story(row: Any, found: Drifts, events: pd.DataFrame, zone: str) -> str:
     mine = found.details[found.details["drift_id"] == row.drift_id]
     regions, signals = sorted(set(mine["region"])), sorted(set(mine["signal"]))
     of_regions = "" if regions == ["default"] else f" of {words.listed(regions)}"
+    late = words.duration((row.detected_at - row.start).total_seconds())
     start, low, high = (words.moment(time, zone) for time in (row.start, row.start_low, row.start_high))
     parts = [
         f"A drift of the {KIND_WORDS[row.kind]}, seen in {words.listed(signals)}{of_regions}.",
-        f"It began on {start} (between {low} and {high}) and was known {words.duration((row.detected_at - row.start).total_seconds())} later.",
+        f"It began on {start} (between {low} and {high}) and was known {late} later.",
         why(row, events, zone),
         factors(row),
         cost(row),
@@ -179,7 +180,8 @@ def severity_sentence(weeks: pd.DataFrame, zone: str) -> str:
         return "No drift was open in any week."
     worst = weeks.loc[weeks["severity"].idxmax()]
     size, day = words.fixed(worst["severity"], 0), words.day(worst["week"], zone)
-    return f"{words.counted(weeks['service'].nunique(), 'service')} had a drift; the gravest is {worst['service']} with {size} in the week of {day}."
+    n = words.counted(weeks["service"].nunique(), "service")
+    return f"{n} had a drift; the gravest is that of {worst['service']} with {size} in the week of {day}."
 
 
 def todo(found: Drifts, zone: str) -> list[tuple[str, str]]:
@@ -207,11 +209,11 @@ def rules(settings: params.Drift) -> str:
     """How it was done, as markdown."""
     hours = words.number(settings.event_hours)
     return (
-        "Each series is compared with a reference learnt from the four weeks before; section `baseline` of params.yaml says how sure a change "
-        "must be, and how large. Windows from 3 hours to 14 days are held against it in five channels: level (Huber's mean of each hour), "
+        "Each series is compared with a reference learnt from the four weeks before; section `baseline` of params.yaml says how sure a "
+        "change must be, and how large. Windows from 3 hours to 14 days are held against it in five channels: level (Huber's mean of each hour), "
         "spread (mean deviation about it), tail (runs of values beyond the 99 % of the reference), shape of the day (amplitude and phase) "
-        "and availability (hours in which failures begin), as likelihood ratios studentised by the variance that windows of that length had "
-        "in the reference. Enough evidence is that at which a series that never changes raises the stated number of false alarms a year, "
+        "and availability (hours in which failures begin), as likelihood ratios studentised by the variance that windows of that length "
+        "had in the reference. Enough evidence is that at which a series that never changes raises the stated number of false alarms a year, "
         "found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e^5 times likelier without it, or "
         "until it is accepted; nothing of it is learnt meanwhile. Changes of one service that begin together are one drift, those of "
         "several services if chance does not explain the coincidence (Naus 1965, *JASA* 60). Severity is 100 x effect x exposure x "

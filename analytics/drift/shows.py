@@ -24,16 +24,18 @@ def drift_table(found: Drifts) -> pd.DataFrame:
             "where": [says.where(row) for row in drifts.itertuples()],
             "kind": drifts["kind"],
             "direction": drifts["direction"],
-            "effect": [words.signed(value, words.percent) for value in drifts["effect"]],
-            "between": [words.interval(*row, words.percent) for row in zip(drifts["effect_low"], drifts["effect_high"], strict=True)],
+            "effect": [_effect(*row) for row in zip(drifts["effect"], drifts["effect_low"], drifts["effect_high"], strict=True)],
             "start": drifts["start"],
-            "known_after_s": (drifts["detected_at"] - drifts["start"]).dt.total_seconds(),
             "severity": drifts["severity"],
             "q_value": drifts["q_value"],
             "state": drifts["state"],
             "drift_id": drifts["drift_id"],
         }
     )
+
+
+def _effect(effect: float, low: float, high: float) -> str:
+    return f"{words.signed(effect, words.percent)} {words.interval(low, high, words.percent)}"
 
 
 def member_table(found: Drifts) -> pd.DataFrame:
@@ -56,16 +58,16 @@ def member_table(found: Drifts) -> pd.DataFrame:
 
 
 def weeks(found: Drifts, now: pd.Timestamp) -> pd.DataFrame:
-    """Severity of what was known and open by service, region and week: the gravest of each, 0 where nothing was."""
+    """Severity of what was known and open by service, region (all: several) and week: the gravest of each, 0 where nothing was."""
     columns = ["service", "region", "week", "severity"]
-    rows = found.details
-    if rows.empty:
+    if found.drifts.empty:
         return pd.DataFrame(columns=columns)
+    services = found.details[["drift_id", "service"]].drop_duplicates()
+    rows = services.merge(found.drifts.drop(columns="service"), on="drift_id").assign(region=lambda all_: all_["region"].fillna("all"))
     first = panel.week_start(panel.to_ms(rows["detected_at"].min())) - 2 * panel.WEEK_MS
     mondays = pd.to_datetime(np.arange(first, panel.to_ms(now), panel.WEEK_MS), unit="ms", utc=True)
-    places = rows[["service", "region"]].drop_duplicates()
-    grid = places.merge(pd.DataFrame({"week": mondays}), how="cross")
+    grid = rows[["service", "region"]].drop_duplicates().merge(pd.DataFrame({"week": mondays}), how="cross")
     met = grid.merge(rows[["service", "region", "detected_at", "end", "severity"]], on=["service", "region"])
     is_open = (met["detected_at"] < met["week"] + WEEK) & (met["end"].isna() | (met["end"] > met["week"]))
-    worst = met[is_open].assign(size=met["severity"].abs()).sort_values("size").drop_duplicates(["service", "region", "week"], keep="last")
+    worst = met[is_open].assign(size=met["severity"].abs()).sort_values("size").drop_duplicates(columns[:3], keep="last")
     return grid.merge(worst[columns], on=columns[:3], how="left").fillna({"severity": 0.0}).sort_values(columns[:3], ignore_index=True)

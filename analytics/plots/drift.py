@@ -232,8 +232,8 @@ def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
         {
             "drawing": drawn,
             "title": name,
-            "caption": "Solid: what came. Dashed, with its band from 5 to 95 %: what the reference expected. Below: the residual in spreads. "
-            "Shaded: the drift; the bar above it: where its onset may lie. Grey: masked. Triangles: declared changes.",
+            "caption": "Solid: what came. Dashed, with its band from 5 to 95 %: what the reference expected. Below: the residual in "
+            "spreads. Shaded: the drift; the bar above it: where its onset may lie. Grey: masked. Triangles: declared changes.",
             "alt": one.alt,
             "data": one.course,
             "formats": {"time": "moment"},
@@ -242,13 +242,13 @@ def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
     ]
     if is_share:
         return figures
+    before, now = (words.number(one.quantiles[part].iloc[0]) for part in ("reference", "current"))
     figures.append(
         {
             "drawing": plot_quantiles(one.quantiles, unit=one.series["unit"], direction=one.drift.direction),
             "title": "Before and since",
             "caption": "Quantiles of the two weeks before the onset and of the time since.",
-            "alt": f"Quantiles of {name} before and since the onset; the median went from {words.number(one.quantiles.reference.iloc[0])} to "
-            f"{words.number(one.quantiles.current.iloc[0])} {one.series['unit']}.",
+            "alt": f"Quantiles of {name} before and since the onset; the median went from {before} to {now} {one.series['unit']}.",
             "data": one.quantiles,
         }
     )

@@ -149,8 +149,8 @@ def chapters(items: Sequence[Mapping[str, Any]], *, empty: str = "There is nothi
     Parameters
     ----------
     items
-        Each with its `heading`, a sentence; its `text`, a paragraph; its `anchor`, with which a link to it ends; and its `figures`, a list of
-        arguments of `figure`.
+        Each with its `heading`, a sentence; its `text`, a paragraph; its `anchor`, with which a link to it ends; and its `figures`, a
+        list of arguments of `figure`.
     """
     if not items:
         _show_empty(empty)
