@@ -210,13 +210,13 @@ def rules(settings: params.Drift) -> str:
     hours = words.number(settings.event_hours)
     return (
         "Each series is compared with a reference learnt from the four weeks before; section `baseline` of params.yaml says how sure a "
-        "change must be, and how large. Windows from 3 hours to 14 days are held against it in five channels: level (Huber's mean of each hour), "
-        "spread (mean deviation about it), tail (runs of values beyond the 99 % of the reference), shape of the day (amplitude and phase) "
-        "and availability (hours in which failures begin), as likelihood ratios studentised by the variance that windows of that length "
-        "had in the reference. Enough evidence is that at which a series that never changes raises the stated number of false alarms a year, "
-        "found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e^5 times likelier without it, or "
-        "until it is accepted; nothing of it is learnt meanwhile. Changes of one service that begin together are one drift, those of "
-        "several services if chance does not explain the coincidence (Naus 1965, *JASA* 60). Severity is 100 x effect x exposure x "
-        "duration, the effect taken at the end of its interval that is nearer to none. q-values are those of Benjamini & Hochberg (1995, "
-        f"*JRSS B* 57) over all series. A declared change is near up to {hours} hours before the earliest possible onset."
+        "change must be, and how large. Windows from 3 hours to 14 days are held against it in five channels: level (Huber's mean of each "
+        "hour), spread (mean deviation about it), tail (runs of values beyond the 99 % of the reference), shape of the day (amplitude and "
+        "phase) and availability (hours in which failures begin), as likelihood ratios studentised by the variance that windows of that "
+        "length had in the reference. Enough evidence is that at which a series that never changes raises the stated number of false "
+        "alarms a year, found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e^5 times likelier "
+        "without it, or until it is accepted; nothing of it is learnt meanwhile. Changes of one service that begin together are one "
+        "drift, those of several services if chance does not explain the coincidence (Naus 1965, *JASA* 60). Severity is 100 x effect x "
+        "exposure x duration, the effect taken at the end of its interval that is nearer to none. q-values are those of Benjamini & "
+        f"Hochberg (1995, *JRSS B* 57) over all series. A declared change is near up to {hours} hours before the earliest possible onset."
     )
