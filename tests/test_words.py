@@ -125,3 +125,17 @@ def test_short_names_stay_different():
     assert short[long[0]] == "organisati…kind everywhere"[:11] + long[0][-19:]
     assert len(set(short.values())) == 3
     assert max(map(len, short.values())) < 40
+
+
+@pytest.mark.parametrize(
+    ("text", "alike"),
+    [
+        ("latency -5 ms is negative", "latency … ms is negative"),
+        ("latency 1e+12 s is more than a day", "latency … s is more than a day"),
+        ("lies after 2026-11-01 00:00 UTC, in the future", "lies after … UTC, in the future"),
+        ("time '2026-13-01 aa' is not understood", "time '…' is not understood"),
+        ("state 'odd' of http2 is unknown", "state 'odd' of http2 is unknown"),
+    ],
+)
+def test_sentences_without_their_numbers_are_alike(text, alike):
+    assert words.without_numbers(text) == alike
