@@ -46,19 +46,20 @@ GUARD_H = 48
 """Windows up to which a change must not be explained by a day of the other type: a holiday is at least half of them."""
 USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
 """Variance over mean of daily counts before any day was seen, and the days that this weighs."""
-IMPROVEMENT = 3.0
+IMPROVEMENT = 5.0
 """Evidence that fewer failures, fewer slow answers or less spread need beyond what more of them need: good news can wait."""
-OFFSET = (3.16, 4.1, 2.94, 7.73, 0.87)
+OFFSET = (2.6, 3.9, 3.1, 7.9, 0.4)
 """Evidence at which quiet series pass for changed equally often by all kinds, but for their shares of the false alarms: about a third for
 the level, a tenth for the spread, a fifth for each other (`benchmarks/drift_null.py`)."""
 LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 8.36, -1.55
 """Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
 
-BACK = 5.0
+BACK = (5.0, 3.0, 3.0, 5.0, 3.0)
 BACK_DAYS = (4, 1, 1, 4, 1)
-"""A change is over when the days since, at least so many, are e^5 times likelier without it and look usual; level and shape wander."""
+"""A change is over when the days since, at least so many, are e^5 (e^3) times likelier without it and look usual. Level and shape wander
+for days, so they need more of both."""
 FURTHER = 3.0
-"""Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
+"""Evidence beyond the level that a further change needs while one is open: chance tells it about ten times more rarely."""
 RELEARNT_DAYS = 2
 """Days from which on what follows an acceptance can be compared with."""
 
@@ -506,7 +507,7 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     else:
         back = _count_back(kind, channels, reference, frame, told)
     is_usual = _evidence(kind, channels, reference, frame)[0, :, 0] <= HALF_CHI_95
-    over = np.flatnonzero((back[0, :, 0] >= BACK) & is_usual)
+    over = np.flatnonzero((back[0, :, 0] >= BACK[kind]) & is_usual)
     return int(ends[over[0]]) - 1 if over.size else -1
 
 

