@@ -39,7 +39,7 @@ LEVEL, SPREAD, TAIL, SEASON, AVAILABILITY = range(len(KINDS))
 
 WINDOWS_H = (3, 6, 12, 24, 48, 96, 168, 336)
 """Lengths of the windows: each about twice the last, so that any change fills most of one of them."""
-SHORTEST_H = (6, 6, 6, 48, 3)
+SHORTEST_H = (12, 12, 6, 48, 3)
 """Shortest window of each kind. Incidents last up to hours, an odd day is no other shape of the day, and failures are counted in runs."""
 FILLED = 0.5
 """Share of its bins that a window must hold to say something."""
@@ -47,27 +47,30 @@ FILLED = 0.5
 BOUND = 2.5
 """Values of bins are bounded this many robust standard deviations from their median: an incident of four hours cannot alarm by itself,
 and the mean of normal values keeps 99 % of its efficiency (Huber 1964)."""
+CONSTANT_LIMIT = 0.01
+"""Bound of a series whose values are mostly the same, on the scale of its residuals; ten standard deviations if they all are."""
 WANDER = (0.35, 0.05)
 """Share of the variance of a bin that usually wanders from hour to hour: of level, of spread. Centres of the prior of `longrun`."""
 DEGREES_PER_DAY = 2
 """Degrees of freedom that a day of the learning stretch gives a variance: windows shorter than a day know more than one per day."""
-LEVEL_GUARD_H, SEASON_GUARD_H = 36, 48
-"""Windows up to which a change must not be explained by a day of the other type: one holiday fills them."""
+GUARD_H = 48
+"""Windows up to which a change must not be explained by a day of the other type: a holiday is at least half of them."""
 USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
 """Variance over mean of daily counts before any day was seen, and the days that this weighs."""
-IMPROVEMENT = 3.0
+IMPROVEMENT = 5.0
 """Evidence that fewer failures, fewer slow answers or less spread need beyond what more of them need: good news can wait."""
-OFFSET = (3.16, 4.1, 2.94, 7.73, 0.87)
+OFFSET = (2.6, 3.9, 3.1, 7.9, 0.4)
 """Evidence at which quiet series pass for changed equally often by all kinds, but for their shares of the false alarms: about a third for
 the level, a tenth for the spread, a fifth for each other (`benchmarks/drift_null.py`)."""
 LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 8.36, -1.55
 """Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
 
-BACK = 5.0
+BACK = (5.0, 3.0, 3.0, 5.0, 3.0)
 BACK_DAYS = (4, 1, 1, 4, 1)
-"""A change is over when the days since, at least so many of each kind, are e^5 times likelier without it: level and shape wander."""
+"""A change is over when the days since, at least so many, are e^5 (e^3) times likelier without it and look usual. Level and shape wander
+for days, so they need more of both."""
 FURTHER = 3.0
-"""Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
+"""Evidence beyond the level that a further change needs while one is open: chance tells it about ten times more rarely."""
 RELEARNT_DAYS = 2
 """Days from which on what follows an acceptance can be compared with."""
 
@@ -169,9 +172,11 @@ def learn_reference(channels: Channels, n_bins: int) -> Reference:
     values = np.stack([channels.level, channels.spread])[:, :, :n_bins]
     median = _median(values)
     limit = BOUND * NORMAL_CONSISTENCY * _median(np.abs(values - median[..., None]))
+    limit = np.where(limit == 0, CONSTANT_LIMIT, limit)
     bounded = np.clip(values - median[..., None], -limit[..., None], limit[..., None])
     centred = bounded - _mean(bounded)[..., None]
     windows = np.array([round(length * day / 24) for length in WINDOWS_H if length * day >= 24], dtype=np.int64)
+    variance = np.stack([window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)])
     return Reference(
         windows=windows,
         bins_per_day=day,
@@ -180,9 +185,7 @@ def learn_reference(channels: Channels, n_bins: int) -> Reference:
         accepted=None,
         median=median,
         limit=limit,
-        variance=np.stack(
-            [window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)]
-        ),
+        variance=np.where(variance > 0, variance, (limit[..., None] / 10) ** 2),
         day_profile=np.stack([shrunk_profile(part**2, channels.time_of_day[:n_bins], day) for part in centred]),
         precision=_precision(centred[0] * channels.amplitude[:, :n_bins], centred[0] * channels.phase[:, :n_bins], day),
         dispersion=np.stack([_dispersion(counts[:, :n_bins], day) for counts in (channels.slow, channels.failures)]),
@@ -363,7 +366,7 @@ def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> F
 def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
     """Squared change of the level over its variance."""
     difference, variance, usual = _mean_change(channels, reference, 0, frame)
-    short = frame.lengths * 24 <= LEVEL_GUARD_H * reference.bins_per_day
+    short = frame.lengths * 24 <= GUARD_H * reference.bins_per_day
     if short.any():
         other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
         difference = _guarded(difference, other - usual, short)
@@ -378,15 +381,15 @@ def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> Flo
 
 def _season(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
     """Squared change of amplitude and phase over their covariance."""
-    (a, b), share = _shape_change(channels, reference, frame, guard_h=SEASON_GUARD_H)
+    (a, b), share = _shape_change(channels, reference, frame, is_guarded=True)
     p = reference.precision[:, :, :, None, None]
     return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
 
 
-def _shape_change(channels: Channels, reference: Reference, frame: _Frame, *, guard_h: int = 0) -> tuple[FloatArray, FloatArray]:
+def _shape_change(channels: Channels, reference: Reference, frame: _Frame, *, is_guarded: bool = False) -> tuple[FloatArray, FloatArray]:
     """Change of amplitude and phase, first axis, and the share of the variance of a day that it has while nothing changes."""
     level, other = _bounded(channels.level, reference, 0), _bounded(channels.other_level, reference, 0)
-    short = frame.lengths * 24 <= guard_h * reference.bins_per_day
+    short = (frame.lengths * 24 <= GUARD_H * reference.bins_per_day) & is_guarded
     changes = []
     for template in (channels.amplitude, channels.phase):
         mean, usual, sums = frame.means(level * template)
@@ -512,15 +515,16 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     ends = np.arange(end + days, evidence.channels.level.shape[1] + 1)
     if not ends.size:
         return -1
-    back = _back(kind, evidence, end, window, _Frame.of(evidence.reference, ends, np.clip(ends - end, 1, max(window, days))[:, None]))
-    over = np.flatnonzero(back >= BACK)
+    frame = _Frame.of(evidence.reference, ends, np.clip(ends - end, 1, max(window, days))[:, None])
+    is_usual = _evidence(kind, evidence.channels, evidence.reference, frame)[0, :, 0] <= HALF_CHI_95
+    over = np.flatnonzero((_back(kind, evidence, end, window, frame) >= BACK[kind]) & is_usual)
     return int(ends[over[0]]) - 1 if over.size else -1
 
 
 def _returns(kind: int, evidence: Evidence, end: int, window: int, onset: int, now: int) -> bool:
     """Whether a series that has changed again at `onset` is since then, up to `now`, what it was before the change told at `end`."""
     frame = _Frame.of(evidence.reference, np.array([now]), np.array([max(now - onset, 1)]))
-    return bool(_back(kind, evidence, end, window, frame)[0] >= BACK)
+    return bool(_back(kind, evidence, end, window, frame)[0] >= BACK[kind])
 
 
 def _back(kind: int, evidence: Evidence, end: int, window: int, frame: _Frame) -> FloatArray:
