@@ -1,6 +1,7 @@
 """Load and save tables, panels and raw data, validated: the one place that reads and writes `data/` (with `registry`)."""
 
 from analytics.session import begin, out, root, sources
+from analytics.store.decisions import append_decision, decisions
 from analytics.store.declared import declared_services
 from analytics.store.files import digest, write_atomically
 from analytics.store.frames import load, now, save
@@ -25,11 +26,13 @@ __all__ = [
     "Appended",
     "RawDay",
     "Run",
+    "append_decision",
     "append_raw",
     "begin",
     "block_of",
     "compact_raw",
     "cursor",
+    "decisions",
     "declared_services",
     "digest",
     "encode_panel",
