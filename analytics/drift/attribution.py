@@ -18,7 +18,8 @@ def attribute(
 ) -> pd.DataFrame:
     """The declared event nearest to the onset of each change, with the time between and how often chance puts one as near.
 
-    An event concerns a change if it is the service's own, a callee's, or everybody's, and of the same region or all regions. It may have
+    An event concerns a change if it is the service's own, a callee's, or everybody's, and of the same region or all regions; what
+    happened to several services or regions (none is named) is only explained by events for all of them. It may have
     been going on, or over, at any time from `window` before the earliest to the latest possible onset. The time between is from
     its end (or, for a moment, from itself) to the estimated onset; 0 if the onset lies within it, negative if it began after the
     estimated, but not after the latest possible onset. Of equally near ones the service's own, then a callee's, then everybody's
@@ -80,7 +81,8 @@ class _Concerned(NamedTuple):
 
 
 def _concerned(change: Any, declared: dict[str | None, list[Any]], callees: set[str]) -> list[_Concerned]:
-    scopes = ([change.service], sorted(callees - {change.service}), [None])
+    own = [] if pd.isna(change.service) else [change.service]
+    scopes = (own, sorted(callees.difference(own)), [None])
     return [
         # An event that outlasts the onset is at no distance from it; one that began after it is as far as its beginning.
         _Concerned(event.event_id, scope, event.start, end := _end(event), max(min(end, change.start), event.start))

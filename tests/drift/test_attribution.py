@@ -92,6 +92,14 @@ def test_events_that_do_not_concern_the_change(service, region):
     assert attributed(made.change(), event("e", -0.5, service=service, region=region), calls=calls)["event_id"] is None
 
 
+def test_what_happened_to_several_services_is_explained_by_events_of_everybody_only():
+    several = {**made.change(), "service": None, "region": None}
+    assert attributed(several, event("a", -0.5), event("b", -0.5, service=None, region="eu"))["event_id"] is None
+    found = attributed(several, event("c", -0.5, service=None))
+    assert (found["event_id"], found["event_scope"]) == ("c", "everybody")
+    npt.assert_allclose(found["event_chance"], 1 - math.exp(-1 / 100 * 1.5))
+
+
 def test_own_event_goes_before_one_of_everybody_at_the_same_time():
     found = attributed(made.change(), event("a", -0.5, service=None), event("b", -0.5))
     assert found["event_id"] == "b"
