@@ -51,7 +51,7 @@ def find_drifts(
     project: params.Project,
     now: pd.Timestamp,
 ) -> Drifts:
-    """Drifts known at `now`, the gravest first.
+    """Drifts known at `now`: what became worse, the gravest first, then what became better, then the rest.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def find_drifts(
     )
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
     drifts = drifts.join(near).assign(state=_states(drifts, decisions, settings, now))
-    order = drifts.assign(size=drifts["severity"].abs()).sort_values(["size", "drift_id"], ascending=[False, True])
+    rank = drifts["direction"].map({"regression": 0, "improvement": 1, "neutral": 2}).astype(int)
+    order = drifts.assign(rank=rank, size=-drifts["severity"].abs()).sort_values(["rank", "size", "q_value", "drift_id"])
     years = float(((series["last"] - series["first"]) / pd.Timedelta(days=365.25)).sum())
     return Drifts(
         _typed(order, "drifts"), _typed(details, "drift_members"), details.reset_index(drop=True), len(series), years
