@@ -11,7 +11,7 @@ import pandas as pd
 from analytics import params, tables
 from analytics.drift.attribution import attribute
 from analytics.drift.grouping import group
-from analytics.drift.severity import severity, weekly_cost
+from analytics.drift.severity import grade, weekly_cost
 from analytics.panel import Panels
 from analytics.stats import multiplicity
 
@@ -65,7 +65,7 @@ def find_drifts(
     weights = _weights(series, coverage, now)
     details = _details(grouped.members, known, weights, services, project, now)
     drifts = _with_effects(grouped.drifts, details).merge(_totals(details), on="drift_id", how="left")
-    drifts = drifts.join(severity(drifts, now=now)).assign(
+    drifts = drifts.join(grade(drifts, now=now)).assign(
         q_value=multiplicity.q_values(drifts["p_value"].to_numpy(float), n_tests=max(len(series), len(drifts)))
     )
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
@@ -120,7 +120,7 @@ def _details(
     rows = rows.drop_duplicates(["drift_id", *KEY]).merge(weights.assign(share=weights["n_week"] / of_service), on=["service", "region"])
     promised = services.set_index("service")["objective"].astype(float)
     rows = rows.assign(exposure=rows["share"], objective=rows["service"].map(promised).fillna(project.objective))
-    return rows.join(severity(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
+    return rows.join(grade(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
 
 
 def _with_effects(drifts: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
