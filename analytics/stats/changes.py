@@ -12,7 +12,7 @@ from analytics.stats import scan
 from analytics.stats.channels import Channels
 from analytics.stats.scan import AVAILABILITY, KINDS, LEVEL, RELEARNT_DAYS, SEASON, SHORTEST_H, SPREAD, Evidence, Frame, Reference
 
-__all__ = ["Changes", "accept", "find_changes", "level_for"]
+__all__ = ["Changes", "accept", "find_changes", "level_for", "p_value"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -207,3 +207,9 @@ def _relearnt(evidence: Evidence, after: int) -> Reference:
 def level_for(false_alarms_per_series_year: float) -> float:
     """Level at which a series that never changes raises so many false alarms a year."""
     return float(LEVEL_AT_ONE + LEVEL_PER_LOG_RATE * np.log(false_alarms_per_series_year))
+
+
+def p_value(statistic: FloatArray, *, years: float) -> FloatArray:
+    """Probability that a series that never changes shows as much evidence at least once in so many years: the inverse of `level_for`."""
+    rate = np.exp((np.asarray(statistic) - LEVEL_AT_ONE) / LEVEL_PER_LOG_RATE)
+    return np.asarray(-np.expm1(-rate * years))

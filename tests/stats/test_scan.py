@@ -173,6 +173,11 @@ def test_a_level_is_higher_the_rarer_alarms_shall_be():
     assert (np.diff(levels) < 0).all()
 
 
+def test_evidence_at_the_level_of_one_alarm_a_year_is_expected_once_a_year():
+    npt.assert_allclose(changes.p_value(changes.level_for(1.0), years=1.0), 1 - math.exp(-1))
+    npt.assert_allclose(changes.p_value(changes.level_for(0.1), years=0.1), 0.01, rtol=0.01)
+
+
 def test_no_future_value_changes_what_was_told(rng):
     channels = changed(quiet(30, rng), "level", 36 * DAY, 0.04)
     whole = changes.find_changes(judged(channels), 4.0)
