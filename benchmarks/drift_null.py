@@ -16,7 +16,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from analytics import baseline, calendars, drift
-from analytics.stats import scan
+from analytics.stats import changes, scan
 
 STEP_S, DAY = 300, 288
 LEARNT, JUDGED = 28 * DAY, 42 * DAY
@@ -78,7 +78,7 @@ def alarms_a_year(blocks, level):
     n, alarms = 0, 0
     for block in blocks:
         n += len(block.statistic)
-        found = scan.find_changes(block, level)
+        found = changes.find_changes(block, level)
         for series in np.unique(found.series):
             told = np.sort(found.detected[found.series == series])
             alarms += 1 + int((np.diff(told) > block.channels.bins_per_day).sum())

@@ -7,7 +7,7 @@ import numpy.testing as npt
 import pytest
 
 from analytics import baseline, calendars, drift
-from analytics.stats import scan
+from analytics.stats import changes, scan
 from tests import worlds
 
 MONDAY = worlds.ms("2026-02-02")
@@ -42,7 +42,7 @@ def test_a_step_is_told_named_dated_and_measured(rng, zone):
     at = 5 * 2016
     values[:, at:] *= 1.1
     evidence = judged(values, clock, 4 * 2016)
-    found = scan.find_changes(evidence, scan.level_for(4))
+    found = changes.find_changes(evidence, changes.level_for(4))
     late = found.detected * 12 >= at
     assert set(found.series[late]) == set(range(10))
     assert (found.kind[late] == scan.LEVEL).mean() >= 0.9
@@ -56,12 +56,12 @@ def test_every_cadence_has_its_changes_told(rng, step_s, n_weeks, days_to_tell):
     clock = weeks(n_weeks, step_s=step_s)
     values = latency(8, clock, rng)
     learnt = len(clock.local_ms) // 2
-    quiet = scan.find_changes(judged(values, clock, learnt), scan.level_for(1))
+    quiet = changes.find_changes(judged(values, clock, learnt), changes.level_for(1))
     assert len(quiet.series) <= 2
     at = learnt + len(clock.local_ms) // 8
     values[:, at:] *= 1.3
     evidence = judged(values, clock, learnt)
-    found = scan.find_changes(evidence, scan.level_for(1))
+    found = changes.find_changes(evidence, changes.level_for(1))
     steps = evidence.channels.steps_per_bin
     late = (found.detected + 1) * steps > at
     assert set(found.series[late]) == set(range(8))
@@ -74,7 +74,7 @@ def test_more_failures_are_a_change_of_availability(rng):
     is_later = np.arange(len(clock.local_ms)) >= 5 * 2016
     failed = (rng.random(values.shape) < np.where(is_later, 0.011, 0.001)).astype(np.float32)
     values[failed > 0] = np.nan
-    found = scan.find_changes(judged(values, clock, 4 * 2016, failed=failed), scan.level_for(4))
+    found = changes.find_changes(judged(values, clock, 4 * 2016, failed=failed), changes.level_for(4))
     late = found.detected * 12 >= 5 * 2016
     assert len(set(found.series[late])) >= 9
     assert (found.kind[late] == scan.AVAILABILITY).mean() >= 0.9
@@ -84,9 +84,9 @@ def test_what_was_told_stays_told_when_data_come_in(rng):
     clock = weeks(7)
     values = latency(12, clock, rng)
     values[:, 5 * 2016 :] *= 1.06
-    whole = scan.find_changes(judged(values, clock, 4 * 2016), 4.0)
+    whole = changes.find_changes(judged(values, clock, 4 * 2016), 4.0)
     for n_times in (5 * 2016 + 300, 6 * 2016 + 7):
-        part = scan.find_changes(judged(values[:, :n_times], clock.between(0, n_times), 4 * 2016), 4.0)
+        part = changes.find_changes(judged(values[:, :n_times], clock.between(0, n_times), 4 * 2016), 4.0)
         told = whole.detected < n_times // 12
         for name in ("series", "kind", "detected", "onset"):
             npt.assert_array_equal(getattr(part, name), getattr(whole, name)[told])
@@ -105,5 +105,5 @@ def test_series_without_values_are_silent(rng):
     values = latency(3, clock, rng)
     values[0] = np.nan
     values[1] = 100
-    found = scan.find_changes(judged(values, clock, 4 * 2016), scan.level_for(1))
+    found = changes.find_changes(judged(values, clock, 4 * 2016), changes.level_for(1))
     assert not np.isin(found.series, [0, 1]).any()

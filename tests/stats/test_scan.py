@@ -7,7 +7,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from analytics.stats import scan
+from analytics.stats import changes, scan
 from analytics.stats.channels import Channels
 
 DAY, LEARNT, N_BINS = 24, 28 * 24, 56 * 24
@@ -66,8 +66,8 @@ def cut(channels, n_bins):
     )
 
 
-def rows(changes):
-    return list(zip(*(getattr(changes, field.name) for field in fields(changes)), strict=True))
+def rows(found):
+    return list(zip(*(getattr(found, field.name) for field in fields(found)), strict=True))
 
 
 def naive_mean(values):
@@ -104,11 +104,11 @@ def naive_evidence(channels, reference, series, bin_, kind):
             ratio = reference.degrees / 2 * math.log(1 + change**2 / variance / reference.degrees)
             ratio -= scan.IMPROVEMENT * (kind == scan.SPREAD and change < 0)
         elif kind == scan.SEASON:
-            changes = []
+            differences = []
             for template in (channels.amplitude[series], channels.phase[series]):
                 (mean, n), (usual, n_usual) = naive_mean((level * template)[begin:end]), naive_mean((level * template)[:LEARNT])
-                changes.append(guarded(mean - usual, naive_mean((other * template)[begin:end])[0] - usual, scan.GUARD_H))
-            square = np.array(changes) @ reference.precision[series] @ np.array(changes) / (DAY / n + DAY / n_usual)
+                differences.append(guarded(mean - usual, naive_mean((other * template)[begin:end])[0] - usual, scan.GUARD_H))
+            square = np.array(differences) @ reference.precision[series] @ np.array(differences) / (DAY / n + DAY / n_usual)
             ratio = reference.degrees / 2 * math.log(1 + square / reference.degrees)
         else:
             is_tail = kind == scan.TAIL
@@ -134,7 +134,7 @@ def test_fast_evidence_equals_the_naive_loop(rng, kind):
 @pytest.mark.parametrize(("kind", "size"), [("level", 0.05), ("spread", 0.2), ("tail", 0.2), ("season", 0.05), ("availability", 0.1)])
 def test_each_change_is_told_once_named_and_dated(rng, kind, size):
     at = 40 * DAY
-    found = scan.find_changes(judged(changed(quiet(20, rng), kind, at, size)), LEVEL)
+    found = changes.find_changes(judged(changed(quiet(20, rng), kind, at, size)), LEVEL)
     first = [
         rows
         for rows in zip(found.series, found.kind, found.onset, found.onset_low, found.onset_high, found.detected, strict=True)
@@ -150,7 +150,7 @@ def test_each_change_is_told_once_named_and_dated(rng, kind, size):
 
 def test_effects_are_those_that_were_made(rng):
     def effects(kind, size):
-        found = scan.find_changes(judged(changed(quiet(20, rng), kind, 35 * DAY, size)), LEVEL)
+        found = changes.find_changes(judged(changed(quiet(20, rng), kind, 35 * DAY, size)), LEVEL)
         here = (found.kind == scan.KINDS.index(kind)) & (found.detected >= 35 * DAY)
         return found.effect[here], found.effect_low[here], found.effect_high[here]
 
@@ -162,22 +162,27 @@ def test_effects_are_those_that_were_made(rng):
 
 def test_quiet_series_raise_few_alarms(rng):
     evidence = judged(quiet(200, rng))
-    alarms = [len(scan.find_changes(evidence, scan.level_for(rate)).series) / 200 / (28 / 365.25) for rate in (1, 4, 13)]
+    alarms = [len(changes.find_changes(evidence, changes.level_for(rate)).series) / 200 / (28 / 365.25) for rate in (1, 4, 13)]
     # White series are quieter than those the level was set on, which wander more than the prior says.
     assert alarms[0] <= alarms[1] <= alarms[2]
     assert alarms[1] < 4
 
 
 def test_a_level_is_higher_the_rarer_alarms_shall_be():
-    levels = [scan.level_for(rate) for rate in (0.5, 1, 4, 13)]
+    levels = [changes.level_for(rate) for rate in (0.5, 1, 4, 13)]
     assert (np.diff(levels) < 0).all()
+
+
+def test_evidence_at_the_level_of_one_alarm_a_year_is_expected_once_a_year():
+    npt.assert_allclose(changes.p_value(changes.level_for(1.0), years=1.0), 1 - math.exp(-1))
+    npt.assert_allclose(changes.p_value(changes.level_for(0.1), years=0.1), 0.01, rtol=0.01)
 
 
 def test_no_future_value_changes_what_was_told(rng):
     channels = changed(quiet(30, rng), "level", 36 * DAY, 0.04)
-    whole = scan.find_changes(judged(channels), 4.0)
+    whole = changes.find_changes(judged(channels), 4.0)
     for n_bins in (34 * DAY, 38 * DAY + 7, 45 * DAY + 1):
-        part = scan.find_changes(judged(cut(channels, n_bins)), 4.0)
+        part = changes.find_changes(judged(cut(channels, n_bins)), 4.0)
         told = whole.detected < n_bins
         for name in ("series", "kind", "detected", "onset", "onset_low", "onset_high"):
             npt.assert_array_equal(getattr(part, name), getattr(whole, name)[told], err_msg=name)
@@ -190,7 +195,7 @@ def test_series_do_not_see_each_other(rng):
     channels = changed(quiet(12, rng), "spread", 36 * DAY, 0.2)
     order = rng.permutation(12)
     reordered = replace(channels, **{name: getattr(channels, name)[order] for name in scan.PER_SERIES})
-    one, other = (scan.find_changes(judged(given), 5.0) for given in (channels, reordered))
+    one, other = (changes.find_changes(judged(given), 5.0) for given in (channels, reordered))
     expected = sorted((int(np.flatnonzero(order == row[0])[0]), *row[1:7]) for row in rows(one))
     assert sorted((int(row[0]), *row[1:7]) for row in rows(other)) == expected
 
@@ -203,7 +208,7 @@ def test_scaling_a_series_changes_nothing(rng):
 
 def test_a_change_that_goes_back_is_closed(rng):
     channels = changed(changed(quiet(20, rng), "level", 32 * DAY, 0.06), "level", 42 * DAY, -0.06)
-    found = scan.find_changes(judged(channels), LEVEL)
+    found = changes.find_changes(judged(channels), LEVEL)
     first = np.array([np.flatnonzero(found.series == series)[0] for series in range(20)])
     assert (found.closed[first] >= 42 * DAY).all()
     assert (found.closed[first] <= 50 * DAY).all()
@@ -214,7 +219,7 @@ def test_one_incident_is_no_change(rng):
     for series in range(50):
         here = slice(at := 30 * DAY + 20 * series, at + 4)
         channels.level[series, here] = channels.other_level[series, here] = 2.0
-    assert scan.LEVEL not in scan.find_changes(judged(channels), LEVEL).kind
+    assert scan.LEVEL not in changes.find_changes(judged(channels), LEVEL).kind
 
 
 def test_a_day_like_the_other_type_is_no_change(rng):
@@ -225,7 +230,7 @@ def test_a_day_like_the_other_type_is_no_change(rng):
     channels.other_level[:, holiday] -= 0.065
     # The same day without another type to be like is told.
     alone = replace(channels, other_level=channels.level)
-    told, told_alone = (scan.find_changes(judged(given), LEVEL) for given in (channels, alone))
+    told, told_alone = (changes.find_changes(judged(given), LEVEL) for given in (channels, alone))
     assert len(set(told.series[told.kind == scan.LEVEL])) <= 2
     assert len(set(told_alone.series[told_alone.kind == scan.LEVEL])) >= 10
 
@@ -233,17 +238,17 @@ def test_a_day_like_the_other_type_is_no_change(rng):
 def test_an_accepted_change_is_the_new_normal_and_a_second_one_is_told(rng):
     at, accepted, second = 30 * DAY, 32 * DAY, 46 * DAY
     stepped = changed(quiet(20, rng), "level", at, 0.1)
-    before = scan.find_changes(judged(stepped), LEVEL)
+    before = changes.find_changes(judged(stepped), LEVEL)
     assert (before.closed[before.detected >= at] < 0).sum() == 20
-    after = scan.find_changes(scan.accept(judged(stepped), accepted), LEVEL)
+    after = changes.find_changes(changes.accept(judged(stepped), accepted), LEVEL)
     assert len(after.series) <= 1
-    again = scan.find_changes(scan.accept(judged(changed(stepped, "level", second, 0.05)), accepted), LEVEL)
+    again = changes.find_changes(changes.accept(judged(changed(stepped, "level", second, 0.05)), accepted), LEVEL)
     assert len(set(again.series[again.detected >= second])) >= 19
 
 
 def test_a_second_change_is_told_while_the_first_is_open(rng):
     channels = changed(changed(quiet(20, rng), "level", 31 * DAY, 0.08), "level", 44 * DAY, 0.08)
-    found = scan.find_changes(judged(channels), LEVEL)
+    found = changes.find_changes(judged(channels), LEVEL)
     late = found.detected >= 44 * DAY
     assert len(set(found.series[late])) == 20
     npt.assert_allclose(np.median(found.effect[late]), 0.08, rtol=0.3)
@@ -255,13 +260,13 @@ def test_series_without_data_or_without_variation_are_silent(rng):
     channels.level[1] = channels.other_level[1] = 0.0
     channels.n_values[0] = 0
     channels.slow[0] = 0
-    found = scan.find_changes(judged(channels), LEVEL)
+    found = changes.find_changes(judged(channels), LEVEL)
     assert not len(found.series)
 
 
 def test_inputs_are_not_changed(rng):
     channels = quiet(3, rng)
     before = {name: getattr(channels, name).copy() for name in scan.PER_SERIES}
-    scan.accept(judged(channels), 40 * DAY)
+    changes.accept(judged(channels), 40 * DAY)
     for name, value in before.items():
         npt.assert_array_equal(getattr(channels, name), value)
