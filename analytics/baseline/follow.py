@@ -109,33 +109,37 @@ def windows(signals: Panels, masks: pd.DataFrame, regions: pd.DataFrame, *, sett
 def _of_bundle(
     refs: list[PanelRef], masks: pd.DataFrame, places: dict[str, tuple[str, str]], settings: params.Baseline, now_ms: int
 ) -> Iterator[Window]:
-    begins = [_begins(ref, now_ms) for ref in refs]
+    begins = [_begins(ref, settings, now_ms) for ref in refs]
     first_ms = min(ref.start_ms for ref in refs)
-    for valid_from in sorted({time for of_ref in begins for times in of_ref for time in times}):
+    for valid_from in sorted({time for of_ref in begins for times in of_ref for time in times[:-1]}):
         # Whole days, so that all blocks are on one grid.
         start = max(valid_from - settings.weeks * WEEK_MS, first_ms // DAY_MS * DAY_MS)
         past, until = [], []
         for ref, of_ref in zip(refs, begins, strict=True):
-            rows = [row for row, times in enumerate(of_ref) if valid_from in times]
+            rows = [row for row, times in enumerate(of_ref) if valid_from in times[:-1]]
             if rows:
                 # Columns that the next day changes (last, n) do not belong to a window of the past.
                 past.append(store.cut(replace(ref, series=ref.series.iloc[rows][KEYS].reset_index(drop=True)), start, valid_from))
-                until += [next((time for time in of_ref[row] if time > valid_from), 0) for row in rows]
+                until += [of_ref[row][of_ref[row].index(valid_from) + 1] for row in rows]
         services = {name for ref in past for name in ref.series["service"]}
         mine = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
         mine = mine[mine["service"].isna() | mine["service"].isin(services)].reset_index(drop=True)
         yield Window("+".join(ref.key for ref in past), tuple(past), valid_from, np.array(until, np.int64), mine, places)
 
 
-def _begins(ref: PanelRef, now_ms: int) -> list[list[int]]:
-    """Times at which each series of a panel gets a baseline, in order."""
+def _begins(ref: PanelRef, settings: params.Baseline, now_ms: int) -> list[list[int]]:
+    """Times at which each series of a panel gets a baseline, in order, and when the last of them ends; 0: it is the newest.
+
+    A series that has vanished has none any more once the history would be empty.
+    """
     found = []
-    for time in ref.series["first"]:
-        first = to_ms(time)
-        midnight = -(-first // DAY_MS) * DAY_MS
+    for first, last in zip(ref.series["first"], ref.series["last"], strict=True):
+        midnight = -(-to_ms(first) // DAY_MS) * DAY_MS
+        gone = week_start(to_ms(last)) + (settings.weeks + 1) * WEEK_MS
         young = [midnight + age * DAY_MS for age in YOUNG_DAYS]
-        mondays = range(week_start(midnight + DAY_MS - 1) + WEEK_MS, now_ms, WEEK_MS)
-        found.append(sorted({time for time in (*young, *mondays) if time < now_ms}))
+        mondays = range(week_start(midnight + DAY_MS - 1) + WEEK_MS, min(now_ms, gone), WEEK_MS)
+        times = sorted({time for time in (*young, *mondays) if time < now_ms})
+        found.append([*times, gone if gone < now_ms else 0])
     return found
 
 
