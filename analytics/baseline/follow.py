@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -29,7 +30,7 @@ YOUNG_DAYS = (1, 3)
 """Ages at which a new series gets a baseline without waiting for Monday: a level, then the hours of the day."""
 
 BLOCKS = 8
-"""Blocks of services that are learnt together: few rows cost as much as many."""
+"""Blocks of services on a grid of 5 minutes that are learnt together, on coarser grids more: few values cost as much as many."""
 
 KEYS = ["series_id", "service", "region", "signal"]
 
@@ -101,7 +102,7 @@ def windows(signals: Panels, masks: pd.DataFrame, regions: pd.DataFrame, *, sett
     places = places_of(regions)
     bundles: dict[tuple[int, int], list[PanelRef]] = {}
     for ref in signals:
-        bundles.setdefault((ref.block // BLOCKS, ref.step_s), []).append(ref)
+        bundles.setdefault((ref.block // (BLOCKS * max(1, ref.step_s // 300)), ref.step_s), []).append(ref)
     found = [window for refs in bundles.values() for window in _of_bundle(refs, _in_ms(masks, now), places, settings, to_ms(now))]
     return sorted(found, key=lambda window: (window.valid_from_ms, window.refs[0].block, window.refs[0].step_s))
 
@@ -109,22 +110,33 @@ def windows(signals: Panels, masks: pd.DataFrame, regions: pd.DataFrame, *, sett
 def _of_bundle(
     refs: list[PanelRef], masks: pd.DataFrame, places: dict[str, tuple[str, str]], settings: params.Baseline, now_ms: int
 ) -> Iterator[Window]:
-    begins = [_begins(ref, settings, now_ms) for ref in refs]
     first_ms = min(ref.start_ms for ref in refs)
-    for valid_from in sorted({time for of_ref in begins for times in of_ref for time in times[:-1]}):
+    due = _due(refs, settings, now_ms)
+    # Columns that the next day changes (last, n) do not belong to a window of the past.
+    series = [ref.series[KEYS] for ref in refs]
+    for valid_from in sorted(due):
         # Whole days, so that all blocks are on one grid.
         start = max(valid_from - settings.weeks * WEEK_MS, first_ms // DAY_MS * DAY_MS)
-        past, until = [], []
-        for ref, of_ref in zip(refs, begins, strict=True):
-            rows = [row for row, times in enumerate(of_ref) if valid_from in times[:-1]]
-            if rows:
-                # Columns that the next day changes (last, n) do not belong to a window of the past.
-                past.append(store.cut(replace(ref, series=ref.series.iloc[rows][KEYS].reset_index(drop=True)), start, valid_from))
-                until += [of_ref[row][of_ref[row].index(valid_from) + 1] for row in rows]
+        past: list[PanelRef] = []
+        until: list[int] = []
+        for number, rows in due[valid_from].items():
+            mine = replace(refs[number], series=series[number].iloc[list(rows)].reset_index(drop=True))
+            past.append(store.cut(mine, start, valid_from))
+            until += rows.values()
         services = {name for ref in past for name in ref.series["service"]}
-        mine = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
-        mine = mine[mine["service"].isna() | mine["service"].isin(services)].reset_index(drop=True)
-        yield Window("+".join(ref.key for ref in past), tuple(past), valid_from, np.array(until, np.int64), mine, places)
+        concerned = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
+        concerned = concerned[concerned["service"].isna() | concerned["service"].isin(services)].reset_index(drop=True)
+        yield Window("+".join(ref.key for ref in past), tuple(past), valid_from, np.array(until, np.int64), concerned, places)
+
+
+def _due(refs: list[PanelRef], settings: params.Baseline, now_ms: int) -> dict[int, dict[int, dict[int, int]]]:
+    """Time -> number of the panel -> row of the series that gets a baseline then -> when that ends."""
+    due: dict[int, dict[int, dict[int, int]]] = {}
+    for number, ref in enumerate(refs):
+        for row, times in enumerate(_begins(ref, settings, now_ms)):
+            for begin, end in itertools.pairwise(times):
+                due.setdefault(begin, {}).setdefault(number, {})[row] = end
+    return due
 
 
 def _begins(ref: PanelRef, settings: params.Baseline, now_ms: int) -> list[list[int]]:
