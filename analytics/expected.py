@@ -6,7 +6,8 @@ a root that becomes a logarithm, availability by the share itself (its location 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from analytics.calendars import Clock
 
-__all__ = ["LEVELS", "Baselines", "Kind", "at", "kind_of", "quantile", "residual", "transform", "untransform"]
+__all__ = ["LEVELS", "Baselines", "Kind", "at", "kind_of", "pack", "quantile", "residual", "transform", "unpack", "untransform"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 Kind = Literal["log", "logit", "count", "linear"]
@@ -37,7 +38,7 @@ OVERDISPERSION = 0.0025
 
 @dataclass(frozen=True)
 class Baselines:
-    """What is normal for some series of one kind, learnt from [learnt_from_ms, learnt_to_ms).
+    """What is normal for some series of one kind, each learnt from [learnt_from_ms, learnt_to_ms).
 
     Attributes
     ----------
@@ -50,7 +51,7 @@ class Baselines:
     holiday_weight : float32 array, shape (n_series,); 1: a holiday is like a Sunday, 0: like any such day of the week
     n, n_excluded : int arrays, shape (n_series,); steps learnt from, and steps with a value that were left out
     n_days : float32 array, shape (n_series,); days learnt from, parts of days count as parts
-    learnt_from_ms, learnt_to_ms : ms since 1970
+    learnt_from_ms, learnt_to_ms : int arrays, shape (n_series,); ms since 1970
     """
 
     kind: Kind
@@ -63,13 +64,43 @@ class Baselines:
     n: npt.NDArray[np.int64]
     n_excluded: npt.NDArray[np.int64]
     n_days: npt.NDArray[np.float32]
-    learnt_from_ms: int
-    learnt_to_ms: int
+    learnt_from_ms: npt.NDArray[np.int64]
+    learnt_to_ms: npt.NDArray[np.int64]
+
+    def select(self, rows: npt.NDArray[np.int64]) -> Baselines:
+        """The baselines of these series."""
+        return Baselines(self.kind, **{name: getattr(self, name)[rows] for name in ARRAYS})
 
     @property
     def confidence(self) -> npt.NDArray[np.float32]:
         """Part of the variance to come that is noise and not ignorance, shape (n_series,): 1 where all that can be known is known."""
         return np.where(self.n > 0, 1 / self.widening**2, np.float32(0)).astype(np.float32)
+
+
+ARRAYS = tuple(field.name for field in fields(Baselines) if field.name != "kind")
+"""Names of the arrays of baselines, each with one row per series."""
+
+
+def pack(series_ids: Sequence[npt.NDArray[np.str_]], parts: Sequence[Baselines]) -> dict[str, npt.NDArray[Any]]:
+    """Baselines of any kinds as the arrays of one model, one row per series in the order given."""
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS}
+    kinds = np.concatenate([np.full(len(part.n), part.kind) for part in parts])
+    return {"series_id": np.concatenate(series_ids), "kind": kinds, **arrays}
+
+
+def unpack(arrays: Mapping[str, npt.NDArray[Any]], series_ids: npt.NDArray[np.str_]) -> list[tuple[npt.NDArray[np.int64], Baselines]]:
+    """Baselines of some series from the arrays of a model, one of each kind: positions in `series_ids`, and their baselines.
+
+    Series that the model does not know are in none.
+    """
+    place = {name: row for row, name in enumerate(arrays["series_id"].tolist())}
+    known = np.array([row for row, name in enumerate(series_ids.tolist()) if name in place], np.int64)
+    there = np.array([place[series_ids[row]] for row in known], np.int64)
+    found = []
+    for kind in sorted(set(arrays["kind"][there].tolist())):
+        mine = arrays["kind"][there] == kind
+        found.append((known[mine], Baselines(kind, **{name: arrays[name][there[mine]] for name in ARRAYS})))
+    return found
 
 
 def kind_of(signal: str) -> Kind:

@@ -71,6 +71,18 @@ class Ingest(Section):
     prober_share: float = Field(0.9, gt=0.5, le=1, description="... and at least this share of all it probes are down at once")
 
 
+class Baseline(Section):
+    """What is normal for each series."""
+
+    weeks: int = Field(
+        4, ge=1, le=52, description="history that a baseline is learnt from, weeks; three are needed for own hours of the week"
+    )
+    season_weeks: int = Field(
+        8, ge=2, le=52, description="history that seasons are looked for in, weeks; periods up to half of it are found"
+    )
+    shown_days: int = Field(14, ge=1, le=60, description="length of the figure of observed against expected, days")
+
+
 class Slo(Section):
     """Promises and error budgets."""
 
@@ -94,6 +106,7 @@ class Params(Section):
     )
     simulate: Simulate = Simulate()
     ingest: Ingest = Ingest()
+    baseline: Baseline = Baseline()
     slo: Slo = Slo()
     summary: Summary = Summary()
 

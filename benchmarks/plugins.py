@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics import baseline as baselines, calendars, drift, expected
-from analytics.stats import changes, scan
+from analytics.stats import changes, scan, season
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -57,3 +57,9 @@ class drift_stream:
     def accept(self, state: scan.Evidence, index: int) -> scan.Evidence:
         """Evidence once what is there at an index of the test part is accepted."""
         return changes.accept(state, state.reference.n_bins + -(-index // state.channels.steps_per_bin))
+
+
+def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]]:
+    """Period in steps and strength of the seasons of each series: `f(values2d, step_s)`, strongest first."""
+    usual = [length // step_s for length in (86_400, 7 * 86_400)]
+    return [[(one.period, one.strength) for one in seasons] for seasons in season.find_seasons(values, usual=usual)]

@@ -18,7 +18,9 @@ def some(*, kind="linear", location=None, **more):
     one = np.ones(1, np.float32)
     quantiles = np.tile(np.arange(-3, 4, dtype=np.float32), (1, 8, 1))
     given = np.arange(168, dtype=np.float32)[None] if location is None else np.asarray(location, np.float32)[None]
-    known = expected.Baselines(kind, given, quantiles, one, one, 0 * one, one, np.array([9]), np.array([0]), one, 0, 1)
+    known = expected.Baselines(
+        kind, given, quantiles, one, one, 0 * one, one, np.array([9]), np.array([0]), one, np.array([0]), np.array([1])
+    )
     return replace(known, **more)
 
 

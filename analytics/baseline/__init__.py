@@ -1,5 +1,9 @@
 """What is normal for each series, learnt without being told."""
 
+from analytics.baseline import says, shows
+from analytics.baseline.example import Example, look_at
 from analytics.baseline.fit import fit
+from analytics.baseline.known import Known, find_seasons, learn, save
+from analytics.baseline.rules import rules
 
-__all__ = ["fit"]
+__all__ = ["Example", "Known", "find_seasons", "fit", "learn", "look_at", "rules", "save", "says", "shows"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,12 @@ from analytics.calendars import DAY_MS, HOUR_MS, Clock
 from analytics.expected import HOURS_PER_PART, LEVELS, PART_OF_WEEK, PARTS_OF_DAY, SUNDAY, Baselines, Kind
 from analytics.stats import robust, tails, weekly
 
-__all__ = ["fit"]
+__all__ = ["Learnt", "fit", "learn"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.integer[Any]]
 
 N_PARTS = 2 * PARTS_OF_DAY
 PASSES = 2
@@ -27,7 +29,7 @@ MIDMEAN_VARIANCE = 1.2
 """Variance of a midmean of normal values over that of their mean (`stats.robust`)."""
 
 
-def fit(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray | None = None) -> Baselines:
+def fit(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray | None = None, n_checks: Counts | None = None) -> Baselines:
     """Baselines of some series of one kind from their history.
 
     Parameters
@@ -40,11 +42,28 @@ def fit(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray 
         Hours of the clock (steps, where they are longer) that must not be learnt from; none by default. Hours far from the usual course
         are left out besides, and so are holidays, which only tell how much they are like Sundays.
 
+    n_checks : int array, shape (n_series, n_times)
+        Checks behind each value of a share (kind logit), one each by default.
+
     Raises
     ------
     ValueError
         If shapes do not agree.
     """
+    return learn(values, clock, kind=kind, is_excluded=is_excluded, n_checks=n_checks).baselines
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Baselines, and the cells that were left out: because they were unusual, because they were masked; bool, shape (n_series, n_cells)."""
+
+    baselines: Baselines
+    unusual: BoolArray
+    masked: BoolArray
+
+
+def learn(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray | None = None, n_checks: Counts | None = None) -> Learnt:
+    """As `fit`, and what was left out of it."""
     masked = np.zeros((len(values), clock.n_cells), bool) if is_excluded is None else is_excluded
     if values.shape[1] != len(clock.local_ms) or masked.shape != (len(values), clock.n_cells):
         raise ValueError(
@@ -53,9 +72,12 @@ def fit(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray 
         )
     grid = _Grid.of(clock)
     observed = expected.transform(values, kind)
-    cells = grid.cells(observed, is_share=kind == "logit")
+    if kind == "logit":
+        cells, checks = _shares(grid, observed, n_checks)
+    else:
+        cells, checks = grid.cells(observed, robust.midmean), None
     days = grid.days(np.where(masked | grid.is_holiday, np.nan, cells))
-    week, unusual = _learn(days, grid.day_of_week)
+    week, unusual = _learn(days, grid.day_of_week) if checks is None else _learn_shares(days, grid.days(checks), grid.day_of_week)
     left_out = masked | grid.of_days(unusual)
     baselines = replace(
         _nothing_yet(kind, week, clock), holiday_weight=_holiday_weight(grid.days(np.where(masked, np.nan, cells)), week, grid)
@@ -67,9 +89,10 @@ def fit(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray 
     n = learnt.sum(axis=1)
     part = PART_OF_WEEK[(clock.hour_of_week // HOURS_PER_PART).astype(np.int64)]
     pooled = np.sort(residual, axis=1)
-    scale = robust.ranked_spread(pooled)
+    # Most steps of a share are alike: its quartiles say nothing.
+    scale = np.sqrt(robust.mean(residual**2)) if kind == "logit" else robust.ranked_spread(pooled)
     together = _togetherness(week, scale, clock)
-    return replace(
+    baselines = replace(
         baselines,
         quantiles=tails.by_group(residual, part, pooled, n_groups=N_PARTS, levels=LEVELS, together=together).astype(np.float32),
         scale=scale.astype(np.float32),
@@ -78,6 +101,7 @@ def fit(values: FloatArray, clock: Clock, *, kind: Kind, is_excluded: BoolArray 
         n_excluded=(has_value & grid.steps(left_out)).sum(axis=1),
         n_days=(n * (clock.step_s * 1000 / DAY_MS)).astype(np.float32),
     )
+    return Learnt(baselines, grid.of_days(unusual), masked)
 
 
 @dataclass(frozen=True)
@@ -108,15 +132,14 @@ class _Grid:
         # 1970-01-01 was a Thursday.
         return cls(clock, place, (first_day + np.arange(n_days) + 3) % 7, clock.is_holiday[first_of_cell])
 
-    def cells(self, steps: FloatArray, *, is_share: bool) -> FloatArray:
-        """One value per cell, shape (n_series, n_cells): the mean of shares, which add up; the middle of anything else."""
+    def cells(self, steps: FloatArray, joined: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """One value per cell, shape (n_series, n_cells): the steps of each `joined` along the last axis."""
         clock = self.clock
         if clock.steps_per_cell == 1:
             return steps
         after = clock.n_cells * clock.steps_per_cell - clock.lead - steps.shape[1]
         padded = np.pad(steps, ((0, 0), (clock.lead, after)), constant_values=np.nan) if clock.lead or after else steps
-        split = padded.reshape(len(steps), clock.n_cells, clock.steps_per_cell)
-        return robust.mean(split) if is_share else robust.midmean(split)
+        return joined(padded.reshape(len(steps), clock.n_cells, clock.steps_per_cell))
 
     def days(self, cells: FloatArray) -> FloatArray:
         """Cells laid out as days of 24 hours, shape (n_series, n_days, 24); NaN where there is none."""
@@ -144,6 +167,22 @@ def _learn(days: FloatArray, day_of_week: IntArray) -> tuple[weekly.Week, BoolAr
     return week, unusual
 
 
+def _shares(grid: _Grid, steps: FloatArray, n_checks: Counts | None) -> tuple[FloatArray, FloatArray]:
+    """Share of successes in each cell, all its checks counted alike, and how many they are, shape (n_series, n_cells)."""
+    weight = np.where(np.isfinite(steps), 1.0 if n_checks is None else n_checks, 0.0)
+    checks = grid.cells(weight, lambda split: np.nansum(split, axis=-1))
+    good = grid.cells(np.nan_to_num(steps) * weight, lambda split: np.nansum(split, axis=-1))
+    return np.where(checks > 0, good / np.maximum(checks, 1), np.nan), checks
+
+
+def _learn_shares(days: FloatArray, checks: FloatArray, day_of_week: IntArray) -> tuple[weekly.Week, BoolArray]:
+    """As `_learn` for shares; what never failed may yet fail, in half a check."""
+    unusual = weekly.unusual_shares(days, checks)
+    week = weekly.fit_week(np.where(unusual, np.nan, days), day_of_week)
+    least = 0.5 / (np.nansum(np.where(unusual, 0, checks), axis=(1, 2)) + 1)
+    return replace(week, location=np.clip(week.location, least[:, None], 1 - least[:, None])), unusual
+
+
 def _nothing_yet(kind: Kind, week: weekly.Week, clock: Clock) -> Baselines:
     """Baselines that know the location only."""
     n_series = len(week.location)
@@ -160,8 +199,8 @@ def _nothing_yet(kind: Kind, week: weekly.Week, clock: Clock) -> Baselines:
         n=none,
         n_excluded=none,
         n_days=np.zeros(n_series, np.float32),
-        learnt_from_ms=clock.start_ms,
-        learnt_to_ms=clock.start_ms + len(clock.local_ms) * clock.step_s * 1000,
+        learnt_from_ms=none + clock.start_ms,
+        learnt_to_ms=none + clock.start_ms + len(clock.local_ms) * clock.step_s * 1000,
     )
 
 

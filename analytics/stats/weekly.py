@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from analytics.stats import robust
 
-__all__ = ["IS_WEEKEND", "Week", "fit_week", "unusual_hours"]
+__all__ = ["IS_WEEKEND", "Week", "first_course", "fit_week", "unusual_hours", "unusual_shares"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -124,6 +124,49 @@ def unusual_hours(hours: FloatArray, day_of_week: IntArray, course: FloatArray) 
     spread = robust.mad(off.reshape(len(off), -1))[:, None, None]
     far: BoolArray = (np.abs(off) > UNUSUAL * spread) & (spread > 0)
     far &= ~_habits(off, far, day_of_week)
+    return _with_neighbours(far)
+
+
+def unusual_shares(hours: FloatArray, n_checks: FloatArray) -> BoolArray:
+    """Hours with far more failures than a series usually has: `unusual_hours` for shares of few checks, which have no usual spread.
+
+    The usual rate is that of all hours but the worst twentieth. A series that mostly fails is judged by its successes.
+
+    Parameters
+    ----------
+    hours : float array, shape (n_series, n_days, 24)
+        Share of successes in each hour; NaN is missing.
+    n_checks : float array, shape (n_series, n_days, 24)
+        Checks behind each share.
+
+    Returns
+    -------
+    bool array, shape (n_series, n_days, 24)
+    """
+    from scipy.special import gammainc
+
+    share = hours.reshape(len(hours), -1)
+    checks = np.where(np.isfinite(share), n_checks.reshape(share.shape), 0)
+    mostly_up = robust.mean(share) >= 0.5
+    rare = np.nan_to_num(np.where(mostly_up[:, None], 1 - share, share))
+    worst = robust.quantiles(np.where(checks > 0, rare, np.nan), np.array([1 - WORST_SHARE]))
+    calm = (rare <= worst) & (checks > 0)
+    usual = ((rare * checks * calm).sum(axis=1) + 0.5) / ((checks * calm).sum(axis=1) + 1)
+    count, mean = rare * checks, usual[:, None] * checks
+    # Chance that a Poisson number is at least this large.
+    chance = np.where(count >= 1, gammainc(np.maximum(count, 1), np.maximum(mean, TINY)), 1.0)
+    return _with_neighbours((chance < UNUSUAL_CHANCE).reshape(hours.shape))
+
+
+WORST_SHARE = 0.05
+"""Part of the hours from which the usual rate of failures is not learnt: incidents take less than this of most months."""
+
+UNUSUAL_CHANCE = 3e-5
+"""Chance of a normal value beyond `UNUSUAL` spreads on one side."""
+
+
+def _with_neighbours(far: BoolArray) -> BoolArray:
+    """The same hours, and the one before and after each."""
     flat = far.reshape(len(far), -1)
     wider = flat.copy()
     wider[:, 1:] |= flat[:, :-1]

@@ -4,7 +4,7 @@ from analytics.session import begin, out, root, sources
 from analytics.store.declared import declared_services
 from analytics.store.files import digest, write_atomically
 from analytics.store.frames import load, now, save
-from analytics.store.panels import block_of, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
+from analytics.store.panels import block_of, cut, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
     Appended,
     RawDay,
@@ -30,6 +30,7 @@ __all__ = [
     "block_of",
     "compact_raw",
     "cursor",
+    "cut",
     "declared_services",
     "digest",
     "encode_panel",

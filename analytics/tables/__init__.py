@@ -7,6 +7,7 @@ save, so that a wrong table is refused where it is made and not where it is used
 
 from __future__ import annotations
 
+from analytics.tables.baseline import BASELINE
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
@@ -33,13 +34,21 @@ __all__ = [
     "writes",
 ]
 
-TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *SLO)}
+TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *SLO)}
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage("simulate", None, "Simulate", "What would a service landscape with known faults look like?"),
         Stage("ingest", 5, "Data quality", "What was measured, and can it be trusted?", panels_written=("signals",)),
+        Stage(
+            "baseline",
+            10,
+            "Baselines",
+            "What is normal for each service?",
+            reads=("services", "regions", "series", "masks", "events"),
+            panels_read=("signals",),
+        ),
         Stage(
             "slo",
             55,
