@@ -18,6 +18,8 @@ from analytics.stats import multiplicity
 __all__ = ["Drifts", "find_drifts", "of_signals"]
 
 WEEK = pd.Timedelta(days=7)
+SLACK = pd.Timedelta(hours=3)
+"""What the onset intervals of one cause may lie apart: the shortest window that changes are told by."""
 KEY = ["series_id", "kind", "detected_at"]
 
 
@@ -61,10 +63,10 @@ def find_drifts(
     known = changes[changes["detected_at"] <= now].merge(series[["series_id", "service", "region", "signal", "unit"]], on="series_id")
     since = series["first"].min()
     named = _of_one_cause(known.astype({"service": "object", "region": "object", "signal": "object", "kind": "object"}))
-    grouped = group(named, since=since, now=now)
+    grouped = group(_widened(named, SLACK), since=since, now=now)
     weights = _weights(series, coverage, now)
     details = _details(grouped.members, known, weights, services, project, now)
-    drifts = _with_effects(grouped.drifts, details).merge(_totals(details), on="drift_id", how="left")
+    drifts = _with_effects(_widened(grouped.drifts, -SLACK), details).merge(_totals(details), on="drift_id", how="left")
     drifts = drifts.join(grade(drifts, now=now)).assign(
         q_value=multiplicity.q_values(drifts["p_value"].to_numpy(float), n_tests=max(len(series), len(drifts)))
     )
@@ -86,12 +88,20 @@ def _of_one_cause(changes: pd.DataFrame) -> pd.DataFrame:
     is_time = changes["signal"].str.startswith("latency") & (changes["kind"] != "season")
     kinds = changes["kind"].copy()
     for _, rows in changes[is_time].groupby(["service", "region", "direction"], sort=True):
-        for together in _overlapping(rows.sort_values(["start_low", "series_id", "kind"])):
+        for together in _overlapping(_widened(rows, SLACK).sort_values(["start_low", "series_id", "kind"])):
             ordered = together.sort_values(["detected_at", "kind"])
             medians = ordered[ordered["signal"] == "latency_ms"]
             tails = ordered[ordered["kind"] == "tail"]
             kinds.loc[together.index] = next(rows["kind"].iloc[0] for rows in (medians, tails, ordered) if len(rows))
     return changes.assign(kind=kinds)
+
+
+def _widened(changes: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
+    """Changes whose onset intervals are longer by so much at both ends, shorter if it is negative."""
+    low, high = changes["start_low"] - by, changes["start_high"] + by
+    return changes.assign(
+        start_low=low.where(low < changes["start"], changes["start"]), start_high=high.where(high > changes["start"], changes["start"])
+    )
 
 
 def _overlapping(rows: pd.DataFrame) -> list[pd.DataFrame]:
