@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import lfilter
 
-from analytics import baseline, calendars, drift
+from analytics import baseline, calendars
 from analytics.stats import changes, scan
 
 STEP_S, DAY = 300, 288
@@ -70,7 +70,7 @@ def evidence(n, rng):
     latency, ok = quiet_series(n, rng)
     clock = calendars.clock(1_767_571_200_000, LEARNT + JUDGED, step_s=STEP_S, zone="UTC")
     learnt = baseline.fit(latency[:, :LEARNT], clock.between(0, LEARNT), kind="log")
-    return drift.judge(latency, 1 - ok, clock, baselines=learnt, learnt=LEARNT)
+    return baseline.judge(latency, 1 - ok, clock, baselines=learnt, learnt=LEARNT)
 
 
 def alarms_a_year(blocks, level):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from analytics import baseline, calendars, drift
+from analytics import baseline, calendars
 from analytics.stats import changes, scan
 from tests import worlds
 
@@ -28,7 +28,7 @@ def latency(n_series, clock, rng, *, sigma=0.15):
 
 def judged(values, clock, learnt, *, failed=None):
     found = baseline.fit(values[:, :learnt], clock.between(0, learnt), kind="log")
-    return drift.judge(values, np.zeros_like(values) if failed is None else failed, clock, baselines=found, learnt=learnt)
+    return baseline.judge(values, np.zeros_like(values) if failed is None else failed, clock, baselines=found, learnt=learnt)
 
 
 def weeks(n, *, step_s=300, zone="UTC"):
