@@ -214,6 +214,16 @@ def test_slowly_wandering_noise_is_noise_only_if_that_is_asked_for(rng):
     assert found[0] > 3 * found[1]
 
 
+def test_white_noise_on_a_slow_wander_has_few_change_points(rng, monkeypatch):
+    """What AR(1) does not describe: more change points are found where the long-run variance is not looked at."""
+    series = [0.5 * ar1(rng, 1500, 0.9) + ar1(rng, 1500) for _ in range(6)]
+    found = [len(changepoint.change_points(one)) for one in series]
+    monkeypatch.setattr(changepoint, "N_BLOCKS", 10_000)
+    careless = [len(changepoint.change_points(one)) for one in series]
+    assert sum(found) <= 2
+    assert sum(careless) > 3 * sum(found)
+
+
 def test_wider_level_gives_wider_intervals(rng):
     values = steps(rng, 0, 1.5, length=80, noise=0.8)
     widths = [np.ptp([found.low, found.high]) for found in (changepoint.segment(values, level=level) for level in (0.5, 0.95))]
