@@ -87,10 +87,8 @@ class Outbox:
                 alert = json.loads(text)
                 before = found[alert_id].sent if alert_id in found else None
                 found[alert_id] = Told(n, alert, alert if status in ("sent", "sending") else before, is_withdrawn=change == "withdrawn")
-            # A number is used once, also by a message that another has taken the place of.
-            numbers = "SELECT alert_id, max(n) FROM messages WHERE channel = ? GROUP BY alert_id"
-            highest = dict(self._connection.execute(numbers, (channel,)).fetchall())
-        return {key: Told(highest[key], one.newest, one.sent, one.is_withdrawn) for key, one in found.items()}
+        # The newest message is never superseded, so its number is the highest that was used.
+        return found
 
     def put(self, channel: str, planned: list[Planned], *, now: datetime) -> None:
         """Take messages in, all or none; what was due for the same alert is superseded."""
