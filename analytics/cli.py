@@ -277,14 +277,17 @@ def _alerts_silence(given: argparse.Namespace) -> int:
     import getpass
     import shlex
 
-    from analytics import session, tell
+    from analytics import dvcfiles, session, tell
 
+    root = session.root()
     start = _now() if given.start is None else _time(given.start)
     until = start + _length(given.length) if given.until is None else _time(given.until)
     matcher = " ".join(shlex.quote(part) if any(letter in part for letter in " \t'\"\\") else part for part in given.matcher)
     author = given.author or getpass.getuser()
-    for line in tell.silence(session.root(), matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
+    for line in tell.silence(root, matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
         _say(line)
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
+        _say("dvc.yaml: the chain reads the silences now")
     return 0
 
 
