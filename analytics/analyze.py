@@ -44,7 +44,7 @@ def analyze(
         from analytics.sources import collect
 
         collected = collect.collect(SOURCE, project.sources[SOURCE], root=root, now=pd.Timestamp.now(tz="UTC"), progress=say)
-        for sentence in [*collected.says, collected.sentence]:
+        for sentence in collected.sentences:
             say(sentence)
         if not any(store.raw_days(SOURCE, kind) for kind in ("checks", "metrics")):
             raise ValueError(f"'{data}' holds no rows of checks or metrics, so there is nothing to report")

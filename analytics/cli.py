@@ -215,7 +215,7 @@ def _collect_one(name: str, options: dict[str, Any], *, root: Path, start: Any, 
     from analytics.sources import collect
 
     collected = collect.collect(name, options, root=root, now=pd.Timestamp.now(tz="UTC"), start=start, progress=say)
-    for sentence in [*collected.says, collected.sentence]:
+    for sentence in collected.sentences:
         say(sentence)
     if is_recorded and collect.record(name, root=root):
         say(f"recorded: data/raw/{name}.dvc (commit it, so that today's data can be brought back)")

@@ -135,6 +135,7 @@ class Slo(Section):
     at_risk_left: float = Field(0.25, ge=0, le=1, description="a budget with less than this share left is at risk, as a fraction")
     recent_days: int = Field(7, ge=1, le=60, description="window of the recent burn rate, days")
     level: float = Field(0.95, gt=0.5, lt=1, description="nominal coverage of the intervals")
+    min_checks: int = Field(10, ge=1, description="fewest checks (or steps with a response time) of a month that a verdict is given for")
 
 
 class Summary(Section):

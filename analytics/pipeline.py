@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import sys
@@ -125,6 +126,8 @@ def run_all(
 
     Raises
     ------
+    ValueError
+        Before anything starts: for a wrong name or value in params.yaml, or a source without data.
     ChainFailed
         If a stage has failed (it has said why) or DVC cannot run; what was published before is unchanged.
     KeyboardInterrupt
@@ -132,6 +135,7 @@ def run_all(
     """
     root, started = root.resolve(), time.monotonic()
     restore(root)
+    _refuse_wrong_parameters(root)
     _refuse_uncollected(root)
     with contextlib.ExitStack() as stack:
         # Before DVC is imported: what it starts must not be in the forked process.
@@ -160,6 +164,19 @@ def run_all(
             raise (ChainFailed("\n".join([str(failed), *stale])) if stale else failed) from error
     changed = tuple(stage.name for stage in ran if getattr(stage, "name", None))
     return AllResult(changed, dvcfiles.stage_names(root), time.monotonic() - started)
+
+
+def _refuse_wrong_parameters(root: Path) -> None:
+    """Check params.yaml, unless its very text was right before: importing the models takes a third of a run with nothing to do."""
+    path, models = root / "params.yaml", Path(__file__).with_name("params.py")
+    key = hashlib.blake2b(path.read_bytes() + models.read_bytes(), digest_size=16).hexdigest()
+    checked = root / "data" / "memo" / "params.checked"
+    if checked.is_file() and checked.read_text(encoding="ascii", errors="replace") == key:
+        return
+    from analytics import params, store
+
+    params.load(path)
+    store.write_atomically(checked, key.encode())
 
 
 def _refuse_uncollected(root: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ __all__ = [
     "short_names",
     "signed",
     "span",
+    "without_numbers",
 ]
 
 NBSP = "\u00a0"
@@ -212,6 +214,12 @@ def listed(names: Iterable[str], *, limit: int = 4) -> str:
     if len(said) < 2:
         return "".join(said)
     return f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def without_numbers(text: str) -> str:
+    """A sentence with each number as an ellipsis, so that sentences which differ in numbers only are alike: latency … ms is negative."""
+    quoted = re.sub(r"'[^']*\d[^']*'", "'…'", text)
+    return re.sub(r"…( …)+", "…", re.sub(r"(?<!\w)[-+]?\d[\w.:+-]*", "…", quoted))
 
 
 def short_names(names: Iterable[str], *, width: int) -> dict[str, str]:

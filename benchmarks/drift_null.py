@@ -15,8 +15,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import lfilter
 
-from analytics import baseline, calendars, drift
-from analytics.stats import scan
+from analytics import baseline, calendars
+from analytics.stats import changes, scan
 
 STEP_S, DAY = 300, 288
 LEARNT, JUDGED = 28 * DAY, 42 * DAY
@@ -70,7 +70,7 @@ def evidence(n, rng):
     latency, ok = quiet_series(n, rng)
     clock = calendars.clock(1_767_571_200_000, LEARNT + JUDGED, step_s=STEP_S, zone="UTC")
     learnt = baseline.fit(latency[:, :LEARNT], clock.between(0, LEARNT), kind="log")
-    return drift.judge(latency, 1 - ok, clock, baselines=learnt, learnt=LEARNT)
+    return baseline.judge(latency, 1 - ok, clock, baselines=learnt, learnt=LEARNT)
 
 
 def alarms_a_year(blocks, level):
@@ -78,7 +78,7 @@ def alarms_a_year(blocks, level):
     n, alarms = 0, 0
     for block in blocks:
         n += len(block.statistic)
-        found = scan.find_changes(block, level)
+        found = changes.find_changes(block, level)
         for series in np.unique(found.series):
             told = np.sort(found.detected[found.series == series])
             alarms += 1 + int((np.diff(told) > block.channels.bins_per_day).sum())

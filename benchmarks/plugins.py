@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics import baseline as baselines, calendars, expected
-from analytics.stats import changepoint, scan, season
+from analytics.stats import changepoint, changes, scan, season
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -45,7 +45,7 @@ class drift_stream:
 
     def alarms(self, state: scan.Evidence, level: float) -> list[tuple[int, dict[str, Any]]]:
         """Index of the test step at which each change is told."""
-        found, steps, learnt = scan.find_changes(state, level), state.channels.steps_per_bin, state.reference.n_bins
+        found, steps, learnt = changes.find_changes(state, level), state.channels.steps_per_bin, state.reference.n_bins
         held = "open" if (found.closed < 0).any() else "closed"
         return [
             (int(detected + 1 - learnt) * steps - 1, {"kind": scan.KINDS[kind], "onset": int(onset - learnt) * steps, "state": held})
@@ -54,11 +54,11 @@ class drift_stream:
 
     def level_for(self, false_alarms_per_series_year: float) -> float:
         """Level that keeps a rate of false alarms."""
-        return scan.level_for(false_alarms_per_series_year)
+        return changes.level_for(false_alarms_per_series_year)
 
     def accept(self, state: scan.Evidence, index: int) -> scan.Evidence:
         """Evidence once what is there at an index of the test part is accepted."""
-        return scan.accept(state, state.reference.n_bins + -(-index // state.channels.steps_per_bin))
+        return changes.accept(state, state.reference.n_bins + -(-index // state.channels.steps_per_bin))
 
 
 def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics import pipeline, tables
+from analytics import params, pipeline, tables
 from analytics.runner import runs, warm
 from analytics.runner.cells import Position
 from analytics.runner.child import Limits
@@ -233,6 +233,21 @@ def test_incomplete_parameters_are_told_with_the_remedy(chain):
     (chain / "params.yaml").write_text("sources: {}\n")
     with pytest.raises(ChainFailed, match="analytics params --write"):
         pipeline.run_all(root=chain, verbosity="quiet")
+
+
+def test_wrong_parameters_are_told_before_dvc_starts(chain, monkeypatch):
+    path = chain / "params.yaml"
+    path.write_text(path.read_text().replace("at_risk_left: 0.25", "at_risk_left: much"))
+    monkeypatch.setattr(warm, "parent", lambda run: pytest.fail("something was started"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"params\.yaml: .*at_risk_left.*much"):
+            pipeline.run_all(root=chain, verbosity="quiet")
+
+
+def test_parameters_that_were_right_are_not_checked_again(chain, monkeypatch):
+    pipeline._refuse_wrong_parameters(chain)
+    monkeypatch.setattr(params, "load", lambda path: pytest.fail("checked again"))
+    pipeline._refuse_wrong_parameters(chain)
 
 
 def test_source_without_data_is_told_with_the_remedy(root):

@@ -147,3 +147,17 @@ def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said)
 def test_response_times_are_named_once_unless_only_a_quantile_changed():
     assert words.change("level", 0.18, ["latency_ms", "latency_p95_ms"]).replace(N, " ") == "latency_ms +18 %"
     assert words.change("level", 0.18, ["latency_p95_ms"]).replace(N, " ") == "latency_p95_ms +18 %"
+
+
+@pytest.mark.parametrize(
+    ("text", "alike"),
+    [
+        ("latency -5 ms is negative", "latency … ms is negative"),
+        ("latency 1e+12 s is more than a day", "latency … s is more than a day"),
+        ("lies after 2026-11-01 00:00 UTC, in the future", "lies after … UTC, in the future"),
+        ("time '2026-13-01 aa' is not understood", "time '…' is not understood"),
+        ("state 'odd' of http2 is unknown", "state 'odd' of http2 is unknown"),
+    ],
+)
+def test_sentences_without_their_numbers_are_alike(text, alike):
+    assert words.without_numbers(text) == alike

@@ -93,7 +93,7 @@ def silent_table(alerts: pd.DataFrame) -> pd.DataFrame:
     )
     state = rows["is_over"].map({True: "over", False: "open"})
     return rows.assign(state=state).rename(columns={"title": "alert", "silenced_text": "reason"})[
-        ["alert", "start", "state", "score", "reason", "evidence"]
+        ["state", "alert", "start", "score", "reason", "evidence"]
     ]
 
 

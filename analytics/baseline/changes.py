@@ -23,7 +23,7 @@ from analytics.baseline.judge import judge
 from analytics.calendars import DAY_MS
 from analytics.expected import Baselines, Kind
 from analytics.panel import Panel, PanelRef, Panels, to_ms
-from analytics.stats import channels, robust, scan
+from analytics.stats import changes, channels, robust, scan
 
 __all__ = ["accepted_changes", "find_changes"]
 
@@ -228,7 +228,7 @@ def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.Dat
     baselines = fit(values[:, :learnt], clock.between(0, learnt), kind=block.group.kind, n_checks=n_checks)
     nothing = np.full_like(values, np.nan)
     evidence = judge(nothing if is_share else values, 1 - values if is_share else nothing, clock, baselines=baselines, learnt=learnt)
-    found = scan.find_changes(_telling(evidence, block, cohort, learnt), scan.level_for(settings.false_alarms_per_series_year))
+    found = changes.find_changes(_telling(evidence, block, cohort, learnt), changes.level_for(settings.false_alarms_per_series_year))
     bin_ms = DAY_MS // evidence.channels.bins_per_day
     begin_ms = clock.start_ms - int(clock.local_ms[0] % bin_ms)
     return pd.DataFrame(
@@ -253,7 +253,7 @@ def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.Dat
     )
 
 
-def _failing_since(values: Float32Array, found: scan.Changes, per_bin: int, clock: calendars.Clock) -> FloatArray:
+def _failing_since(values: Float32Array, found: changes.Changes, per_bin: int, clock: calendars.Clock) -> FloatArray:
     """Share of checks that failed from the onset of each change to its end."""
     lead = int(clock.local_ms[0] // 1000 % (per_bin * clock.step_s)) // clock.step_s
     begins = found.onset * per_bin - lead
@@ -338,12 +338,11 @@ def _rows(found: pd.DataFrame, block: _Block) -> pd.DataFrame:
     series = block.panel.series
     begun = pd.Series(_first_of(block) + FIRST_DAYS[0] * block.per_day)
     judged_years = (block.n_times - begun[found["row"]].to_numpy()) / (365.25 * block.per_day)
-    alarms = scan.false_alarms_at(found["statistic"].to_numpy(float)) * judged_years
     times = ("detected_at", "start", "start_low", "start_high", "end", "learnt_from", "learnt_to")
     rows = found.assign(
         series_id=series["series_id"].to_numpy()[found["row"]],
         direction=_direction(found, series["signal"].to_numpy()[found["row"]]),
-        p_value=-np.expm1(-alarms),
+        p_value=changes.p_value(found["statistic"].to_numpy(float), years=judged_years),
         **{name: _utc(found[name]) for name in times},
     )
     return rows[tables.TABLES["changes"].names].reset_index(drop=True)

@@ -74,7 +74,7 @@ def _choose(signals: Panels, known: Known, seasons: pd.DataFrame) -> dict[str, A
     signal = next((name for name in FIRST_CHOICE if (series["signal"] == name).any()), series["signal"].iloc[0])
     mine = series[series["signal"] == signal]
     strength = mine["series_id"].map(seasons.groupby("series_id", observed=True)["strength"].max()).fillna(0.0).astype(float)
-    best = mine.assign(strength=strength).sort_values(["strength", "service", "region"], ascending=[False, True, True]).iloc[0]
+    best = mine.assign(strength=strength).sort_values(["strength", "n", "service", "region"], ascending=[False, False, True, True]).iloc[0]
     return {name: best[name] for name in ("series_id", "service", "region", "signal", "unit")}
 
 

@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -42,7 +43,7 @@ YOUNG_DAYS = (1, 3)
 """Ages at which a new series gets a baseline without waiting for Monday: a level, then the hours of the day."""
 
 BLOCKS = 8
-"""Blocks of services that are learnt together: few rows cost as much as many."""
+"""Blocks of services on a grid of 5 minutes that are learnt together, on coarser grids more: few values cost as much as many."""
 
 KEYS = ["series_id", "service", "region", "signal"]
 
@@ -125,7 +126,7 @@ def windows(
     places = places_of(regions)
     bundles: dict[tuple[int, int], list[PanelRef]] = {}
     for ref in signals:
-        bundles.setdefault((ref.block // BLOCKS, ref.step_s), []).append(ref)
+        bundles.setdefault((ref.block // (BLOCKS * max(1, ref.step_s // 300)), ref.step_s), []).append(ref)
     found = [window for refs in bundles.values() for window in _of_bundle(refs, in_ms(masks, now), held, places, settings, to_ms(now))]
     return sorted(found, key=lambda window: (window.valid_from_ms, window.refs[0].block, window.refs[0].step_s))
 
@@ -138,40 +139,56 @@ def _of_bundle(
     settings: params.Baseline,
     now_ms: int,
 ) -> Iterator[Window]:
-    begins = [_begins(ref, held, now_ms) for ref in refs]
     first_ms = min(ref.start_ms for ref in refs)
-    for valid_from in sorted({time for of_ref in begins for times in of_ref for time in times}):
+    due = _due(refs, held, settings, now_ms)
+    # Columns that the next day changes (last, n) do not belong to a window of the past.
+    series = [ref.series[KEYS] for ref in refs]
+    for valid_from in sorted(due):
         # Whole days, so that all blocks are on one grid.
         start = max(valid_from - settings.weeks * WEEK_MS, first_ms // DAY_MS * DAY_MS)
-        past, until = [], []
-        for ref, of_ref in zip(refs, begins, strict=True):
-            rows = [row for row, times in enumerate(of_ref) if valid_from in times]
-            if rows:
-                # Columns that the next day changes (last, n) do not belong to a window of the past.
-                past.append(store.cut(replace(ref, series=ref.series.iloc[rows][KEYS].reset_index(drop=True)), start, valid_from))
-                until += [next((time for time in of_ref[row] if time > valid_from), 0) for row in rows]
+        past: list[PanelRef] = []
+        until: list[int] = []
+        for number, rows in due[valid_from].items():
+            mine = replace(refs[number], series=series[number].iloc[list(rows)].reset_index(drop=True))
+            past.append(store.cut(mine, start, valid_from))
+            until += rows.values()
         services = {name for ref in past for name in ref.series["service"]}
-        mine = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
-        mine = mine[mine["service"].isna() | mine["service"].isin(services)].reset_index(drop=True)
+        concerned = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
+        concerned = concerned[concerned["service"].isna() | concerned["service"].isin(services)].reset_index(drop=True)
         names = {name for ref in past for name in ref.series["series_id"]}
         known = held[(held["known_ms"] <= valid_from) & held["series_id"].isin(names)]
         open_then = known.loc[(known["start_ms"] < valid_from) & (known["end_ms"] > start), ["series_id", "start_ms", "end_ms"]]
         key = "+".join(ref.key for ref in past)
-        yield Window(key, tuple(past), valid_from, np.array(until, np.int64), mine, open_then.reset_index(drop=True), places)
+        yield Window(key, tuple(past), valid_from, np.array(until, np.int64), concerned, open_then.reset_index(drop=True), places)
 
 
-def _begins(ref: PanelRef, held: pd.DataFrame, now_ms: int) -> list[list[int]]:
-    """Times at which each series of a panel gets a baseline, in order: none while a change is open, then the one that there is stays."""
+def _due(refs: list[PanelRef], held: pd.DataFrame, settings: params.Baseline, now_ms: int) -> dict[int, dict[int, dict[int, int]]]:
+    """Time -> number of the panel -> row of the series that gets a baseline then -> when that ends."""
+    due: dict[int, dict[int, dict[int, int]]] = {}
+    for number, ref in enumerate(refs):
+        for row, times in enumerate(_begins(ref, held, settings, now_ms)):
+            for begin, end in itertools.pairwise(times):
+                due.setdefault(begin, {}).setdefault(number, {})[row] = end
+    return due
+
+
+def _begins(ref: PanelRef, held: pd.DataFrame, settings: params.Baseline, now_ms: int) -> list[list[int]]:
+    """Times at which each series of a panel gets a baseline, in order, and when the last of them ends; 0: it is the newest.
+
+    While a change is open there is none: the one that there was stays. A series that has vanished has none any more once the history
+    would be empty.
+    """
     found = []
     mine = held[held["series_id"].isin(ref.series["series_id"])]
     open_of = {name: list(zip(rows["known_ms"], rows["end_ms"], strict=True)) for name, rows in mine.groupby("series_id")}
-    for name, time in zip(ref.series["series_id"], ref.series["first"], strict=True):
-        first = to_ms(time)
-        midnight = -(-first // DAY_MS) * DAY_MS
+    for name, first, last in zip(ref.series["series_id"], ref.series["first"], ref.series["last"], strict=True):
+        midnight = -(-to_ms(first) // DAY_MS) * DAY_MS
+        gone = week_start(to_ms(last)) + (settings.weeks + 1) * WEEK_MS
         young = [midnight + age * DAY_MS for age in YOUNG_DAYS]
-        mondays = range(week_start(midnight + DAY_MS - 1) + WEEK_MS, now_ms, WEEK_MS)
+        mondays = range(week_start(midnight + DAY_MS - 1) + WEEK_MS, min(now_ms, gone), WEEK_MS)
         is_open = open_of.get(name, [])
-        found.append(sorted({at for at in (*young, *mondays) if at < now_ms and not any(known <= at < end for known, end in is_open)}))
+        times = sorted({at for at in (*young, *mondays) if at < now_ms and not any(known <= at < end for known, end in is_open)})
+        found.append([*times, gone if gone < now_ms else 0])
     return found
 
 

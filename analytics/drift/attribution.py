@@ -18,7 +18,8 @@ def attribute(
 ) -> pd.DataFrame:
     """The declared event nearest to the onset of each change, with the time between and how often chance puts one as near.
 
-    An event concerns a change if it is the service's own, a callee's, or everybody's, and of the same region or all regions. It may have
+    An event concerns a change if it is the service's own, a callee's, or everybody's, and of the same region or all regions; what
+    happened to several services or regions (none is named) is only explained by events for all of them. It may have
     been going on, or over, at any time from `window` before the earliest to the latest possible onset. The time between is from
     its end (or, for a moment, from itself) to the estimated onset; 0 if the onset lies within it, negative if it began after the
     estimated, but not after the latest possible onset. Of equally near ones the service's own, then a callee's, then everybody's
@@ -46,9 +47,14 @@ def attribute(
     ----------
     Kingman (1993), Poisson Processes, ch. 2 (the number of events that touch an interval is Poisson with mean r (t + d)).
     """
-    causes = events[events["kind"].isin(CAUSES)]
+    declared: dict[str | None, list[Any]] = {}
+    for event in events[events["kind"].isin(CAUSES)].itertuples(index=False):
+        declared.setdefault(None if pd.isna(event.service) else event.service, []).append(event)
     callees = dependencies.groupby("caller", observed=True)["callee"].agg(set).to_dict()
-    found = [_nearest(change, causes, callees.get(change.service, set()), window, since) for change in changes.itertuples(index=False)]
+    found = [
+        _nearest(change, _concerned(change, declared, callees.get(change.service, set())), window, since)
+        for change in changes.itertuples(index=False)
+    ]
     return pd.DataFrame(found, columns=_Attributed._fields, index=changes.index).astype(
         {"event_id": "object", "event_scope": "object", "event_gap_s": "float64", "event_chance": "float64"}
     )
@@ -64,38 +70,48 @@ class _Attributed(NamedTuple):
     event_chance: float
 
 
-def _nearest(change: Any, causes: pd.DataFrame, callees: set[str], window: pd.Timedelta, since: pd.Timestamp) -> _Attributed:
-    """Of one row of `changes`."""
-    concerned = _concerned(change, causes, callees)
-    near = concerned[(concerned["start"] <= change.start_high) & (concerned["last"] >= change.start_low - window)]
-    if near.empty:
+class _Concerned(NamedTuple):
+    """An event known by the detection of a change that concerns it: whose it is (index in `SCOPES`), its last time before the onset."""
+
+    event_id: str
+    scope: int
+    start: pd.Timestamp
+    end: pd.Timestamp
+    last: pd.Timestamp
+
+
+def _concerned(change: Any, declared: dict[str | None, list[Any]], callees: set[str]) -> list[_Concerned]:
+    own = [] if pd.isna(change.service) else [change.service]
+    scopes = (own, sorted(callees.difference(own)), [None])
+    return [
+        # An event that outlasts the onset is at no distance from it; one that began after it is as far as its beginning.
+        _Concerned(event.event_id, scope, event.start, end := _end(event), max(min(end, change.start), event.start))
+        for scope, services in enumerate(scopes)
+        for service in services
+        for event in declared.get(service, [])
+        if event.start < change.detected_at and (pd.isna(event.region) or event.region == change.region)
+    ]
+
+
+def _end(event: Any) -> pd.Timestamp:
+    return event.start if pd.isna(event.end) else event.end
+
+
+def _nearest(change: Any, concerned: list[_Concerned], window: pd.Timedelta, since: pd.Timestamp) -> _Attributed:
+    near = [event for event in concerned if event.start <= change.start_high and event.last >= change.start_low - window]
+    if not near:
         return _Attributed(None, None, np.nan, np.nan)
-    gap_s = _seconds(change.start - near["last"])
-    order = near.assign(gap_s=gap_s, distance=gap_s.abs()).sort_values(
-        ["distance", "rank", "start", "event_id"], ascending=[True, True, False, True]
-    )
-    event = order.iloc[0]
-    return _Attributed(event["event_id"], SCOPES[event["rank"]], float(event["gap_s"]), _chance(change, event["last"], concerned, since))
+    nearest = min(near, key=lambda event: (abs(change.start - event.last), event.scope, -event.start.value, event.event_id))
+    gap_s = _seconds(change.start - nearest.last)
+    return _Attributed(nearest.event_id, SCOPES[nearest.scope], gap_s, _chance(change, nearest.last, concerned, since))
 
 
-def _concerned(change: Any, causes: pd.DataFrame, callees: set[str]) -> pd.DataFrame:
-    """Events known by the detection that concern the change, whose they are (`rank` in `SCOPES`), their `last` time before the onset."""
-    service, region = causes["service"].astype("object"), causes["region"].astype("object")
-    rank = np.select([service == change.service, service.isin(callees), service.isna()], [0, 1, 2], default=-1)
-    keep = (rank >= 0) & (region.isna() | (region == change.region)) & (causes["start"] < change.detected_at)
-    mine = causes[keep].assign(rank=rank[keep])
-    # An event that outlasts the onset is at no distance from it; one that began after it is as far as its beginning.
-    last = mine["end"].fillna(mine["start"]).clip(upper=change.start)
-    return mine.assign(last=last.where(last >= mine["start"], mine["start"]))
-
-
-def _chance(change: Any, last: pd.Timestamp, concerned: pd.DataFrame, since: pd.Timestamp) -> float:
+def _chance(change: Any, last: pd.Timestamp, concerned: list[_Concerned], since: pd.Timestamp) -> float:
     """That an event touches the time from `last` to the latest possible onset."""
-    ends = concerned["end"].fillna(concerned["start"]).clip(upper=change.detected_at)
-    n, duration_s = len(concerned), float(_seconds(ends - concerned["start"]).mean())
-    near_s, seen_s = _seconds(change.start_high - last), _seconds(change.detected_at - min(since, concerned["start"].min()))
-    return float(-np.expm1(-n / seen_s * (near_s + duration_s)))
+    lasted_s = sum(_seconds(min(event.end, change.detected_at) - event.start) for event in concerned)
+    near_s, seen_s = _seconds(change.start_high - last), _seconds(change.detected_at - min(since, *(event.start for event in concerned)))
+    return float(-np.expm1(-(len(concerned) * near_s + lasted_s) / seen_s))
 
 
-def _seconds(time: Any) -> Any:
-    return time / pd.Timedelta(seconds=1)
+def _seconds(time: pd.Timedelta) -> float:
+    return float(time.total_seconds())

@@ -66,9 +66,9 @@ class Known:
 
 
 def look_at(found: Drifts, signals: Panels, known: Known, *, n: int, zone: str, now: pd.Timestamp) -> list[Course]:
-    """The `n` gravest drifts, then those without severity that are surest."""
-    order = found.drifts.assign(size=found.drifts["severity"].abs().round(3)).sort_values(["size", "q_value"], ascending=[False, True])
-    chosen = order[(order["q_value"] <= 0.05) | (order["size"] >= 1)].head(n)
+    """The first `n` drifts that could hardly be chance, or have a severity."""
+    drifts = found.drifts
+    chosen = drifts[(drifts["q_value"] <= says.SURE) | (drifts["severity"].abs() >= 1)].head(n)
     courses = [_of_drift(row, found, signals, known, zone, now) for row in chosen.itertuples()]
     return [course for course in courses if course is not None]
 

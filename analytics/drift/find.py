@@ -11,13 +11,15 @@ import pandas as pd
 from analytics import params, tables
 from analytics.drift.attribution import attribute
 from analytics.drift.grouping import group
-from analytics.drift.severity import severity, weekly_cost
+from analytics.drift.severity import grade, weekly_cost
 from analytics.panel import Panels
 from analytics.stats import multiplicity
 
 __all__ = ["Drifts", "find_drifts", "of_signals"]
 
 WEEK = pd.Timedelta(days=7)
+SLACK = pd.Timedelta(hours=3)
+"""What the onset intervals of one cause may lie apart: the shortest window that changes are told by."""
 KEY = ["series_id", "kind", "detected_at"]
 
 
@@ -51,7 +53,7 @@ def find_drifts(
     project: params.Project,
     now: pd.Timestamp,
 ) -> Drifts:
-    """Drifts known at `now`, the gravest first.
+    """Drifts known at `now`: what became worse, the gravest first, then what became better, then the rest.
 
     Parameters
     ----------
@@ -61,16 +63,17 @@ def find_drifts(
     known = changes[changes["detected_at"] <= now].merge(series[["series_id", "service", "region", "signal", "unit"]], on="series_id")
     since = series["first"].min()
     named = _of_one_cause(known.astype({"service": "object", "region": "object", "signal": "object", "kind": "object"}))
-    grouped = group(named, since=since, now=now)
+    grouped = group(_widened(named, SLACK), since=since, now=now)
     weights = _weights(series, coverage, now)
     details = _details(grouped.members, known, weights, services, project, now)
-    drifts = _with_effects(grouped.drifts, details).merge(_totals(details), on="drift_id", how="left")
-    drifts = drifts.join(severity(drifts, now=now)).assign(
+    drifts = _with_effects(_widened(grouped.drifts, -SLACK), details).merge(_totals(details), on="drift_id", how="left")
+    drifts = drifts.join(grade(drifts, now=now)).assign(
         q_value=multiplicity.q_values(drifts["p_value"].to_numpy(float), n_tests=max(len(series), len(drifts)))
     )
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
     drifts = drifts.join(near).assign(state=_states(drifts, decisions, settings, now))
-    order = drifts.assign(size=drifts["severity"].abs()).sort_values(["size", "drift_id"], ascending=[False, True])
+    rank = drifts["direction"].map({"regression": 0, "improvement": 1, "neutral": 2}).astype(int)
+    order = drifts.assign(rank=rank, size=-drifts["severity"].abs()).sort_values(["rank", "size", "q_value", "drift_id"])
     years = float(((series["last"] - series["first"]) / pd.Timedelta(days=365.25)).sum())
     return Drifts(
         _typed(order, "drifts"), _typed(details, "drift_members"), details.reset_index(drop=True), len(series), years
@@ -85,12 +88,20 @@ def _of_one_cause(changes: pd.DataFrame) -> pd.DataFrame:
     is_time = changes["signal"].str.startswith("latency") & (changes["kind"] != "season")
     kinds = changes["kind"].copy()
     for _, rows in changes[is_time].groupby(["service", "region", "direction"], sort=True):
-        for together in _overlapping(rows.sort_values(["start_low", "series_id", "kind"])):
+        for together in _overlapping(_widened(rows, SLACK).sort_values(["start_low", "series_id", "kind"])):
             ordered = together.sort_values(["detected_at", "kind"])
             medians = ordered[ordered["signal"] == "latency_ms"]
             tails = ordered[ordered["kind"] == "tail"]
             kinds.loc[together.index] = next(rows["kind"].iloc[0] for rows in (medians, tails, ordered) if len(rows))
     return changes.assign(kind=kinds)
+
+
+def _widened(changes: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
+    """Changes whose onset intervals are longer by so much at both ends, shorter if it is negative."""
+    low, high = changes["start_low"] - by, changes["start_high"] + by
+    return changes.assign(
+        start_low=low.where(low < changes["start"], changes["start"]), start_high=high.where(high > changes["start"], changes["start"])
+    )
 
 
 def _overlapping(rows: pd.DataFrame) -> list[pd.DataFrame]:
@@ -119,7 +130,7 @@ def _details(
     rows = rows.drop_duplicates(["drift_id", *KEY]).merge(weights.assign(share=weights["n_week"] / of_service), on=["service", "region"])
     promised = services.set_index("service")["objective"].astype(float)
     rows = rows.assign(exposure=rows["share"], objective=rows["service"].map(promised).fillna(project.objective))
-    return rows.join(severity(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
+    return rows.join(grade(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
 
 
 def _with_effects(drifts: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:

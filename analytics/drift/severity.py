@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["HALF_DAYS", "HALF_EFFECTS", "severity", "weekly_cost"]
+__all__ = ["HALF_DAYS", "HALF_EFFECTS", "grade", "weekly_cost"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -23,7 +23,7 @@ HALF_DAYS = 1.0
 SIGNS = {"regression": 1.0, "improvement": -1.0, "neutral": 0.0}
 
 
-def severity(
+def grade(
     changes: pd.DataFrame, *, now: pd.Timestamp, half_effects: Mapping[str, float] = HALF_EFFECTS, half_days: float = HALF_DAYS
 ) -> pd.DataFrame:
     """Severity of each drift or changed series: 100 x effect x exposure x duration, each factor between 0 and 1.

@@ -54,10 +54,22 @@ def kicker(measured: Measured, catalogue: Catalogue, *, zone: str) -> str:
     return f"Data quality · {words.span(series['first'].min(), end, zone)} · {of}"
 
 
+def _came(coverage: pd.DataFrame) -> pd.Series:
+    """Checks of each day that were expected and came: more than expected in one day does not make up for less in another."""
+    return (coverage["n_checks"] + coverage["n_excluded"]).clip(upper=coverage["n_expected"])
+
+
+def _came_share(coverage: pd.DataFrame) -> float:
+    """Share of the expected checks that came; NaN where there are no checks."""
+    expected = coverage["n_expected"].sum()
+    return float(_came(coverage).sum() / expected) if expected else float("nan")
+
+
 def trust(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
     """One row per service and region, worst first: checks, coverage, usual interval, gaps, and whether the data can be trusted."""
-    rows = measured.coverage.groupby(["service", "region"], as_index=False)[["n_checks", "n_up", "n_excluded", "n_expected"]].sum()
-    rows["came"] = ((rows["n_checks"] + rows["n_excluded"]) / rows["n_expected"]).clip(upper=1.0)
+    days = measured.coverage.assign(came=_came(measured.coverage))
+    rows = days.groupby(["service", "region"], as_index=False)[["n_checks", "n_up", "n_excluded", "n_expected", "came"]].sum()
+    rows["came"] = rows["came"] / rows["n_expected"]
     own = flags[flags["service"].notna()]
     order = pd.CategoricalDtype(["info", "warning", "critical"], ordered=True)
     worst = own.assign(severity=own["severity"].astype(order)).groupby(["service", "region"], as_index=False)["severity"].max()
@@ -84,7 +96,7 @@ def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -
         doubt = f"; {words.counted(dead, 'service')} never worked or {'was' if dead == 1 else 'were'} not measured" if dead else ""
         return f"{words.counted(len(series), 'series', 'series')} of metrics came, {words.percent(share)} of their steps; no checks{doubt}."
     totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
-    came = min(1.0, (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"])
+    came = _came_share(measured.coverage)
     verdicts = trust(measured, flags)
     bad, careful = verdicts[verdicts["trust"] == "no"], verdicts[verdicts["trust"] == "with care"]
     first = f"{words.counted(int(totals['n_checks']), 'check')} came, {words.percent(came)} of those expected."
@@ -101,7 +113,7 @@ def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -
 def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, found: Survey) -> list[tuple[str, str, str]]:
     """Four numbers: checks, coverage, refused rows, faults of the probers."""
     totals = measured.coverage[["n_checks", "n_excluded", "n_expected"]].sum()
-    came = (totals["n_checks"] + totals["n_excluded"]) / totals["n_expected"] if totals["n_expected"] else float("nan")
+    came = _came_share(measured.coverage)
     rows = (found.n_rows, "Rows") if measured.coverage.empty else (totals["n_checks"], "Checks")
     faults = measured.faults
     lost = (faults["end"] - faults["start"]).dt.total_seconds().sum()
@@ -109,7 +121,7 @@ def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, fou
     fault_text = f"{words.duration(lost)} in all, not counted against services" if len(faults) else "none"
     return [
         (rows[1], words.count(rows[0]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
-        ("Came, of those expected", words.percent(min(came, 1.0)), f"{words.count(measured.days['n_pauses'].sum())} long pauses"),
+        ("Came, of those expected", words.percent(came), words.counted(int(measured.days["n_pauses"].sum()), "long pause")),
         ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "none"),
         ("Faults of probers", words.count(len(faults)), fault_text),
     ]
@@ -131,14 +143,21 @@ def coverage_sentence(measured: Measured, *, zone: str) -> str:
     )
 
 
-def gap_sentence(flags: pd.DataFrame, *, zone: str) -> str:
-    """What the figure of pauses shows, for those who do not see it."""
+def gap_sentence(flags: pd.DataFrame, measured: Measured, *, zone: str) -> str:
+    """What the figure of pauses and faults (`flags`) shows, and of how many pauses, for those who do not see it."""
     if flags.empty:
         return "There was no pause longer than usual."
+    n_drawn, n_pauses = int((flags["flag"] == "gap").sum()), int(measured.days["n_pauses"].sum())
+    of = f"the longest {words.count(n_drawn)} of {words.counted(n_pauses, 'pause')}"
+    pauses = f"{of} are drawn" if n_drawn < n_pauses else f"{words.counted(n_drawn, 'pause')} {'is' if n_drawn == 1 else 'are'} drawn"
+    n_other = len(flags) - n_drawn
+    others = (
+        f", and {words.counted(n_other, 'fault of a prober or jump of a unit', 'faults of probers or jumps of units')}" if n_other else ""
+    )
     longest = flags.loc[(flags["end"] - flags["start"]).idxmax()]
     length = words.duration((longest["end"] - longest["start"]).total_seconds())
     return (
-        f"{words.counted(len(flags), 'pause or fault', 'pauses and faults')}; the longest, of {length}, began on "
+        f"{pauses[0].upper()}{pauses[1:]}{others}; the longest of all, {length}, began on "
         f"{words.moment(longest['start'], zone, year=True)} in {_pair(longest)}."
     )
 
@@ -183,11 +202,14 @@ def flag_summary(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusal_summary(quarantine: pd.DataFrame) -> pd.DataFrame:
-    """Refused rows by source and reason, with the first of each as an example."""
-    grouped = quarantine.groupby(["source", "kind", "reason"], as_index=False, sort=True)
-    return grouped.agg(n=("row", "size"), place=("place", "first"), row=("row", "first")).sort_values(
-        "n", ascending=False, ignore_index=True
+    """Refused rows by source and reason, with the first of each as an example; reasons that differ in numbers only are one."""
+    alike = quarantine["reason"].map({reason: words.without_numbers(reason) for reason in quarantine["reason"].unique()})
+    grouped = quarantine.assign(alike=alike).groupby(["source", "kind", "alike"], as_index=False, sort=True)
+    found = grouped.agg(
+        reason=("reason", "first"), n_reasons=("reason", "nunique"), n=("row", "size"), place=("place", "first"), row=("row", "first")
     )
+    found["reason"] = found["reason"].where(found["n_reasons"] == 1, found["alike"])
+    return found.drop(columns=["alike", "n_reasons"]).sort_values("n", ascending=False, kind="stable", ignore_index=True)
 
 
 def outage_sentence(outages: pd.DataFrame, accounting: params.Accounting) -> str:

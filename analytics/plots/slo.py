@@ -20,7 +20,13 @@ MAX_MONTHS = 14
 SHORT_FROM = 6
 """With more months than this, cells hold the bare number."""
 
-STATES = {"kept": ("calm-wash", "ink"), "at risk": ("worse-wash", "worse"), "missed": ("bad-wash", "bad"), "unmeasured": ("paper", "muted")}
+STATES = {
+    "kept": ("calm-wash", "ink"),
+    "at risk": ("worse-wash", "worse"),
+    "missed": ("bad-wash", "bad"),
+    "too little data": ("paper", "muted"),
+    "unmeasured": ("paper", "muted"),
+}
 """Verdict -> colour of the cell, colour of its text. Missed also carries a mark, so that it does not depend on colour."""
 
 OUTAGES = (
@@ -209,6 +215,8 @@ def _percent_axis(ax: Axes, which: Literal["x", "y"], lowest: float) -> None:
 
 def _share(compliance: float, objective: float, state: str, *, is_short: bool) -> str:
     """What stands in a cell; a missed objective is never rounded up to it."""
+    if state == "too little data":
+        return "few" if is_short else state
     if pd.isna(compliance):
         return "–" if is_short else "not measured"
     digits = next(

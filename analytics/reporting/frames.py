@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -51,7 +52,16 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
 """How a value is written: name -> (value, zone of the reader) -> words. `spark` draws a sequence of numbers instead."""
 
 WRAP_AT = 36
-"""Longest text of a column that stays on one line."""
+"""Longest text of a column that stays on one line where there is room."""
+
+WRAP_NEVER = 12
+"""Longest text of a column that stays on one line even where others need the room (eu-central)."""
+
+WRAP_NAMES_AT = 20
+"""Longest name in the first column that does: the numbers beside it are what the table is for."""
+
+NAME_WIDTH = 48
+"""Longest name that is shown whole."""
 
 LEFT = {"text", "spark"}
 TIMES = {"day", "moment", "month"}
@@ -84,7 +94,10 @@ def sparkline(values: Sequence[float] | NDArray[Any], *, mark: int | None = None
     finite = y[np.isfinite(y)]
     if not len(finite):
         return words.MISSING
-    low, width = float(finite.min()), float(np.ptp(finite)) or 1.0
+    low, width = float(finite.min()), float(np.ptp(finite))
+    if not width:
+        # Without a range of its own it lies in the middle: at the bottom it would look like nothing.
+        low, width = low - 0.5, 1.0
     x_thin, y_thin = decimate(np.linspace(1, 109, len(y)), y, columns=30)
     points = [f"{a:.0f},{23 - 20 * (b - low) / width:.0f}" for a, b in zip(x_thin, y_thin, strict=True) if math.isfinite(b)]
     dot = (
@@ -92,7 +105,7 @@ def sparkline(values: Sequence[float] | NDArray[Any], *, mark: int | None = None
         if mark is None
         else f'<circle cx="{1 + 108 * mark / max(len(y) - 1, 1):.0f}" cy="{23 - 20 * (y[mark] - low) / width:.0f}" r="2.6"/>'
     )
-    first, last, lowest, highest = (words.number(float(end)) for end in (finite[0], finite[-1], low, finite.max()))
+    first, last, lowest, highest = (words.number(float(end)) for end in (finite[0], finite[-1], finite.min(), finite.max()))
     said = f"from {first} to {last}, lowest {lowest}, highest {highest}"
     return f'<svg class="spark" viewBox="0 0 110 26" role="img" aria-label="{said}"><polyline points="{" ".join(points)}"/>{dot}</svg>'
 
@@ -148,7 +161,10 @@ def table_html(
         + _remarks(len(frame), len(shown), zone if TIMES & {k for k in kinds.values() if isinstance(k, str)} else "")
     )
     leads = {column: shown[target] for column, target in links.items()}
-    columns = [_cells(shown[c], kinds[str(c)], chips.get(str(c), {}), leads.get(str(c)), zone, is_sortable) for c in names]
+    columns = [
+        _cells(shown[c], kinds[str(c)], chips.get(str(c), {}), zone, is_sortable, is_first=position == 0, targets=leads.get(str(c)))
+        for position, c in enumerate(names)
+    ]
     head = "".join(_heading(frame[c], str(c), kinds[str(c)], headers, sort, is_sortable) for c in names)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
     label = html.escape(caption, quote=True)
@@ -205,20 +221,51 @@ def _is_left(values: pd.Series, kind: Format) -> bool:
     return kind in LEFT if isinstance(kind, str) else not pd.api.types.is_numeric_dtype(values.dtype)
 
 
-def _cells(values: pd.Series, kind: Format, tones: Mapping[Any, str], targets: pd.Series | None, zone: str, is_sortable: bool) -> list[str]:
+def _cells(
+    values: pd.Series,
+    kind: Format,
+    tones: Mapping[Any, str],
+    zone: str,
+    is_sortable: bool,
+    *,
+    is_first: bool,
+    targets: pd.Series | None,
+) -> list[str]:
     if kind == "spark":
         return [f"<td>{sparkline(value)}</td>" for value in values]
     is_left = _is_left(values, kind)
     write: Callable[[Any], str] = (lambda value: FORMATS[kind](value, zone)) if isinstance(kind, str) else kind
-    start = "<td" if is_left else '<td class="n"'
-    if is_left and max((len(str(value)) for value in values), default=0) > WRAP_AT:
-        start = '<td class="t"'
+    side = _wrapping([str(value) for value in values], is_first) if is_left else "n"
+    if side == "w" and kind == "text" and not tones and targets is None:
+        return _names(values)
+    start = f'<td class="{side}"' if side else "<td"
     # The script sorts by what is written unless the cell carries the number itself.
     keys = [_sort_key(value) if is_sortable and not is_left else "" for value in values]
     said = [_said(value, write(value), tones) for value in values]
     if targets is not None:
         said = [_linked(text, target) for text, target in zip(said, targets, strict=True)]
     return [f"{start}{key}>{text}</td>" for key, text in zip(keys, said, strict=True)]
+
+
+def _name(whole: str, text: str) -> str:
+    title = f' title="{html.escape(whole, quote=True)}"' if whole != text else ""
+    # Names are paths: they are best broken after a slash, a dot or an underscore.
+    parts = re.sub(r"([/._])(?=.)", r"\1<wbr>", html.escape(text))
+    return f'<td class="w"{title}>{parts}</td>'
+
+
+def _names(values: pd.Series) -> list[str]:
+    """Cells of names: beyond `NAME_WIDTH` shortened in their middle, the whole name as their title."""
+    short = words.short_names({str(value) for value in values}, width=NAME_WIDTH)
+    return [_name(str(value), short[str(value)]) for value in values]
+
+
+def _wrapping(texts: list[str], is_first: bool) -> str:
+    """How the cells of a column of text wrap: short ones never; `l` and, kept wide, sentences (`t`) between words; names (`w`) anywhere."""
+    longest = max(texts, key=len, default="")
+    if len(longest) <= (WRAP_NAMES_AT if is_first else WRAP_AT):
+        return "" if len(longest) <= WRAP_NEVER else "l"
+    return "w" if is_first or " " not in longest else "t"
 
 
 def _said(value: Any, text: str, tones: Mapping[Any, str]) -> str:

@@ -14,9 +14,11 @@ TAIL = 1 << 18
 
 def record(root: Path, entry: dict[str, Any]) -> None:
     """Add a line; one write, so that two runs at once do not mix theirs."""
+    from analytics import store
+
     path = root / "data" / "runs.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
+    with store.naming_full_disk(path), path.open("ab", buffering=0) as file:
         file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
 
 

@@ -60,13 +60,13 @@ class StageRun:
         )
         self.cell_s = tuple(executed.cell_s.values())
         if executed.ended.reason != "done":
-            partial = self._write_pages(executed.notebook, self.root / "data" / "draft", staging)
+            partial = self._write_partial(executed.notebook, staging)
             raise describe(
                 executed,
                 stage=self.stage,
                 notebook=str(self.notebook.relative_to(self.root)),
                 parameters=self.arguments.telling(),
-                partial=str(partial.relative_to(self.root)),
+                partial=partial,
             )
         self._refuse_missing_tables(staging, executed)
         self._write_pages(executed.notebook, staging, staging)
@@ -104,6 +104,15 @@ class StageRun:
         draft = {"ANALYTICS_DRAFT": "1"} if self.is_draft else {}
         return {"ANALYTICS_ROOT": str(self.root), "ANALYTICS_OUT": str(staging), "ANALYTICS_STAGE": self.stage, **draft}
 
+    def _write_partial(self, notebook: Any, staging: Path) -> str | None:
+        """The page up to the failure, among the drafts; None on a full disk, which may be why the stage has failed."""
+        from analytics import store
+
+        try:
+            return str(self._write_pages(notebook, self.root / "data" / "draft", staging).relative_to(self.root))
+        except store.DiskFull:
+            return None
+
     def _write_pages(self, notebook: Any, folder: Path, staging: Path) -> Path:
         from analytics import params, store
         from analytics.reporting.render import render
@@ -139,6 +148,7 @@ class StageRun:
 @contextlib.contextmanager
 def logged(one: StageRun, verbosity: Verbosity) -> Iterator[Progress]:
     """Progress while it runs, a line in the log of runs when it has ended."""
+    from analytics import store
     from analytics.runner import runs
 
     progress = Progress(one.stage, expected_s=runs.expected_s(one.root, one.stage), verbosity=verbosity)
@@ -162,4 +172,6 @@ def logged(one: StageRun, verbosity: Verbosity) -> Iterator[Progress]:
             "cpu": runs.cpu_kind(),
             "page_md5": one.page_md5,
         }
-        runs.record(one.root, entry)
+        # Of a full disk the stage has told, or the next write will: the log of times is not worth a second failure.
+        with contextlib.suppress(store.DiskFull):
+            runs.record(one.root, entry)

@@ -7,6 +7,7 @@ from analytics.slo.counts import count_checks, recent_period
 from analytics.slo.promises import chosen, find_periods, find_promises, of_signals
 from analytics.slo.repairs import list_outages, repair_times
 from analytics.slo.rules import rules
+from analytics.slo.stopped import find_stopped
 from analytics.slo.verdicts import Verdicts, judge
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "find_certificates",
     "find_periods",
     "find_promises",
+    "find_stopped",
     "judge",
     "list_outages",
     "of_signals",

@@ -10,16 +10,18 @@ from analytics import calendars, params
 from analytics.calendars import Period
 from analytics.panel import Panels
 from analytics.slo.counts import ALL, count_checks
+from analytics.slo.regions import with_worst_region
 from analytics.slo.verdicts import Verdicts
 
 __all__ = ["burn_down", "worst_budgets"]
 
 
 def worst_budgets(verdicts: Verdicts, period: Period, *, limit: int | None = None) -> pd.DataFrame:
-    """Budgets of a period, regions joined, with the columns of their compliance, the least left first."""
+    """Budgets of a period, regions joined, with the columns of their compliance and their worst region, the least left first."""
     keys = ["service", "region", "objective_kind", "period_start"]
     mine = verdicts.budgets[(verdicts.budgets["period_start"] == period.start) & (verdicts.budgets["region"] == ALL)]
-    joined = mine.merge(verdicts.compliance, on=keys).sort_values(["left_share", "service", "objective_kind"], ignore_index=True)
+    joined = with_worst_region(mine.merge(verdicts.compliance, on=keys), verdicts.compliance)
+    joined = joined.sort_values(["left_share", "service", "objective_kind"], ignore_index=True)
     return joined if limit is None else joined.head(limit)
 
 
@@ -36,6 +38,8 @@ def burn_down(
 ) -> pd.DataFrame:
     """Budget left at the end of each local day of `period`, for the rows of `worst` (result of `worst_budgets`).
 
+    A line begins with the first day on which the service was measured: before that nothing is known to be left.
+
     Returns
     -------
     frame with service (a promise of response time is told apart: 'web (latency)'), region, time, left_share
@@ -49,13 +53,15 @@ def burn_down(
     days = [Period("day", start, end) for start, end in itertools.pairwise(ends)]
     daily = count_checks(mine, promises[promises["service"].isin(names)], outages, masks, days, project=project, now=now)
     bad = daily[daily["region"] == ALL].pivot_table(index=["service", "objective_kind"], columns="period_start", values="n_bad")
-    bad = bad.reindex(columns=[day.start for day in days]).fillna(0.0)
+    bad = bad.reindex(columns=[day.start for day in days])
     lines = []
     for row in worst.itertuples(index=False):
-        spent = bad.loc[(row.service, row.objective_kind)].cumsum()
+        of_days = bad.loc[(row.service, row.objective_kind)]
+        before = int(of_days.notna().argmax())
+        spent = of_days.iloc[before:].fillna(0.0).cumsum()
         share = spent / spent.iloc[-1] if spent.iloc[-1] else spent
         name = row.service if row.objective_kind == "availability" else f"{row.service} ({row.objective_kind})"
         left = [1.0, *(1 - (1 - row.left_share) * share)]
-        lines.append(pd.DataFrame({"service": name, "region": ALL, "time": ends, "left_share": left}))
+        lines.append(pd.DataFrame({"service": name, "region": ALL, "time": ends[before:], "left_share": left}))
     columns = ["service", "region", "time", "left_share"]
     return pd.concat(lines, ignore_index=True)[columns] if lines else pd.DataFrame(columns=columns)

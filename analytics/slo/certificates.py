@@ -23,7 +23,12 @@ def find_certificates(events: pd.DataFrame, signals: Panels, *, now: pd.Timestam
     certificate the newest value of the last two days counts; of several sources for one service and region the measured one.
     """
     told = events[events["kind"] == "certificate"]
-    declared = told.assign(expires=told["end"].fillna(told["start"]), said_by="declared")[["service", "region", "expires", "said_by"]]
+    # One that belongs to no single service (a wildcard) goes by its title.
+    declared = told.assign(
+        service=told["service"].astype("object").where(told["service"].notna(), told["title"]),
+        expires=told["end"].fillna(told["start"]),
+        said_by="declared",
+    )[["service", "region", "expires", "said_by"]]
     parts = [part for part in (measured_expiry(signals, now=now), declared) if len(part)]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)

@@ -18,6 +18,7 @@ from analytics import calendars, engine, params
 from analytics.calendars import Period
 from analytics.panel import Panel, PanelRef, Panels, to_ms
 from analytics.slo.excluded import Excluded, judged_steps
+from analytics.slo.measured import measured_shares
 from analytics.slo.promises import SIGNALS
 
 __all__ = ["ALL", "count_checks", "recent_period"]
@@ -74,8 +75,8 @@ def count_checks(
 
     Returns
     -------
-    frame with COLUMNS: counts, `measured_s` (time of steps that count) and `seen_s` (of all steps with a value), both the mean of the
-    regions; `n_days` and the sums over days that `stats.rates` needs; `exhausted_ms`, when the period's budget was used up (NaN: it was
+    frame with COLUMNS: counts, `measured_s` (time measured in steps that count) and `seen_s` (in all steps with a value), both the mean of
+    the regions; `n_days` and the sums over days that `stats.rates` needs; `exhausted_ms`, when the period's budget was used up (NaN: it was
     not)
     """
     wanted = signals if len(signals) == 0 else _only_judged(signals)
@@ -154,11 +155,11 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class _Part:
-    """Judged steps of one panel and one kind of objective: which key each row belongs to, counts of shape (n_rows, n_times)."""
+    """Judged steps of one panel and one kind of objective: which key each row belongs to, the rest of shape (n_rows, n_times)."""
 
     key_of_row: IntArray
     times_ms: IntArray
-    step_s: int
+    length_s: FloatArray
     n: IntArray
     bad: IntArray
     left_out: IntArray
@@ -198,7 +199,8 @@ def _parts(wanted: _Wanted, month: Month, excluded: Excluded) -> Iterator[_Part]
                 continue
             for rows in kinds:
                 part = replace(panel, series=panel.series.iloc[rows.row], values=panel.values[rows.row], n_checks=panel.n_checks[rows.row])
-                yield _Part(rows.key, part.times.astype(np.int64), part.step_s, *_judge(part, rows, excluded))
+                length_s = measured_shares(part) * part.step_s
+                yield _Part(rows.key, part.times.astype(np.int64), length_s, *_judge(part, rows, excluded))
 
 
 def _judge(panel: Panel, rows: _Rows, excluded: Excluded) -> tuple[IntArray, IntArray, IntArray]:
@@ -226,9 +228,9 @@ def _add_days(daily: dict[str, FloatArray], part: _Part, days: IntArray) -> None
     begins = np.flatnonzero(np.diff(day, prepend=-1))
     counts = part.n > 0
     seen = counts | (part.left_out > 0)
-    found = {"n": part.n, "n_bad": part.bad, "n_excluded": part.left_out, "measured_s": counts, "seen_s": seen}
-    for name, values in found.items():
-        sums = np.add.reduceat(values, begins, axis=1, dtype=np.float64) * (part.step_s if name in ("measured_s", "seen_s") else 1)
+    lengths = {"measured_s": counts * part.length_s, "seen_s": seen * part.length_s}
+    for name, values in {"n": part.n, "n_bad": part.bad, "n_excluded": part.left_out, **lengths}.items():
+        sums = np.add.reduceat(values, begins, axis=1, dtype=np.float64)
         np.add.at(daily[name], (part.key_of_row[:, None], day[begins][None, :]), sums)
 
 

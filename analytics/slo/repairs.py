@@ -7,11 +7,10 @@ import pandas as pd
 
 from analytics import params
 from analytics.slo.excluded import excluded_reasons
+from analytics.slo.stopped import last_known
 from analytics.stats import rates
 
 __all__ = ["list_outages", "repair_times"]
-
-STILL_MEASURED = pd.Timedelta("1D")
 
 
 def list_outages(outages: pd.DataFrame, series: pd.DataFrame, *, rules: params.Accounting, now: pd.Timestamp) -> pd.DataFrame:
@@ -24,15 +23,11 @@ def list_outages(outages: pd.DataFrame, series: pd.DataFrame, *, rules: params.A
     frame with service, region, start, end (empty: open), until, duration_s, n_failed, is_open, verdict (counts, not confirmed,
     maintenance, prober), and the columns of table `outages`
     """
-    checked = series[series["signal"] == "availability"]
-    step = pd.to_timedelta(checked["step_s"], unit="s")
-    known = checked[["service", "region"]].assign(
-        last_known=(checked["last"] + step).clip(upper=now), patience=(2 * step).clip(lower=STILL_MEASURED)
-    )
+    known = last_known(series[series["signal"] == "availability"], now=now)
     begun = outages[outages["start"] < now].merge(known, on=["service", "region"], how="left")
     end = begun["end"].where(begun["end"] <= now)
-    last_known = begun["last_known"].fillna(now)
-    until = end.fillna(last_known.where(last_known > begun["start"], now)).astype("datetime64[ms, UTC]")
+    seen_until = begun["last_known"].fillna(now)
+    until = end.fillna(seen_until.where(seen_until > begun["start"], now)).astype("datetime64[ms, UTC]")
     reason = begun["excluded_reason"].astype("object")
     is_excluded = reason.isin(excluded_reasons(rules))
     verdict = np.select([is_excluded, ~begun["is_confirmed"].astype(bool)], [reason, "not confirmed"], default="counts")
@@ -40,7 +35,7 @@ def list_outages(outages: pd.DataFrame, series: pd.DataFrame, *, rules: params.A
         end=end,
         until=until,
         duration_s=(until - begun["start"]).dt.total_seconds(),
-        is_open=end.isna() & (begun["patience"].isna() | (last_known >= now - begun["patience"])),
+        is_open=end.isna() & (begun["patience"].isna() | (seen_until >= now - begun["patience"])),
         verdict=verdict,
         excluded_reason=reason.where(is_excluded, None),
     )

@@ -54,6 +54,7 @@ def _budgets(project: params.Project, params: params.Slo) -> list[str]:
         "The budget is the share that may be bad, of the time that counts; in a running month also of all the time to come.",
         f"A running month is at risk with less than {exactly(params.at_risk_left)} of its budget left, or when the rate of the last "
         f"{words.counted(params.recent_days, 'day')} would use it up before the end. It is missed once the budget is overspent.",
+        f"Fewer than {words.counted(params.min_checks, 'check')} in a month (for response times: steps) give no verdict.",
         f"Intervals cover {exactly(params.level)}.",
     ]
 

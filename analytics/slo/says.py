@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analytics import words
@@ -16,17 +18,23 @@ __all__ = [
     "burn_sentence",
     "finding",
     "headline",
+    "kept_of",
     "kicker",
     "month_sentence",
     "months_sentence",
     "outage_sentence",
     "proof_sentence",
+    "region_clause",
     "service_states",
     "spelled",
     "tiles",
     "todo",
 ]  # fmt: skip
 
+STANDS_OUT = 1.5
+"""A region is named when it has so many times its even share of the bad checks."""
+
+NOT_MEASURED = "No service with a promise was measured"
 NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -44,7 +52,7 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
     by_state = {state: list(states.index[states == state]) for state in shows.STATE_TONES}
     n = sum(len(by_state[state]) for state in ("kept", "at risk", "missed"))
     if n == 0:
-        return "No service with a promise was measured"
+        return f"Too little data to judge {words.listed(few)}" if (few := by_state["too little data"]) else NOT_MEASURED
     is_over = bool(compliance.loc[compliance["period_start"] == period_start, "is_complete"].all())
     kept = len(by_state["kept"])
     if n == 1 and not kept:
@@ -53,12 +61,12 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
             if by_state["missed"]
             else (f"{words.listed(by_state['at risk'])} may not keep its promises")
         )
-    who = (
-        "The only service" if n == 1 == kept else f"All {spelled(n)} services" if kept == n else f"{spelled(kept)} of {spelled(n)} services"
-    )
+    some = f"{spelled(kept)} of {spelled(n)} services".capitalize()
+    alone = "The only service" if len(states) == 1 else by_state["kept"][0] if kept else ""
+    who = alone if n == 1 == kept else f"All {spelled(n)} services" if kept == n else some
     is_one = kept < 2
     does = ("kept" if is_over else "keeps" if is_one else "keep") + (" its" if is_one else " their")
-    parts = [f"{who[0].upper()}{who[1:]} {does} promises"]
+    parts = [f"{who} {does} promises"]
     if by_state["missed"]:
         parts.append(f"{words.listed(by_state['missed'])} {'did' if is_over else 'does' if len(by_state['missed']) == 1 else 'do'} not")
     if by_state["at risk"]:
@@ -84,6 +92,9 @@ def finding(verdicts: Verdicts, periods: list[Period], zone: str) -> str:
         return "Nothing was measured that a promise could be judged by."
     sentences = [month_sentence(verdicts.compliance, period, zone) for period in reversed(periods[-2:])]
     states = service_states(verdicts.compliance, periods[-1].start)
+    few = int((states == "too little data").sum())
+    if few:
+        sentences.append(f"{words.counted(few, 'service')} {'has' if few == 1 else 'have'} too few checks this month for a verdict.")
     gone = int((states == "unmeasured").sum())
     if gone:
         sentences.append(
@@ -116,7 +127,7 @@ def tiles(verdicts: Verdicts, outages: pd.DataFrame, period: Period | None, zone
     least = budgets.sort_values(["left_share", "service"]).head(1)
     of_month = outages[(outages["verdict"] == "counts") & (outages["until"] > period.start)]
     return [
-        ("Objectives kept", f"{int((judged == 'kept').sum())} of {len(judged)}", f"{missed} missed, {at_risk} at risk, {month}"),
+        ("Objectives kept", kept_of(judged), f"{missed} missed, {at_risk} at risk, {month}"),
         ("Availability", words.percent(share), f"of {words.count(checks['n'].sum())} checks of promised services"),
         (
             "Least budget left",
@@ -131,8 +142,26 @@ def tiles(verdicts: Verdicts, outages: pd.DataFrame, period: Period | None, zone
     ]
 
 
+def kept_of(judged: pd.Series) -> str:
+    """How many of the services that have a verdict kept their promises: '6 of 9'."""
+    return f"{int((judged == 'kept').sum())} of {len(judged)}" if len(judged) else words.MISSING
+
+
+def region_clause(row: Any) -> str:
+    """The end of a sentence: '; 75 % of the bad checks came from us', of a row of `worst_budgets`; empty for one region or nothing bad."""
+    if not row.n_regions > 1 or pd.isna(row.worst_share):
+        return ""
+    bad = "bad checks" if row.objective_kind == "availability" else "slow steps"
+    if row.worst_share * row.n_regions < STANDS_OUT:
+        return f"; the {bad} are spread over {words.counted(int(row.n_regions), 'region')}"
+    share = "all" if row.worst_share == 1 else words.percent(row.worst_share, 0)
+    return f"; {share} of the {bad} came from {row.worst_region}"
+
+
 def proof_sentence(worst: pd.DataFrame) -> str:
     """How many of the kept promises the checks can prove."""
+    if worst.empty:
+        return "No promise can be judged this month."
     kept = worst[worst["state"] == "kept"]
     open_to_doubt = kept[kept["compliance_low"] < kept["objective"]]
     if kept.empty:
@@ -197,13 +226,18 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
     open_now = listed[listed["is_open"] & (listed["verdict"] == "counts")]
     if len(open_now):
         names = [f"{row.service} in {row.region}" for row in open_now.itertuples()]
-        items.append((f"Bring back {words.listed(names)}.", "They were down where the data end; each minute spends budget."))
+        items.append(
+            (
+                f"Bring back {words.listed(names)}.",
+                f"{'It was' if len(names) == 1 else 'They were'} down where the data end; each minute spends budget.",
+            )
+        )
     for row in worst[worst["state"] == "missed"].head(2).itertuples(index=False):
         items.append(
             (
                 f"Make no release of {row.service} that can wait until the month is over.",
-                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}; look what its outages share. "
-                "It was wrong if the burn rate stays above 1 without releases.",
+                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}{region_clause(row)}; look what its "
+                "outages share. It was wrong if the burn rate stays above 1 without releases.",
             )
         )
     for row in worst[worst["state"] == "at risk"].head(3).itertuples(index=False):
@@ -212,7 +246,7 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Look at {row.service} before its {row.objective_kind} budget is gone.",
-                f"{left}{when}. It was wrong if the recent burn rate falls below 1 by itself.",
+                f"{left}{when}{region_clause(row)}. It was wrong if the recent burn rate falls below 1 by itself.",
             )
         )
     for row in shows.certificate_table(certificates).itertuples(index=False):
@@ -223,4 +257,4 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
                     f"It {'expired' if row.days_left <= 0 else 'expires'} on {words.day(row.expires, zone)}.",
                 )
             )
-    return items or [("Nothing has to be done.", "Every promise that was measured is kept, no budget is at risk, nothing is down.")]
+    return items or [("Nothing has to be done.", "No promise is missed, no budget is at risk, nothing is down where the data end.")]

@@ -33,7 +33,7 @@ __all__ = [
     "whole",
 ]
 
-STATE_TONES = {"missed": "bad", "at risk": "worse", "kept": "good", "unmeasured": "calm", "no promise": "calm"}
+STATE_TONES = {"missed": "bad", "at risk": "worse", "kept": "good", "too little data": "calm", "unmeasured": "calm", "no promise": "calm"}
 CERTIFICATE_TONES = {"expired": "bad", "renew now": "worse", "in time": "calm"}
 RENEW_DAYS = 21
 MONTHS_SHOWN = 6
@@ -152,7 +152,9 @@ def left_interval(low: float, high: float) -> str:
     """An interval of the budget left; far below zero the number says nothing more."""
     if low > LEAST_TOLD:
         return words.interval(low, high, whole)
-    return f"[below {words.fixed(100 * LEAST_TOLD, 0)}, {words.fixed(100 * high, 0)}]" if high > LEAST_TOLD else whole(high)
+    if high <= LEAST_TOLD:
+        return whole(high)
+    return f"[below{words.NBSP}{words.fixed(100 * LEAST_TOLD, 0)},{words.NBSP}{words.fixed(100 * high, 0)}]"
 
 
 def _fine(share: float) -> str:
@@ -161,7 +163,7 @@ def _fine(share: float) -> str:
 
 def whole(share: float) -> str:
     """A share of a budget; far below zero the number says nothing more."""
-    return words.percent(share, 0) if share > LEAST_TOLD else f"below {words.percent(LEAST_TOLD, 0)}"
+    return words.percent(share, 0) if share > LEAST_TOLD else f"below{words.NBSP}{words.percent(LEAST_TOLD, 0)}"
 
 
 def promise_name(kind: str, objective: float) -> str:

@@ -13,10 +13,11 @@ import pandas as pd
 from analytics import words
 from analytics.slo import says, shows
 from analytics.slo.counts import ALL
+from analytics.slo.regions import with_worst_region
 
 __all__ = [
-    "about_budgets", "about_certificates", "about_data", "about_outages", "came_share", "doubts", "finding", "kicker", "newest",
-    "overview", "rank", "shown", "tiles", "title", "todo",
+    "about_budgets", "about_certificates", "about_data", "about_outages", "about_stopped", "came_share", "doubts", "finding", "kicker",
+    "newest", "overview", "rank", "shown", "tiles", "title", "todo",
 ]  # fmt: skip
 
 COLUMNS = ["weight", "what", "why", "chip", "tone", "address", "link"]
@@ -28,7 +29,7 @@ LONE = 3
 LONG_OUTAGE_S = 3600
 RECENT = pd.Timedelta("7D")
 SPARK_DAYS = 56
-MISSED, DOWN, EXPIRING, AT_RISK, CRITICAL, LONG = 100.0, 95.0, 80.0, 70.0, 50.0, 40.0
+MISSED, DOWN, EXPIRING, AT_RISK, STOPPED, CRITICAL, LONG, OTHERS = 100.0, 95.0, 80.0, 70.0, 60.0, 50.0, 40.0, 30.0
 FLAGS = {
     "always_down": ("never worked while it was checked", "never worked while they were checked"),
     "unit_jump": ("changed its unit, it seems", "changed their unit, it seems"),
@@ -36,11 +37,10 @@ FLAGS = {
 
 
 def newest(compliance: pd.DataFrame, budgets: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts and budgets of the newest month, regions joined, the least left first; nothing promised comes last."""
-    if compliance.empty:
-        return compliance.merge(budgets, on=["service", "region", "objective_kind", "period_start"], how="left")
+    """Verdicts, budgets and worst regions of the newest month, regions joined, the least left first; nothing promised comes last."""
     mine = compliance[(compliance["period_start"] == compliance["period_start"].max()) & (compliance["region"] == ALL)]
     joined = mine.merge(budgets, on=["service", "region", "objective_kind", "period_start"], how="left")
+    joined = with_worst_region(joined, compliance)
     return joined.sort_values(["left_share", "service", "objective_kind"], na_position="last", ignore_index=True)
 
 
@@ -71,7 +71,7 @@ def _missed(row: Any, zone: str) -> tuple[object, ...]:
     good = f"{words.percent(row.compliance, 2)} {words.interval(row.compliance_low, row.compliance_high, lambda x: words.percent(x, 2))}"
     unit = "checks" if row.objective_kind == "availability" else "steps"
     promised = f"promised are {shows.exactly(row.objective)}; overspent by {words.percent(-row.left_share, 0)}"
-    why = f"{good} of {words.count(row.n)} {unit} were good, {promised}."
+    why = f"{good} of {words.count(row.n)} {unit} were good, {promised}{says.region_clause(row)}."
     weight = MISSED + min(-row.left_share, 10) / 10
     return (weight, what, why, "missed", "bad", "slo.html#how-much-budget-is-left", "Budgets")
 
@@ -85,12 +85,12 @@ def _at_risk(row: Any, now: pd.Timestamp, zone: str) -> tuple[object, ...]:
     remaining = words.duration((row.period_end - now).total_seconds())
     left = f"{words.percent(row.left_share, 0)} {shows.left_interval(row.left_low, row.left_high)}"
     burns = f"burn rate {words.fixed(row.burn_rate, 2)}, of late {words.fixed(row.burn_rate_recent, 2)}"
-    why = f"{left} is left, with {remaining} to go; {burns}."
+    why = f"{left} is left, with {remaining} to go; {burns}{says.region_clause(row)}."
     return (AT_RISK + 1 - max(row.left_share, 0), what, why, "at risk", "worse", "slo.html#how-much-budget-is-left", "Budgets")
 
 
 def about_outages(listed: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> pd.DataFrame:
-    """What is down now, and what was down for long in the last days (result of `slo.list_outages`)."""
+    """What is down now, and what was down in the last days (result of `slo.list_outages`): the longest alone, the others together."""
     counting = listed[listed["verdict"] == "counts"]
     open_now = counting[counting["is_open"]]
     rows: list[tuple[object, ...]] = []
@@ -100,12 +100,38 @@ def about_outages(listed: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> pd.D
         what = f"{names} {'is' if len(open_now) == 1 else 'are'} down where the data end."
         why = f"Down since {words.moment(first['start'], zone)}, {words.duration((now - first['start']).total_seconds())} so far."
         rows.append((DOWN, what, why, "down", "bad", "slo.html#when-they-were-down", "Outages"))
-    long = counting[~counting["is_open"] & (counting["until"] > now - RECENT) & (counting["duration_s"] >= LONG_OUTAGE_S)]
-    for row in long.head(LONE).itertuples(index=False):
+    recent = counting[~counting["is_open"] & (counting["until"] > now - RECENT)]
+    long = recent[recent["duration_s"] >= LONG_OUTAGE_S].head(LONE)
+    for row in long.itertuples(index=False):
         what = f"{row.service} was down in {row.region} for {words.duration(row.duration_s)}, from {words.moment(row.start, zone)}."
         why = f"{words.counted(row.n_failed, 'failed check')} in a row."
         rows.append((LONG + min(row.duration_s / 86_400, 1), what, why, "over", "calm", "slo.html#when-they-were-down", "Outages"))
+    others = recent.drop(index=long.index)
+    if len(others):
+        rows.append((OTHERS, *_others(others, is_more=len(long) > 0, zone=zone), "over", "calm", "slo.html#when-they-were-down", "Outages"))
     return _statements(rows)
+
+
+def _others(outages: pd.DataFrame, *, is_more: bool, zone: str) -> tuple[str, str]:
+    """Outages that have no statement each, the longest first, as what and why."""
+    n = words.counted(len(outages), "more outage" if is_more else "outage")
+    what = f"{n} in the last {RECENT.days} days took {words.duration(outages['duration_s'].sum())} in all."
+    places = (outages["service"] + " in " + outages["region"]).value_counts(sort=False).rename_axis("place").reset_index(name="n")
+    most = places.sort_values(["n", "place"], ascending=[False, True])
+    top = outages.iloc[0]
+    longest = f"the longest, of {top['service']}, {words.duration(top['duration_s'])} from {words.moment(top['start'], zone)}"
+    return what, f"{words.listed([f'{row.place} {row.n}' for row in most.itertuples()])}; {longest}."
+
+
+def about_stopped(stopped: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> pd.DataFrame:
+    """What was not measured any more in the last days (result of `slo.find_stopped`); what ended long ago was taken away on purpose."""
+    recent = stopped[stopped["until"] > now - RECENT]
+    if recent.empty:
+        return _statements([])
+    names = words.listed([_in_region(row) for row in recent.itertuples(index=False)])
+    what = f"{names} {'is' if len(recent) == 1 else 'are'} not measured any more."
+    why = f"The last data are of {words.moment(recent['until'].max(), zone)}; what happened since nobody knows."
+    return _statements([(STOPPED, what, why, "stopped", "worse", "ingest.html#where-the-data-have-holes", "Data quality")])
 
 
 def about_data(flags: pd.DataFrame) -> pd.DataFrame:
@@ -187,15 +213,30 @@ def doubts(flags: pd.DataFrame) -> list[str]:
     return said + ([f"data of {words.counted(len(careful), 'service')} need care"] if careful else [])
 
 
-def finding(ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame) -> str:
-    """Under the title: how much matters, and whether the data can be trusted."""
+def finding(
+    ranked: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, stopped: pd.DataFrame, *, now: pd.Timestamp, zone: str
+) -> str:
+    """Under the title: how much matters, whether the data can be trusted, how new they are."""
     n = int(ranked["tone"].isin(["bad", "worse"]).sum())
     need = "Everything is calm." if n == 0 else f"{says.spelled(n).capitalize()} {'matter needs' if n == 1 else 'matters need'} attention"
     order = "" if n == 0 else ". " if n == 1 else ", the gravest first. "
     doubt = "; ".join(doubts(flags)) or "all of the data can be trusted"
     share = came_share(coverage)
     came = "There are metrics, no checks" if share is None else f"{words.percent(share)} of the expected checks came"
-    return f"{need}{order or ' '}{came}; {doubt}."
+    return f"{need}{order or ' '}{came}; {doubt}. {_age(stopped, now, zone)}"
+
+
+def _age(stopped: pd.DataFrame, now: pd.Timestamp, zone: str) -> str:
+    """The newest time in the data, and which services (result of `slo.find_stopped`) end before it."""
+    ended = [f"{_in_region(row)} ({words.day(row.until, zone, year=True)})" for row in stopped.itertuples(index=False)]
+    earlier = f", earlier for {words.listed(ended)}" if ended else ""
+    if len(ended) > LONE:
+        earlier = f", earlier for {words.counted(len(ended), 'service')} or regions of one, the last of them {ended[0]}"
+    return f"The data end on {words.moment(now, zone, year=True)} ({zone}){earlier}."
+
+
+def _in_region(row: Any) -> str:
+    return row.service if pd.isna(row.region) else f"{row.service} in {row.region}"
 
 
 def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, listed: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -216,7 +257,11 @@ def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, list
         else "nothing is down where the data end"
     )
     return [
-        ("Objectives kept", f"{int((judged == 'kept').sum())} of {len(judged)}", ", ".join(worst) or "all promises so far"),
+        (
+            "Objectives kept",
+            says.kept_of(judged),
+            ", ".join(worst) or ("all promises so far" if len(judged) else "no service can be judged"),
+        ),
         ("Availability", words.percent(share), f"{words.count(n)} checks of promised services"),
         (
             "Checks that came",

@@ -52,7 +52,7 @@ def judge(
     rows = _with_interval(_with_stated_exclusions(rows, coverage, periods), level=params.level)
     rows["is_complete"] = rows["period_end"] <= now
     rows = _with_budget(rows, recent, now=now)
-    rows["state"] = _states(rows, at_risk_left=params.at_risk_left)
+    rows["state"] = _states(rows, params)
     has_budget = rows["state"].isin(["kept", "at risk", "missed"])
     names = {table: tables.TABLES[table].names for table in ("slo_compliance", "error_budgets")}
     return Verdicts(rows[names["slo_compliance"]], rows.loc[has_budget, names["error_budgets"]].reset_index(drop=True))
@@ -140,12 +140,16 @@ def _with_budget(rows: pd.DataFrame, recent: pd.DataFrame, *, now: pd.Timestamp)
     )
 
 
-def _states(rows: pd.DataFrame, *, at_risk_left: float) -> pd.Series:
+def _states(rows: pd.DataFrame, params: params.Slo) -> pd.Series:
     """Verdict: a running period is missed once its budget is overspent, for nothing can then save it."""
-    at_risk = ~rows["is_complete"] & ((rows["left_share"] < at_risk_left) | rows["is_projected"])
+    at_risk = ~rows["is_complete"] & ((rows["left_share"] < params.at_risk_left) | rows["is_projected"])
     # Counted in whole checks, for a share of floats may lie a hair beside the objective.
     missed = rows["left_share"] < -1e-9
-    found = np.select(
-        [rows["n"] == 0, rows["objective"].isna(), missed, at_risk], ["unmeasured", "no promise", "missed", "at risk"], default="kept"
-    )
-    return pd.Series(found, index=rows.index)
+    verdicts = {
+        "unmeasured": rows["n"] == 0,
+        "no promise": rows["objective"].isna(),
+        "too little data": rows["n"] < params.min_checks,
+        "missed": missed,
+        "at risk": at_risk,
+    }
+    return pd.Series(np.select(list(verdicts.values()), list(verdicts), default="kept"), index=rows.index)

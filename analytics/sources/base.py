@@ -68,7 +68,7 @@ class Source(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """What to remember for the next `resume`."""
+        """What to remember for the next `resume`, once all that was fetched is stored."""
         ...
 
 

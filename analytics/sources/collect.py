@@ -21,11 +21,12 @@ import pyarrow.compute as pc
 from analytics import params, session, store, tables
 from analytics.sources import open_source
 from analytics.sources.base import Batch, Progress, Source, SourceError, silent
-from analytics.sources.refused import Refused, read_parts, write_part
+from analytics.sources.refused import Reason, Refused, read_parts, write_part
 
 __all__ = ["Collected", "collect", "record"]
 
 DAY_MS = 86_400_000
+REASONS_SHOWN = 5
 REPLACED = ("services", "regions", "events", "dependencies")
 
 
@@ -37,15 +38,26 @@ class Collected:
     says: list[str]
     n_new: dict[str, int]
     n_repeated: int
-    n_refused: int
+    refused: list[Reason]
     n_series: int
     first: pd.Timestamp | None
     last: pd.Timestamp | None
     n_days_compacted: int
 
     @property
+    def n_refused(self) -> int:
+        return sum(reason.n for reason in self.refused)
+
+    @property
+    def sentences(self) -> list[str]:
+        """How it was read, what came, what was refused and why, for the command line."""
+        shown = [f"  {reason.sentence}" for reason in self.refused[:REASONS_SHOWN]]
+        n_more = len(self.refused) - len(shown)
+        return [*self.says, self.sentence, *shown, *[f"  and {n_more} more reasons; the page on data quality has all"] * (n_more > 0)]
+
+    @property
     def sentence(self) -> str:
-        """What was collected, for the command line."""
+        """What was collected, in short."""
         new = [f"{n:,} new {kind if n > 1 else _singular(kind)}" for kind, n in self.n_new.items() if n]
         if not new:
             text = f"{self.source}: nothing new"
@@ -108,13 +120,12 @@ def collect(
         if start is None:
             source.resume(cursor.get("state", {}))
             start = _resume_at(cursor, source.late_s)
-        state = source.state()
         discovery = source.discover()
         fetched = _fetch(source, start, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
         _refuse_if_too_many(name, fetched, limits.max_rejected_share)
         collected = _store(name, fetched, discovery.says, before=now)
         newest = max((time for time in (_last(cursor), fetched.last) if time is not None), default=None)
-        moved = {"last": None if newest is None else newest.isoformat(), "state": state}
+        moved = {"last": None if newest is None else newest.isoformat(), "state": source.state()}
         if moved != cursor:
             store.set_cursor(name, moved)
     return collected
@@ -229,9 +240,9 @@ def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestam
             n_new[kind] = n_new.get(kind, 0) + appended.n_new
             n_repeated += appended.n_repeated
             fetched.refused.add(appended.refused)
-    n_refused = fetched.refused.to_quarantine(name)
+    refused = fetched.refused.to_quarantine(name)
     n_days = store.compact_raw(name, before=before.date())
-    return Collected(name, says, n_new, n_repeated, n_refused, len(fetched.series), fetched.first, fetched.last, n_days)
+    return Collected(name, says, n_new, n_repeated, refused, len(fetched.series), fetched.first, fetched.last, n_days)
 
 
 def _by_day(parts: list[Path]) -> Iterator[pa.Table]:

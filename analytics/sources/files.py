@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +15,10 @@ from pydantic import Field
 
 from analytics.sources.base import Batch, Discovery, Options, SourceError, checked_options, did_you_mean, inside, refuse
 from analytics.sources.columns import CHECK_ROLES, METRIC_ROLES, Mapped, latency_unit, map_columns
-from analytics.sources.readers import Block, read_blocks
-from analytics.sources.tabular import Signal, Table, to_checks, to_metrics
-from analytics.sources.times import recognise, to_numbers
+from analytics.sources.numbers import Decimal, recognise_decimal, to_numbers
+from analytics.sources.readers import Block, Position, read_blocks
+from analytics.sources.tabular import Held, Signal, Table, to_checks, to_metrics
+from analytics.sources.times import recognise
 from analytics.sources.values import KUMA_STATES, MS_PER, STATES, standard_unit
 
 if TYPE_CHECKING:
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["Files", "FilesOptions", "WideSignal"]
 
 ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A file as it was read: its size and time of change, and the end of its last whole row."""
+
+    stamp: list[int]
+    until: Position | None
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> _Seen:
+        return cls(values["stamp"], None if values["until"] is None else Position(**values["until"]))
 
 
 class WideSignal(Options):
@@ -53,6 +67,7 @@ class FilesOptions(Options):
     service: str | None = Field(None, description="service of all rows, where no column says it")
     region: str | None = Field(None, description="region of all rows, where no column says it")
     monitor: str | None = Field(None, description="monitoring instance of all rows; the source's name unless given")
+    decimal: Decimal | None = Field(None, description="decimal sign of numbers written as text, where it is not plain: '.' or ','")
     encoding: str = Field("utf-8", description="how text is written")
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="what separates the columns, where it is not , ; | or a tab"
@@ -60,7 +75,7 @@ class FilesOptions(Options):
 
 
 class Files:
-    """Checks or metrics from files; a file is read again only when it has changed."""
+    """Checks or metrics from files; a file is read again only when it has changed, and text that has only grown from its old end on."""
 
     late_s = None
 
@@ -68,7 +83,7 @@ class Files:
         self.name = name
         self.options = checked_options(FilesOptions, options, name=name)
         self._root = root
-        self._seen: dict[str, Any] = {}
+        self._seen: dict[str, _Seen] = {}
         self._check_words()
 
     def discover(self) -> Discovery:
@@ -84,24 +99,41 @@ class Files:
     def resume(self, state: dict[str, Any]) -> None:
         # What was read with other options has to be read again.
         same_options = state.get("options") == self._options_text()
-        self._seen = dict(state.get("files", {})) if same_options else {}
+        self._seen = {path: _Seen.of(values) for path, values in state.get("files", {}).items()} if same_options else {}
 
     def state(self) -> dict[str, Any]:
-        return {"files": {str(path): _stamp(path) for path in self._paths()}, "options": self._options_text()}
+        there = {str(path) for path in self._paths()}
+        return {"files": {path: asdict(seen) for path, seen in self._seen.items() if path in there}, "options": self._options_text()}
 
     def fetch(self, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
         for path in self._paths():
-            if self._seen.get(str(path)) != _stamp(path):
-                yield from self._fetch_file(path, start, end)
+            before, stamp = self._seen.get(str(path)), _stamp(path)
+            if before is None or before.stamp != stamp:
+                until = yield from self._fetch_file(path, before.until if before else None, start, end)
+                self._seen[str(path)] = _Seen(stamp, until)
 
-    def _fetch_file(self, path: Path, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
-        how: Table | None = None
-        for block in self._blocks(path):
-            if how is None:
-                how = self._understand(block, path)[0]
-            block = _with_all_columns(block, how)
-            batches = [to_checks(block, how)] if self.options.holds == "checks" else to_metrics(block, how)
-            yield from (_within(batch, start, end, self.name) for batch in batches)
+    def _fetch_file(
+        self, path: Path, since: Position | None, start: pd.Timestamp | None, end: pd.Timestamp
+    ) -> Generator[Batch, None, Position | None]:
+        """The rows of a file; returns where to go on when it has grown, None where it must be read from its beginning."""
+        # The first rows of a file say how it is read, also when only its last ones are.
+        how = self._understand(next(self._blocks(path)), path)[0] if since else None
+        held, until, is_refused_until_later = Held(), since, False
+        for block in self._blocks(path, since):
+            how = how or self._understand(block, path)[0]
+            until = block.until
+            for batch in self._batches(block, how, held):
+                within = _within(batch, start, end, self.name)
+                is_refused_until_later |= len(within.rejected) > len(batch.rejected)
+                yield within
+        if how is not None and (rest := held.block()) is not None:
+            yield from (_within(batch, start, end, self.name) for batch in self._batches(rest, how, None))
+        # Rows to come may tell which of two hours clock times mean.
+        return None if is_refused_until_later or (how is not None and how.time_form.zone) else until
+
+    def _batches(self, block: Block, how: Table, held: Held | None) -> list[Batch]:
+        block = _with_all_columns(block, how)
+        return [to_checks(block, how, held)] if self.options.holds == "checks" else to_metrics(block, how, held)
 
     def _paths(self) -> list[Path]:
         given = inside(self._root, self.options.path)
@@ -115,9 +147,9 @@ class Files:
             raise SourceError(f"source '{self.name}': there is no file {given}; {hint}")
         return found
 
-    def _blocks(self, path: Path) -> Iterator[Block]:
+    def _blocks(self, path: Path, since: Position | None = None) -> Iterator[Block]:
         try:
-            yield from read_blocks(path, encoding=self.options.encoding, delimiter=self.options.delimiter)
+            yield from read_blocks(path, encoding=self.options.encoding, delimiter=self.options.delimiter, since=since)
         except PermissionError as error:
             raise SourceError(f"source '{self.name}': {path} may not be read ({error.strerror}); change its permissions") from error
 
@@ -138,11 +170,13 @@ class Files:
         mapped = self._mapped(block, where)
         time_form = recognise(_sample(block, mapped, "time"), timezone=options.timezone, format=options.time_format, where=where)
         says = [*mapped.says, time_form.says]
-        unit, said = self._latency_unit(block, mapped, where) if options.holds == "checks" else ("ms", [])
+        decimal = self._decimal(block, mapped, where)
+        says += ["numbers: 1,5 is one and a half (decimal comma)"] if decimal == "," else []
+        unit, said = self._latency_unit(block, mapped, decimal, where) if options.holds == "checks" else ("ms", [])
         signals, more = self._signals(block, where)
         constants = {key: value for key in ("service", "region", "monitor", "unit") if (value := getattr(options, key))}
         words = KUMA_STATES if options.states == "kuma" else {str(word): state for word, state in options.states.items()}
-        how = Table(self.name, mapped, time_form, constants, unit, words, signals, options.units)
+        how = Table(self.name, mapped, time_form, constants, unit, words, signals, options.units, decimal)
         return how, says + said + more
 
     def _mapped(self, block: Block, where: str) -> Mapped:
@@ -168,11 +202,18 @@ class Files:
             )
         return mapped
 
-    def _latency_unit(self, block: Block, mapped: Mapped, where: str) -> tuple[str, list[str]]:
+    def _decimal(self, block: Block, mapped: Mapped, where: str) -> Decimal:
+        """The decimal sign of the columns of numbers: a comma in one of them is that of all."""
+        named = [name for role in ("latency", "value") if (name := mapped.first(role))]
+        columns = [*named, *(wide.column for wide in self.options.signals.values() if wide.column in block.table.column_names)]
+        found = [recognise_decimal(block.table.column(name), name=name, given=self.options.decimal, where=where) for name in columns]
+        return "," if "," in found else "."
+
+    def _latency_unit(self, block: Block, mapped: Mapped, decimal: Decimal, where: str) -> tuple[str, list[str]]:
         column = mapped.first("latency")
         if column is None:
             return "ms", ["latency: not measured"]
-        values, _ = to_numbers(block.table.column(column))
+        values, _ = to_numbers(block.table.column(column), decimal)
         median = float(np.median(positive)) if len(positive := values[np.isfinite(values) & (values > 0)]) else None
         unit = self.options.units.get("latency") or latency_unit(column)
         seen = "no value in the first rows" if median is None else f"median {median:g}"
@@ -215,7 +256,7 @@ def _with_all_columns(block: Block, how: Table) -> Block:
     table = block.table
     for name in missing:
         table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
-    return Block(table, block.place, block.broken)
+    return replace(block, table=table)
 
 
 def _status_columns(table: pa.Table) -> list[str]:

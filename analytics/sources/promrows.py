@@ -14,7 +14,7 @@ from analytics.sources.base import Batch, SourceError, labels, no_rows, refuse
 from analytics.sources.promapi import Sampled
 from analytics.sources.times import EARLIEST_MS
 from analytics.sources.uptime_metrics import REGION_LABELS, REPLICA_LABELS, Extra, Preset
-from analytics.sources.values import DECIMALS_MS, MS_PER, STATES, UP
+from analytics.sources.values import DECIMALS_MS, MAX_LATENCY_MS, MS_PER, STATES, UP
 
 __all__ = ["Key", "Labelling", "checks_of", "metrics_of"]
 
@@ -129,7 +129,7 @@ def _checks(status: dict[Key, Sampled], duration: dict[Key, Sampled], code: dict
     factor = MS_PER[preset.duration_unit]
     # A failed probe is timed too, and quick: a refused connection takes 0.3 ms.
     latency = np.where(is_up, seconds if factor == 1 else np.round(seconds * factor, DECIMALS_MS), np.nan)
-    bad = (state < 0) | (latency < 0) | np.isinf(latency)
+    bad = (state < 0) | (latency < 0) | (latency > MAX_LATENCY_MS)
     series = np.repeat(np.arange(len(keys)), counts)
     refused = [
         (

@@ -1,16 +1,18 @@
 """Foreign files as blocks of rows, all values as they came: CSV and TSV, JSON lines, Parquet, plain or gzipped.
 
-Memory does not depend on the size of a file. A broken row costs that row, a broken file is an error that names it.
+Memory does not depend on the size of a file. A broken row costs that row, a broken file is an error that names it. Text that has only
+grown since it was read goes on where it ended.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +21,7 @@ import pyarrow as pa
 
 from analytics.sources.base import SourceError
 
-__all__ = ["Block", "read_blocks"]
+__all__ = ["Block", "Position", "read_blocks"]
 
 # Larger blocks are given back to the system after each use: half the time would go into getting them again.
 BLOCK_BYTES = 1 << 22
@@ -31,16 +33,36 @@ DELIMITERS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True)
+class Position:
+    """The end of a whole row in a text: bytes, lines and rows before it, and a hash of these bytes, by which they are known again."""
+
+    offset: int
+    lines: int
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Block:
-    """Consecutive rows of a file. `place` says where a row stands; `broken` are rows that are no rows, as (place, reason, text)."""
+    """Consecutive rows of a file.
+
+    Attributes
+    ----------
+    place : says where a row stands
+    broken : rows that are no rows, as (place, reason, text)
+    until : where a reader may go on once the file has grown; None: not known
+    """
 
     table: pa.Table
     place: Callable[[int], str]
     broken: list[tuple[str, str, str]] = field(default_factory=list)
+    until: Position | None = None
 
 
-def read_blocks(path: Path, *, encoding: str = "utf-8", delimiter: str | None = None) -> Iterator[Block]:
+def read_blocks(path: Path, *, encoding: str = "utf-8", delimiter: str | None = None, since: Position | None = None) -> Iterator[Block]:
     """Blocks of one file; its format is told by its name, and its first bytes must agree.
+
+    Text that begins with the very bytes before `since` is read from there on, any other file from its beginning.
 
     Raises
     ------
@@ -58,8 +80,8 @@ def read_blocks(path: Path, *, encoding: str = "utf-8", delimiter: str | None = 
         raise SourceError(f"{path}: is empty; expected a header and rows")
     _refuse_foreign(head, path)
     if name.endswith((".jsonl", ".ndjson", ".json")):
-        return _json_blocks(path, encoding)
-    return _csv_blocks(path, encoding, delimiter or _delimiter(head, name))
+        return _json_blocks(_Text(path, encoding, since, quotes=False))
+    return _csv_blocks(_Text(path, encoding, since, quotes=True), head[: head.rfind(b"\n") + 1], delimiter or _delimiter(head, name))
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -93,24 +115,52 @@ def _delimiter(head: bytes, name: str) -> str:
     return max(DELIMITERS, key=first.count)
 
 
-def _lines(path: Path, encoding: str, *, quotes: bool) -> Iterator[tuple[bytes, int]]:
-    """Pieces of UTF-8 text that end with a whole row, with the number of lines before each; with `quotes`, a row may hold line ends."""
-    lines_before = 0
-    rest = b""
-    with _open(path) as file:
-        while piece := _read(file, BLOCK_BYTES, path):
-            rest += piece
-            cut = _last_row_end(rest) if quotes else rest.rfind(b"\n") + 1
-            if not cut and len(rest) > MAX_ROW_BYTES:
-                raise SourceError(
-                    f'{path}: after line {lines_before} a row does not end within {MAX_ROW_BYTES >> 20} MB; is a quote (") not closed?'
-                )
-            if cut:
-                whole, rest = rest[:cut], rest[cut:]
-                yield _as_utf8(whole, encoding, path, lines_before), lines_before
-                lines_before += _count(whole, b"\n")
-    if rest:
-        yield _as_utf8(rest, encoding, path, lines_before), lines_before
+class _Text:
+    """A text file in pieces that end with a whole row; with `quotes`, a row may hold line ends. `start` is where the first piece begins."""
+
+    def __init__(self, path: Path, encoding: str, since: Position | None, *, quotes: bool) -> None:
+        self.path, self.encoding, self._quotes = path, encoding, quotes
+        self._total = hashlib.sha256()
+        self.start = since if since is not None and self._begins_as(since) else None
+        self._offset, self._lines = (self.start.offset, self.start.lines) if self.start else (0, 0)
+
+    def _begins_as(self, since: Position) -> bool:
+        left = since.offset
+        with _open(self.path) as file:
+            while left and (piece := _read(file, min(BLOCK_BYTES, left), self.path)):
+                self._total.update(piece)
+                left -= len(piece)
+        if self._total.hexdigest() == since.sha256:
+            return True
+        self._total = hashlib.sha256()
+        return False
+
+    def position(self, rows: int) -> Position:
+        """The end of the last piece of whole rows, of which there were so many from the beginning."""
+        return Position(self._offset, self._lines, rows, self._total.hexdigest())
+
+    def pieces(self) -> Iterator[tuple[bytes, int, bool]]:
+        """UTF-8 text, the number of lines before it, and whether its last row has ended: what has not may still be written on."""
+        rest = b""
+        with _open(self.path) as file:
+            file.seek(self._offset)
+            while piece := _read(file, BLOCK_BYTES, self.path):
+                rest += piece
+                cut = _last_row_end(rest) if self._quotes else rest.rfind(b"\n") + 1
+                if not cut and len(rest) > MAX_ROW_BYTES:
+                    raise SourceError(
+                        f"{self.path}: after line {self._lines} a row does not end within {MAX_ROW_BYTES >> 20} MB; "
+                        'is a quote (") not closed?'
+                    )
+                if cut:
+                    whole, rest = rest[:cut], rest[cut:]
+                    before = self._lines
+                    self._total.update(whole)
+                    self._offset += len(whole)
+                    self._lines += _count(whole, b"\n")
+                    yield _as_utf8(whole, self.encoding, self.path, before), before, True
+        if rest:
+            yield _as_utf8(rest, self.encoding, self.path, self._lines), self._lines, False
 
 
 def _last_row_end(text: bytes) -> int:
@@ -146,18 +196,20 @@ def _as_utf8(text: bytes, encoding: str, path: Path, lines_before: int) -> bytes
         raise SourceError(f"{path}: encoding '{encoding}' is unknown; examples are utf-8, windows-1252, latin-1") from error
 
 
-def _csv_blocks(path: Path, encoding: str, delimiter: str) -> Iterator[Block]:
-    columns: list[str] = []
-    rows_before = 0
-    for text, lines_before in _lines(path, encoding, quotes=True):
+def _csv_blocks(file: _Text, head: bytes, delimiter: str) -> Iterator[Block]:
+    until = file.start
+    rows_before = until.rows if until else 0
+    columns = _header(_as_utf8(head, file.encoding, file.path, 0).removeprefix(BOM), delimiter, file.path)[0] if until else []
+    for text, lines_before, is_whole in file.pieces():
         body = text
         skipped = 0
         if not columns:
             body = body.removeprefix(BOM)
-            columns, body, skipped = _header(body, delimiter, path)
-        block = _csv_block(body, columns, delimiter, path, lines_before + skipped, rows_before)
-        yield block
+            columns, body, skipped = _header(body, delimiter, file.path)
+        block = _csv_block(body, columns, delimiter, file.path, lines_before + skipped, rows_before)
         rows_before += block.table.num_rows + len(block.broken)
+        until = file.position(rows_before) if is_whole else until
+        yield replace(block, until=until)
 
 
 def _header(text: bytes, delimiter: str, path: Path) -> tuple[list[str], bytes, int]:
@@ -231,10 +283,11 @@ class _Places:
         return _count(self._body, b"\n") + (not self._body.endswith(b"\n")) == self._n_rows
 
 
-def _json_blocks(path: Path, encoding: str) -> Iterator[Block]:
-    for text, lines_before in _lines(path, encoding, quotes=False):
+def _json_blocks(file: _Text) -> Iterator[Block]:
+    until = file.start
+    for text, lines_before, is_whole in file.pieces():
         if lines_before == 0 and text.lstrip()[:1] == b"[":
-            raise SourceError(f"{path}: is one JSON list; expected JSON lines (one object a line): convert it with `jq -c '.[]'`")
+            raise SourceError(f"{file.path}: is one JSON list; expected JSON lines (one object a line): convert it with `jq -c '.[]'`")
         records: list[dict[str, Any]] = []
         lines: list[int] = []
         broken: list[tuple[str, str, str]] = []
@@ -242,13 +295,14 @@ def _json_blocks(path: Path, encoding: str) -> Iterator[Block]:
             if line.strip():
                 record = _json_record(line)
                 if isinstance(record, str):
-                    broken.append((f"{path.name}:{number}", record, line.decode()))
+                    broken.append((f"{file.path.name}:{number}", record, line.decode()))
                 else:
                     records.append(record)
                     lines.append(number)
         columns = sorted({name for record in records for name in record}, key=str)
         table = pa.table({name: pa.array([_as_text(record.get(name)) for record in records], pa.string()) for name in columns})
-        yield Block(table, lambda row, lines=lines: f"{path.name}:{lines[row]}", broken)  # type: ignore[misc]
+        until = file.position(0) if is_whole else until
+        yield Block(table, lambda row, lines=lines: f"{file.path.name}:{lines[row]}", broken, until)  # type: ignore[misc]
 
 
 def _json_record(line: bytes) -> dict[str, Any] | str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
 
-from analytics import store, tables
+from analytics import store, tables, words
 from analytics.sources.base import no_rows
 
-__all__ = ["Refused", "read_parts", "write_part"]
+__all__ = ["Reason", "Refused", "read_parts", "write_part"]
 
 SHOWN = 10
 AT_ONCE = 1 << 16
 """Rows that are compared and stored together."""
 
 MISSING = "\0"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why some rows of a fetch were refused (without the numbers in which their reasons differ), how many, the first of them."""
+
+    text: str
+    n: int
+    place: str
+    row: str
+
+    @property
+    def sentence(self) -> str:
+        """For the command line: '3 rows refused: latency … ms is negative; first a.csv:3: ...'."""
+        return f"{self.n:,} row{'s' * (self.n > 1)} refused: {self.text}; first {self.place}: {self.row}"
 
 
 @dataclass
@@ -52,24 +67,38 @@ class Refused:
         write_part(path, rows)
         self._parts.append(path)
 
-    def to_quarantine(self, source: str) -> int:
-        """Store the rows that are not in quarantine yet; their number."""
+    def to_quarantine(self, source: str) -> list[Reason]:
+        """Store the rows that are not in quarantine yet; why they were refused, the most frequent reason first."""
         if not self.n:
-            return 0
+            return []
         known = np.concatenate([_hashes(rows) for rows in _in_pieces([store.read_raw_table(source, "quarantine")])])
-        n_new = 0
+        reasons: dict[str, Reason] = {}
         for rows in _in_pieces(read_parts(self._parts)):
             is_new = ~np.isin(_hashes(rows), known)
             if is_new.any():
                 fresh = rows.filter(pa.array(is_new))
                 store.append_raw(source, "quarantine", fresh)
-                n_new += len(fresh)
-        return n_new
+                _count(fresh, reasons)
+        return sorted(reasons.values(), key=lambda reason: -reason.n)
+
+
+def _count(rows: pa.Table, reasons: dict[str, Reason]) -> None:
+    """Add refused rows to the reasons that differ in more than numbers, in place."""
+    plain = pa.table({name: rows.column(name).cast(pa.string()) for name in ("reason", "place", "row")})
+    # One thread: "first" is the first of the file.
+    for row in plain.group_by("reason", use_threads=False).aggregate([("row", "count"), ("row", "first"), ("place", "first")]).to_pylist():
+        alike = words.without_numbers(row["reason"])
+        known = reasons.get(alike)
+        if known is None:
+            reasons[alike] = Reason(row["reason"], row["row_count"], row["place_first"], row["row_first"])
+        else:
+            text = known.text if known.text == row["reason"] else alike
+            reasons[alike] = replace(known, text=text, n=known.n + row["row_count"])
 
 
 def write_part(path: Path, rows: pa.Table) -> None:
     """Write rows of a fetch to a file of its folder."""
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+    with store.naming_full_disk(path), pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
         writer.write_table(rows.unify_dictionaries())
 
 

@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 from analytics import tables
 from analytics.sources.base import Batch, SourceError, labels, refuse
 from analytics.sources.columns import Mapped
+from analytics.sources.numbers import Decimal, to_numbers
 from analytics.sources.readers import Block
-from analytics.sources.times import TimeForm, Times, parse_times, to_numbers
-from analytics.sources.values import DOWN, STATES, UP, Coded, coded, latencies, standard_unit, states, status_codes
+from analytics.sources.times import TimeForm, Times, parse_times
+from analytics.sources.values import DOWN, STATES, UP, Coded, coded, latencies, no_number, standard_unit, states, status_codes
 
-__all__ = ["Signal", "Table", "to_checks", "to_metrics"]
+__all__ = ["Held", "Signal", "Table", "to_checks", "to_metrics"]
 
 MAX_STATUS_UP = 400
 MIN_STATUS_UP = 200
@@ -47,15 +48,40 @@ class Table:
     state_words: Mapping[str, str] = field(default_factory=dict)
     signals: Sequence[Signal] = ()
     signal_units: Mapping[str, str] = field(default_factory=dict)
+    decimal: Decimal = "."
+
+
+class Held:
+    """Rows of a file's blocks that only its other rows can date: hours that a clock change repeats. They are read at the end, together."""
+
+    def __init__(self) -> None:
+        self._tables: list[pa.Table] = []
+        self._places: list[str] = []
+
+    def add(self, block: Block, rows: npt.NDArray[np.int64]) -> None:
+        self._tables.append(block.table.take(pa.array(rows)))
+        self._places += [block.place(row) for row in rows.tolist()]
+
+    def block(self) -> Block | None:
+        """All of them in the order of the file; None where there are none."""
+        if not self._tables:
+            return None
+        same = all(table.schema.equals(self._tables[0].schema) for table in self._tables)
+        table = pa.concat_tables(self._tables) if same else pa.concat_tables(self._tables, promote_options="permissive")
+        return Block(table, self._places.__getitem__)
 
 
 class _Rows:
-    """A block being converted: which rows are refused, and why (the first reason counts)."""
+    """A block being converted: which rows are refused, and why (the first reason counts).
 
-    def __init__(self, block: Block, how: Table, kind: str) -> None:
-        self.block, self.how, self.kind = block, how, kind
+    With `held`, rows whose time only other blocks can tell are put there instead; without, the block is all there is.
+    """
+
+    def __init__(self, block: Block, how: Table, kind: str, held: Held | None) -> None:
+        self.block, self.how, self.kind, self.held = block, how, kind, held
         self.n = block.table.num_rows
         self.bad: dict[int, str] = {}
+        self.undecided = np.zeros(0, np.int64)
 
     def column(self, role: str) -> pa.ChunkedArray | None:
         name = self.how.mapped.first(role)
@@ -94,15 +120,19 @@ class _Rows:
         column = self.column("time")
         if column is None:
             raise SourceError(f"source '{self.how.source}': no column of times")
-        times = parse_times(column, self.how.time_form, series)
+        times = parse_times(column, self.how.time_form, series, is_whole=self.held is None)
         self.refuse(times.bad)
+        self.undecided = times.undecided
         return times
 
     def batch(self, columns: Sequence[pa.Array]) -> Batch:
         rows = pa.table(list(columns), schema=tables.schema(tables.RAW[self.kind]))
-        if self.bad:
+        if self.held is not None and len(self.undecided):
+            self.held.add(self.block, np.setdiff1d(self.undecided, list(self.bad)))
+        if self.bad or len(self.undecided):
             keep = np.ones(self.n, bool)
             keep[list(self.bad)] = False
+            keep[self.undecided] = False
             rows = rows.filter(pa.array(keep))
         refused = [(self.block.place(row), self.bad[row], self._shown(row)) for row in sorted(self.bad)]
         return Batch(self.kind, rows, refuse(self.how.source, self.kind, [*self.block.broken, *refused]))
@@ -136,9 +166,9 @@ def _time_array(times: Times) -> pa.Array:
     return pa.array(times.ms).cast(pa.timestamp("ms", tz="UTC"))
 
 
-def to_checks(block: Block, how: Table) -> Batch:
+def to_checks(block: Block, how: Table, held: Held | None = None) -> Batch:
     """Checks of a block: state from a state column, else from the status code; no latency unless up."""
-    rows = _Rows(block, how, "checks")
+    rows = _Rows(block, how, "checks", held)
     service, region = rows.required_label("service"), rows.label("region", "default")
     monitor = rows.label("monitor", how.source)
     times = rows.times(service, region, monitor)
@@ -192,23 +222,25 @@ def _latency(rows: _Rows, is_up: npt.NDArray[np.bool_]) -> npt.NDArray[np.float6
     column = rows.column("latency")
     if column is None:
         return np.full(rows.n, np.nan)
-    latency, bad = latencies(column, rows.how.latency_unit, is_up)
+    latency, bad = latencies(column, rows.how.latency_unit, is_up, decimal=rows.how.decimal)
     rows.refuse(bad)
     return latency
 
 
-def to_metrics(block: Block, how: Table) -> list[Batch]:
+def to_metrics(block: Block, how: Table, held: Held | None = None) -> list[Batch]:
     """Samples of a block, from a long table (signal, value, unit) or from the signal columns of a wide one."""
     if not how.signals:
-        return [_long_metrics(block, how)]
+        return [_long_metrics(block, how, held)]
+    # Broken and undecided rows are those of all signals, and told once.
+    others = None if held is None else Held()
     return [
-        _wide_metrics(block if position == 0 else Block(block.table, block.place), how, signal)
+        _wide_metrics(block, how, signal, held) if position == 0 else _wide_metrics(Block(block.table, block.place), how, signal, others)
         for position, signal in enumerate(how.signals)
     ]
 
 
-def _long_metrics(block: Block, how: Table) -> Batch:
-    rows = _Rows(block, how, "metrics")
+def _long_metrics(block: Block, how: Table, held: Held | None) -> Batch:
+    rows = _Rows(block, how, "metrics", held)
     service, region = rows.required_label("service"), rows.label("region", "default")
     signal, unit = rows.required_label("signal"), rows.label("unit", None)
     times = rows.times(service, region, signal)
@@ -239,8 +271,8 @@ def _long_metrics(block: Block, how: Table) -> Batch:
     )
 
 
-def _wide_metrics(block: Block, how: Table, signal: Signal) -> Batch:
-    rows = _Rows(block, how, "metrics")
+def _wide_metrics(block: Block, how: Table, signal: Signal, held: Held | None) -> Batch:
+    rows = _Rows(block, how, "metrics", held)
     service, region = rows.required_label("service"), rows.label("region", "default")
     times = rows.times(service, region)
     values = _values(rows, signal.column, optional=True) * signal.factor
@@ -260,8 +292,8 @@ def _wide_metrics(block: Block, how: Table, signal: Signal) -> Batch:
 
 def _values(rows: _Rows, column: str, *, optional: bool = False) -> npt.NDArray[np.float64]:
     """Numbers of a column of samples. An empty cell of a wide table is no sample; a long row without value is refused."""
-    values, bad = to_numbers(rows.block.table.column(column))
-    rows.refuse({row: f"{column} '{text[:40]}' is no number" for row, text in bad.items()})
+    values, bad = to_numbers(rows.block.table.column(column), rows.how.decimal)
+    rows.refuse({row: f"{column} {no_number(text, rows.how.decimal)}" for row, text in bad.items()})
     rows.refuse(dict.fromkeys(np.flatnonzero(np.isinf(values)).tolist(), f"{column} is infinite"))
     if not optional:
         rows.refuse(dict.fromkeys(np.flatnonzero(np.isnan(values)).tolist(), f"{column} is empty"))

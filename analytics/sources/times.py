@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from analytics import calendars
 from analytics.sources.base import SourceError, did_you_mean
+from analytics.sources.numbers import to_numbers
 
 __all__ = ["TimeForm", "Times", "parse_times", "recognise"]
 
@@ -48,10 +49,17 @@ class TimeForm:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds since 1970 UTC, one per row; `bad` maps row numbers to the reason for refusing them."""
+    """Milliseconds since 1970 UTC, one per row.
+
+    Attributes
+    ----------
+    bad : row number -> the reason for refusing it
+    undecided : rows in an hour that the clock repeats, where only other rows tell which of the two it is
+    """
 
     ms: npt.NDArray[np.int64]
     bad: dict[int, str]
+    undecided: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def _refuse_unknown_zone(name: str) -> None:
@@ -125,7 +133,7 @@ def _epoch_unit(values: list[float], where: str) -> str:
     )
 
 
-def parse_times(column: pa.ChunkedArray, form: TimeForm, series: npt.NDArray[np.int64]) -> Times:
+def parse_times(column: pa.ChunkedArray, form: TimeForm, series: npt.NDArray[np.int64], *, is_whole: bool = True) -> Times:
     """Times of a block of rows.
 
     Parameters
@@ -133,21 +141,23 @@ def parse_times(column: pa.ChunkedArray, form: TimeForm, series: npt.NDArray[np.
     column : as read; text, numbers or timestamps
     form : of the whole table, by `recognise`
     series : code of the series of each row: hours that a clock change repeats are told apart by the order of the rows in a series
+    is_whole : no other block has rows of the same hours; else these stay undecided
     """
     bad: dict[int, str] = {}
+    undecided = np.zeros(0, np.int64)
     if form.kind == "epoch":
         ms = _from_epoch(column, form.unit, bad)
     else:
         ms, is_local = _from_text(column, form, bad) if not pa.types.is_temporal(column.type) else _from_stamps(column, form, bad)
         if form.zone is not None and is_local.any():
-            ms = _to_utc(ms, is_local, form.zone, series, bad)
+            ms, undecided = _to_utc(ms, is_local, form.zone, series if is_whole else None, bad)
     if len(ms) and ms.min() >= EARLIEST_MS and ms.max() < LATEST_MS:
-        return Times(ms, bad)
+        return Times(ms, bad, undecided)
     for row in np.flatnonzero((ms != MISSING) & ((ms < EARLIEST_MS) | (ms >= LATEST_MS))).tolist():
         bad.setdefault(row, f"time {_shown(int(ms[row]))} lies outside the years 2000 to 2100")
     for row in np.flatnonzero(ms == MISSING).tolist():
         bad.setdefault(row, "time is empty")
-    return Times(ms, bad)
+    return Times(ms, bad, undecided)
 
 
 def _shown(ms: int) -> str:
@@ -162,48 +172,6 @@ def _from_epoch(column: pa.ChunkedArray, unit: str, bad: dict[int, str]) -> npt.
     for row in np.flatnonzero(np.isfinite(numbers) & ~known).tolist():
         bad[row] = f"time {numbers[row]:g} lies outside the years 2000 to 2100"
     return np.where(known, np.where(known, scaled, 0).astype(np.int64), MISSING)
-
-
-def to_numbers(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
-    """Numbers of a column, NaN where empty; texts that are no number by row."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if (
-        pa.types.is_decimal(array.type)
-        or pa.types.is_integer(array.type)
-        or pa.types.is_floating(array.type)
-        or pa.types.is_null(array.type)
-    ):
-        return _floats(array.cast(pa.float64(), safe=False)), {}
-    text = array.cast(pa.string())
-    try:
-        return _floats(pc.if_else(pc.equal(text, ""), None, text).cast(pa.float64())), {}
-    except pa.ArrowInvalid:
-        return _numbers_one_by_one(text.to_pylist())
-
-
-def _floats(array: pa.Array) -> npt.NDArray[np.float64]:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-EMPTY_WORDS = {"", "nan", "null", "none", "na", "n/a", "-"}
-
-
-def _numbers_one_by_one(texts: list[str | None]) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
-    numbers = np.full(len(texts), np.nan)
-    refused: dict[int, str] = {}
-    for row, text in enumerate(texts):
-        word = (text or "").strip()
-        if word.lower() in EMPTY_WORDS:
-            continue
-        try:
-            numbers[row] = float(word)
-        except ValueError:
-            refused[row] = word
-    return numbers, refused
 
 
 def _from_stamps(column: pa.ChunkedArray, form: TimeForm, bad: dict[int, str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
@@ -267,9 +235,12 @@ def _from_format(text: str, format: str) -> datetime | None:
 
 
 def _to_utc(
-    ms: npt.NDArray[np.int64], is_local: npt.NDArray[np.bool_], name: str, series: npt.NDArray[np.int64], bad: dict[int, str]
-) -> npt.NDArray[np.int64]:
-    """Local clock times to UTC: hours skipped by a clock change are refused, repeated ones told apart by the order of the rows."""
+    ms: npt.NDArray[np.int64], is_local: npt.NDArray[np.bool_], name: str, series: npt.NDArray[np.int64] | None, bad: dict[int, str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Local clock times to UTC: hours skipped by a clock change are refused, repeated ones told apart by the order of the rows.
+
+    Without `series` the rows of repeated hours are returned as undecided.
+    """
     import pandas as pd
 
     rows = np.flatnonzero(is_local & (ms > -(2**53)) & (ms < 2**53))
@@ -282,6 +253,8 @@ def _to_utc(
     for row in rows[early == MISSING].tolist():
         bad[row] = f"time {_shown(int(ms[row]))} does not exist in {name}: the clock was set forward"
     doubtful = early != late
+    if series is None:
+        return result, rows[doubtful]
     if doubtful.any():
         is_late, unclear = _second_pass(ms[rows[doubtful]], series[rows[doubtful]])
         result[rows[doubtful]] = np.where(is_late, late[doubtful], early[doubtful])
@@ -290,7 +263,7 @@ def _to_utc(
                 f"time {_shown(int(ms[row]))} happened twice in {name}: the clock was set back, "
                 "and the order of the rows does not tell which"
             )
-    return result
+    return result, rows[:0]
 
 
 def _second_pass(local: npt.NDArray[np.int64], series: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -11,9 +11,11 @@ import pyarrow as pa
 
 from analytics import tables
 from analytics.sources.base import SourceError
-from analytics.sources.times import EMPTY_WORDS, to_numbers
+from analytics.sources.numbers import EMPTY_WORDS, Decimal, to_numbers
 
-__all__ = ["KUMA_STATES", "STATE_WORDS", "Coded", "coded", "latencies", "standard_unit", "states", "status_codes"]
+__all__ = [
+    "KUMA_STATES", "MAX_LATENCY_MS", "STATE_WORDS", "Coded", "coded", "latencies", "no_number", "standard_unit", "states", "status_codes",
+]  # fmt: skip
 
 STATES = tables.STATES
 UP, DOWN = STATES.index("up"), STATES.index("down")
@@ -35,6 +37,9 @@ STATE_WORDS: dict[str, str] = {
 KUMA_STATES = {"0": "down", "1": "up", "2": "pending", "3": "maintenance"}
 
 MS_PER = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
+MAX_LATENCY_MS = 86_400_000.0
+"""A day: checks come more often than that, so none can have waited as long; 120 ms told in nanoseconds would be 33 hours."""
+
 DECIMALS_MS = 6
 """Places kept after a unit is converted: 0.0897 s is 89.7 ms, not 89.69999999999999."""
 
@@ -92,19 +97,34 @@ def status_codes(column: Coded) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
     return numbers[column.codes], bad
 
 
-def latencies(column: pa.ChunkedArray, unit: str, is_up: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
+def latencies(
+    column: pa.ChunkedArray, unit: str, is_up: npt.NDArray[np.bool_], *, decimal: Decimal = "."
+) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
     """Milliseconds of each row, NaN where the check failed or was not timed; the reason by row for impossible ones.
 
     A failed check has no latency, whatever the monitor timed: a refused connection takes a fraction of a millisecond.
     """
-    numbers, wrong = to_numbers(column)
-    bad = {row: f"latency '{text[:40]}' is no number" for row, text in wrong.items() if is_up[row]}
+    numbers, wrong = to_numbers(column, decimal)
+    bad = {row: f"latency {no_number(text, decimal)}" for row, text in wrong.items() if is_up[row]}
     ms = numbers if unit == "ms" else np.round(numbers * MS_PER[unit], DECIMALS_MS)
     with np.errstate(invalid="ignore"):
-        impossible = is_up & ((ms < 0) | np.isinf(ms))
+        impossible = is_up & ((ms < 0) | (ms > MAX_LATENCY_MS))
     for row in np.flatnonzero(impossible).tolist():
-        bad[row] = f"latency {numbers[row]:g} {unit} is {'negative' if numbers[row] < 0 else 'infinite'}"
+        bad[row] = f"latency {numbers[row]:g} {unit} is {_impossible(float(ms[row]))}"
     return np.where(is_up & ~impossible, ms, np.nan), bad
+
+
+def _impossible(ms: float) -> str:
+    if ms < 0:
+        return "negative"
+    return "infinite" if np.isinf(ms) else "more than a day: a wrong unit or a broken clock"
+
+
+def no_number(text: str, decimal: Decimal) -> str:
+    """Why a text is refused as a number, and what to do if it is one."""
+    other = "." if decimal == "," else ","
+    remedy = "; write it without separators of thousands" if decimal in text else f"; if '{other}' is decimal, say `decimal: '{other}'`"
+    return f"'{text[:40]}' is no number{remedy if other in text else ''}"
 
 
 _SCALES: dict[str, tuple[str, float]] = {

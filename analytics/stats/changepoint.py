@@ -16,8 +16,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 ALPHA = 0.5
 """Change points that the prior expects in a series. Simulated share of series without a change in which one is found: at most 1 % in
-white noise, 4 % in AR(0.5), 6 % in AR(0.8) and AR(0.9) noise of 100 to 1000 samples, 6 % with Student's t(3); 16 % of 30 samples of AR
-noise. Noise beyond `LONGEST_MEMORY` is cut more often (AR(0.95): 11 % of 100, 43 % of 1000 samples). A tenth of alpha: a third of that."""
+white noise, 4 % in AR(0.5), 8 % in AR(0.8) and AR(0.9) noise of 100 to 1000 samples, 6 % with Student's t(3); 16 % of 30 samples of AR
+noise. Noise beyond `LONGEST_MEMORY` is cut more often (AR(0.95): 12 % of 100, 27 % of 1000 samples). A tenth of alpha: a third of that."""
 
 MIN_LENGTH = 3
 """Shortest regime, samples: one or two odd values are outliers (patches of two survive a median of five)."""
@@ -29,7 +29,10 @@ LONGEST_MEMORY = 0.9
 """Noise that takes more than 10 samples to forget is a level to who looks at it."""
 
 N_SCALES = 12
-"""Trial noise scales for each memory: 24 change the mean agreement with annotators of TCPD by 0.002, 8 by 0.01."""
+"""Trial noise scales for each memory, at most a factor of 2.3 apart."""
+
+N_BLOCKS = 100
+"""Blocks that tell the long-run variance: enough to know it to a quarter (1.17 / sqrt(100) is the error of a spread from medians)."""
 
 MAX_CANDIDATES = 512
 """Positions looked at together; more change nothing in series of 800 samples, and time and memory grow with the square."""
@@ -108,6 +111,9 @@ def segment(
     programming over all positions; long series over the positions where means of neighbouring windows of dyadic width differ most,
     and each change point is then put at its best place among all samples between its neighbours.
 
+    Noise that AR(1) does not describe (white noise on a slow wander) has a larger long-run variance than its innovations: in series of 200
+    samples or more it is estimated from differences of block means, and all that a regime costs is multiplied by what it is larger.
+
     Spikes are left out: up to two values far from the median of the five around them (at an end: of the five there). Missing values are
     passed over with the time they took.
     The interval of a change point holds the places that a likelihood ratio does not refute, the two regimes being fitted anew for each.
@@ -141,7 +147,9 @@ def segment(
     an AR(1) process, Bernoulli 23, 1408-1447. Prais & Winsten (1954), Cowles Commission discussion paper 383 (first sample of AR(1)
     noise). Cho & Kirch (2022), Two-stage data segmentation permitting multiscale change points, heavy tails and dependence, Annals of
     the Institute of Statistical Mathematics 74, 653-684 (candidates, then a criterion). Eo & Morley (2015), Likelihood-ratio-based
-    confidence sets for the timing of structural breaks, Quantitative Economics 6, 463-497 (intervals).
+    confidence sets for the timing of structural breaks, Quantitative Economics 6, 463-497 (intervals). Wu & Zhao (2007), Inference of
+    trends in time series, JRSS B 69, 391-410 (long-run variance from block means). Lavielle & Moulines (2000), Least-squares estimation
+    of an unknown number of shifts in a time series, Journal of Time Series Analysis 21, 33-59 (penalties for dependent noise).
     """
     values = np.asarray(values, np.float64)
     _check(values, alpha, min_length, longest_memory, level)
@@ -226,7 +234,7 @@ class _Whitened:
         self._sums.append(np.append([0.0, 0.0], np.cumsum(-2 * np.log(unit))))
         self._first = [(1 - memory**2) * plain[a] * plain[b] for a, b in pairs]
         self._first.append(np.zeros(len(series.y)))
-        self.time, self.memory = series.time, memory
+        self.time, self.memory, self.inflation = series.time, memory, _inflation(self.y[1:])
 
     def moments(self, start: IntArray, end: IntArray) -> _Moments:
         """Sums over regimes [start, end), broadcast together."""
@@ -283,15 +291,16 @@ def _shortest(white: _Whitened, places: IntArray, variance: float, price: float,
     m, span = white.moments(places[start], places[end]), white.span(places[start], places[end])
     slope_info = 12 / span**2 * (m.time_time - m.one_time**2 / m.one_one)
     slope_y2 = 12 / span**2 * (m.time_y - m.one_time * m.one_y / m.one_one) ** 2
-    scales = _scales(white)
+    scales, inflation = _scales(white), white.inflation
     costs = np.empty((len(scales), len(end)))
     is_slope = np.empty(costs.shape, np.bool_)
     for k, scale in enumerate(scales):
         ratio = scale / variance
-        slope_gain = slope_y2 / (slope_info + ratio) / scale - np.log1p(slope_info / ratio)
+        slope_gain = slope_y2 / (slope_info + ratio) / scale - inflation * np.log1p(slope_info / ratio)
         is_slope[k] = slope_gain > 0
-        costs[k] = (m.y_y - m.one_y**2 / (m.one_one + ratio)) / scale + np.log1p(m.one_one / ratio) - np.maximum(slope_gain, 0.0) + m.gaps
-    costs += price - np.log(1 - white.memory**2)
+        level_cost = (m.y_y - m.one_y**2 / (m.one_one + ratio)) / scale + inflation * np.log1p(m.one_one / ratio)
+        costs[k] = level_cost - np.maximum(slope_gain, 0.0) + m.gaps
+    costs += inflation * price - np.log(1 - white.memory**2)
     lengths, last = _cheapest_chain(costs, places, min_length)
     n = len(white.time)
     # One more parameter, known to 1 / sqrt(n), where there is a memory.
@@ -300,6 +309,23 @@ def _shortest(white: _Whitened, places: IntArray, variance: float, price: float,
     edges = _chain(last[k])
     pairs = edges[1:] * (edges[1:] - 1) // 2 + edges[:-1]
     return _Fit(float(lengths[k]), places[edges[:-1]], is_slope[k, pairs], white)
+
+
+def _inflation(innovations: FloatArray) -> float:
+    """How many times larger than their variance the long-run variance of innovations is, at least 1: from differences of block means.
+
+    Medians of differences hardly see a few steps or a slope.
+    """
+    width = len(innovations) // N_BLOCKS
+    spread = _spread_around(np.diff(innovations))
+    if width < 2 or spread == 0:
+        return 1.0
+    blocks = innovations[len(innovations) % width :].reshape(-1, width).mean(axis=1)
+    return max(1.0, width * (_spread_around(np.diff(blocks)) / spread) ** 2)
+
+
+def _spread_around(x: FloatArray) -> float:
+    return _spread(x - np.median(x)) if len(x) else 0.0
 
 
 def _scales(white: _Whitened) -> FloatArray:
@@ -366,7 +392,7 @@ def _described(n_times: int, series: _Series, fit: _Fit, min_length: int, level:
     m = fit.white.moments(fit.starts, ends)
     misfit = float(_misfit(m, fit.is_slope).sum())
     variance = max(misfit / n, SMALLEST_SCALE * series.variance)
-    refuted = -2 * np.log(1 - np.sqrt(level)) * variance
+    refuted = -2 * np.log(1 - np.sqrt(level)) * variance * fit.white.inflation
     low, high = [], []
     for k in range(1, len(fit.starts)):
         first, profile = _profile(fit, k, n, min_length)

@@ -19,7 +19,7 @@ drift."""
 WANDER_SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 """Share of the variance of a bin that is autocorrelated."""
 
-USUAL_TIME_CONSTANT_H, USUAL_SPREAD = 6.0, 0.5
+USUAL_TIME_CONSTANT_H, USUAL_SPREAD = 6.0, 0.8
 """Time constant at the centre of the prior, and the width of the prior: of the logarithm of the variance of a week's mean."""
 TEMPER = 0.5
 """Weight of the likelihood against the prior: a series is never exactly of the model, and an ordinate that an incident or an uneven day

@@ -1,14 +1,16 @@
 """Is a series still what it was? Windows of many lengths, compared with the learning stretch, in five channels at once.
 
-`learn_reference` says how each channel varies while nothing changes, `score` gives the evidence of each bin against that, and
-`find_changes` turns evidence into changes: each is one object that stays open until the series is back at its reference or the change is
-accepted. Nothing uses a later bin than the one it judges.
+`learn_reference` says how each channel varies while nothing changes, `score` gives the evidence of each bin against that
+(`stats.changes` turns it into changes). Nothing uses a later bin than the one it judges.
+
+The evidence is that of a generalised likelihood ratio over the length of the window (Lai 1995, Sequential changepoint detection in quality
+control and dynamical systems, JRSS B 57(4)): the largest log likelihood ratio of a window that ends here, plus the logarithm of its
+length, since there are fewer long windows that could be large by chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,15 +21,19 @@ from analytics.stats.longrun import window_variance
 
 __all__ = [
     "KINDS",
-    "Changes",
     "Evidence",
+    "Frame",
     "Reference",
-    "accept",
-    "false_alarms_at",
-    "find_changes",
+    "events_and_trials",
     "learn_reference",
-    "level_for",
+    "likelihood_ratio",
+    "lower_median",
+    "mean_change",
+    "one_series",
+    "over",
     "score",
+    "score_from",
+    "shape_change",
 ]
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,7 +45,7 @@ LEVEL, SPREAD, TAIL, SEASON, AVAILABILITY = range(len(KINDS))
 
 WINDOWS_H = (3, 6, 12, 24, 48, 96, 168, 336)
 """Lengths of the windows: each about twice the last, so that any change fills most of one of them."""
-SHORTEST_H = (6, 6, 6, 48, 3)
+SHORTEST_H = (12, 12, 6, 48, 3)
 """Shortest window of each kind. Incidents last up to hours, an odd day is no other shape of the day, and failures are counted in runs."""
 FILLED = 0.5
 """Share of its bins that a window must hold to say something."""
@@ -47,34 +53,25 @@ FILLED = 0.5
 BOUND = 2.5
 """Values of bins are bounded this many robust standard deviations from their median: an incident of four hours cannot alarm by itself,
 and the mean of normal values keeps 99 % of its efficiency (Huber 1964)."""
+CONSTANT_LIMIT = 0.01
+"""Bound of a series whose values are mostly the same, on the scale of its residuals; ten standard deviations if they all are."""
 WANDER = (0.35, 0.05)
 """Share of the variance of a bin that usually wanders from hour to hour: of level, of spread. Centres of the prior of `longrun`."""
 DEGREES_PER_DAY = 2
 """Degrees of freedom that a day of the learning stretch gives a variance: windows shorter than a day know more than one per day."""
-LEVEL_GUARD_H, SEASON_GUARD_H = 36, 48
-"""Windows up to which a change must not be explained by a day of the other type: one holiday fills them."""
+GUARD_H = 48
+"""Windows up to which a change must not be explained by a day of the other type: a holiday is at least half of them."""
 USUAL_DISPERSION, DISPERSION_DAYS = 1.2, 10
 """Variance over mean of daily counts before any day was seen, and the days that this weighs."""
-IMPROVEMENT = 3.0
+IMPROVEMENT = 5.0
 """Evidence that fewer failures, fewer slow answers or less spread need beyond what more of them need: good news can wait."""
-OFFSET = (3.16, 4.1, 2.94, 7.73, 0.87)
+OFFSET = (2.6, 3.9, 3.1, 7.9, 0.4)
 """Evidence at which quiet series pass for changed equally often by all kinds, but for their shares of the false alarms: about a third for
 the level, a tenth for the spread, a fifth for each other (`benchmarks/drift_null.py`)."""
-LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 8.36, -1.55
-"""Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
-
-BACK = 5.0
-BACK_DAYS = (4, 1, 1, 4, 1)
-"""A change is over when the days since, at least so many of each kind, are e^5 times likelier without it: level and shape wander."""
-FURTHER = 3.0
-"""Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
 RELEARNT_DAYS = 2
 """Days from which on what follows an acceptance can be compared with."""
 
 NORMAL_CONSISTENCY = 1.4826
-NORMAL_95, HALF_CHI_95 = 1.96, 1.92
-MEDIAN_COST = 1.2533
-"""Standard error of the median over that of the mean of normal values, sqrt(pi / 2)."""
 
 
 @dataclass(frozen=True)
@@ -134,44 +131,17 @@ class Evidence:
     reference: Reference
 
 
-@dataclass(frozen=True)
-class Changes:
-    """Changes found, one element each, by series and time of detection; bins are those of the channels.
-
-    Attributes
-    ----------
-    series, kind : index of the series; index into `KINDS`
-    detected : bin at whose end the change was told
-    onset, onset_low, onset_high : first bin of the new regime and its 95 % interval
-    closed : bin at whose end the series was back at its reference; -1 while the change is open
-    statistic, strongest : evidence when it was told, and the most there was until it was over or the data ended
-    effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
-        residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
-    """
-
-    series: IntArray
-    kind: IntArray
-    detected: IntArray
-    onset: IntArray
-    onset_low: IntArray
-    onset_high: IntArray
-    closed: IntArray
-    statistic: FloatArray
-    strongest: FloatArray
-    effect: FloatArray
-    effect_low: FloatArray
-    effect_high: FloatArray
-
-
 def learn_reference(channels: Channels, n_bins: int) -> Reference:
     """Noise of each channel in its learning stretch, the first `n_bins` bins."""
     day = channels.bins_per_day
     values = np.stack([channels.level, channels.spread])[:, :, :n_bins]
-    median = _median(values)
-    limit = BOUND * NORMAL_CONSISTENCY * _median(np.abs(values - median[..., None]))
+    median = lower_median(values)
+    limit = BOUND * NORMAL_CONSISTENCY * lower_median(np.abs(values - median[..., None]))
+    limit = np.where(limit == 0, CONSTANT_LIMIT, limit)
     bounded = np.clip(values - median[..., None], -limit[..., None], limit[..., None])
     centred = bounded - _mean(bounded)[..., None]
     windows = np.array([round(length * day / 24) for length in WINDOWS_H if length * day >= 24], dtype=np.int64)
+    variance = np.stack([window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)])
     return Reference(
         windows=windows,
         bins_per_day=day,
@@ -180,16 +150,14 @@ def learn_reference(channels: Channels, n_bins: int) -> Reference:
         accepted=None,
         median=median,
         limit=limit,
-        variance=np.stack(
-            [window_variance(part, windows, bins_per_day=day, usual_share=w) for part, w in zip(centred, WANDER, strict=True)]
-        ),
+        variance=np.where(variance > 0, variance, (limit[..., None] / 10) ** 2),
         day_profile=np.stack([shrunk_profile(part**2, channels.time_of_day[:n_bins], day) for part in centred]),
         precision=_precision(centred[0] * channels.amplitude[:, :n_bins], centred[0] * channels.phase[:, :n_bins], day),
         dispersion=np.stack([_dispersion(counts[:, :n_bins], day) for counts in (channels.slow, channels.failures)]),
     )
 
 
-def _median(values: FloatArray) -> FloatArray:
+def lower_median(values: FloatArray) -> FloatArray:
     """Lower median over the last axis, NaN without a value."""
     ordered = np.sort(values, axis=-1)
     n = np.isfinite(ordered).sum(axis=-1)
@@ -242,7 +210,7 @@ class _Sums(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Windows that end with each of some bins, and the bins they are compared with; arrays of shape (n_bins, n_windows) or broadcast."""
 
     end: IntArray
@@ -253,7 +221,7 @@ class _Frame:
     is_known: BoolArray
 
     @classmethod
-    def of(cls, reference: Reference, end: IntArray, lengths: IntArray) -> _Frame:
+    def of(cls, reference: Reference, end: IntArray, lengths: IntArray) -> Frame:
         lengths = np.atleast_2d(lengths)
         begin = end[:, None] - lengths
         if reference.accepted is None:
@@ -288,40 +256,42 @@ class _Frame:
 
 def score(channels: Channels, reference: Reference) -> Evidence:
     """Evidence of each kind in each bin after the learning stretch, or after the acceptance."""
-    return _score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference)
+    return score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference)
 
 
-def _score_from(first: int, channels: Channels, reference: Reference) -> Evidence:
+def score_from(first: int, channels: Channels, reference: Reference, *, since: int = 0) -> Evidence:
+    """Evidence of each kind in each bin from `first` on, from windows that begin at `since` or later."""
     end = np.arange(first, channels.level.shape[1]) + 1
-    parts = [_best(kind, channels, reference, end) for kind in range(len(KINDS))]
+    parts = [_best(kind, channels, reference, end, since) for kind in range(len(KINDS))]
     return Evidence(
         np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference
     )
 
 
-def _best(kind: int, channels: Channels, reference: Reference, end: IntArray) -> tuple[FloatArray, IntArray]:
+def _best(kind: int, channels: Channels, reference: Reference, end: IntArray, since: int) -> tuple[FloatArray, IntArray]:
     """Largest evidence over the windows of each bin, and which window it is."""
     hours = reference.windows * 24 / channels.bins_per_day
     usable = np.flatnonzero(hours >= SHORTEST_H[kind])
-    statistic = _evidence(kind, channels, reference, _Frame.of(reference, end, reference.windows[usable]))
-    statistic = np.where(np.isfinite(statistic), statistic + np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
+    statistic = likelihood_ratio(kind, channels, reference, Frame.of(reference, end, reference.windows[usable]))
+    is_told = np.isfinite(statistic) & (end[:, None] - reference.windows[usable] >= since)
+    statistic = np.where(is_told, statistic + np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
     best = statistic.argmax(axis=2)
     return np.take_along_axis(statistic, best[..., None], axis=2)[..., 0] - OFFSET[kind], usable[best]
 
 
-def _evidence(kind: int, channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+def likelihood_ratio(kind: int, channels: Channels, reference: Reference, frame: Frame) -> FloatArray:
     """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows)."""
     if kind == LEVEL:
         return _student(_level(channels, reference, frame), reference.degrees)
     if kind == SPREAD:
-        difference, variance, _ = _mean_change(channels, reference, 1, frame)
-        return _student(_over(difference**2, variance), reference.degrees) - IMPROVEMENT * (difference < 0)
+        difference, variance, _ = mean_change(channels, reference, 1, frame)
+        return _student(over(difference**2, variance), reference.degrees) - IMPROVEMENT * (difference < 0)
     if kind == SEASON:
         return _student(_season(channels, reference, frame), reference.degrees)
-    return _count_change(*_counts(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
+    return _count_change(*events_and_trials(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
 
 
-def _over(square: FloatArray, variance: FloatArray) -> FloatArray:
+def over(square: FloatArray, variance: FloatArray) -> FloatArray:
     """The ratio; NaN where nothing varies, of which nothing can be said."""
     return np.divide(square, variance, out=np.full(np.broadcast_shapes(square.shape, variance.shape), np.nan), where=variance > 0)
 
@@ -336,7 +306,7 @@ def _bounded(values: FloatArray, reference: Reference, part: int) -> FloatArray:
     return np.clip(values - median, -limit, limit)
 
 
-def _mean_change(channels: Channels, reference: Reference, part: int, frame: _Frame) -> tuple[FloatArray, FloatArray, FloatArray]:
+def mean_change(channels: Channels, reference: Reference, part: int, frame: Frame) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Change of the mean of level (part 0) or spread (part 1), the variance it has while nothing changes, and the usual mean."""
     mean, usual, sums = frame.means(_bounded((channels.level, channels.spread)[part], reference, part))
     longest = reference.variance[part][:, None, -1:] * reference.windows[-1]
@@ -344,7 +314,7 @@ def _mean_change(channels: Channels, reference: Reference, part: int, frame: _Fr
     return mean - usual, own / np.maximum(sums.n, 1) + longest / np.maximum(sums.n_usual, 1), usual
 
 
-def _unevenness(channels: Channels, reference: Reference, part: int, frame: _Frame) -> FloatArray:
+def _unevenness(channels: Channels, reference: Reference, part: int, frame: Frame) -> FloatArray:
     """Variance usual at the times of day of each window over that of whole days."""
     if (frame.lengths % reference.bins_per_day == 0).all():
         return np.ones((1, 1, 1))
@@ -360,14 +330,14 @@ def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> F
     return np.asarray(known[:, below] + (place - below) * (known[:, below + 1] - known[:, below]))
 
 
-def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+def _level(channels: Channels, reference: Reference, frame: Frame) -> FloatArray:
     """Squared change of the level over its variance."""
-    difference, variance, usual = _mean_change(channels, reference, 0, frame)
-    short = frame.lengths * 24 <= LEVEL_GUARD_H * reference.bins_per_day
+    difference, variance, usual = mean_change(channels, reference, 0, frame)
+    short = frame.lengths * 24 <= GUARD_H * reference.bins_per_day
     if short.any():
         other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
         difference = _guarded(difference, other - usual, short)
-    return _over(difference**2, variance)
+    return over(difference**2, variance)
 
 
 def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> FloatArray:
@@ -376,17 +346,17 @@ def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> Flo
     return np.where(short, left, difference)
 
 
-def _season(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+def _season(channels: Channels, reference: Reference, frame: Frame) -> FloatArray:
     """Squared change of amplitude and phase over their covariance."""
-    (a, b), share = _shape_change(channels, reference, frame, guard_h=SEASON_GUARD_H)
+    (a, b), share = shape_change(channels, reference, frame, is_guarded=True)
     p = reference.precision[:, :, :, None, None]
     return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
 
 
-def _shape_change(channels: Channels, reference: Reference, frame: _Frame, *, guard_h: int = 0) -> tuple[FloatArray, FloatArray]:
+def shape_change(channels: Channels, reference: Reference, frame: Frame, *, is_guarded: bool = False) -> tuple[FloatArray, FloatArray]:
     """Change of amplitude and phase, first axis, and the share of the variance of a day that it has while nothing changes."""
     level, other = _bounded(channels.level, reference, 0), _bounded(channels.other_level, reference, 0)
-    short = frame.lengths * 24 <= guard_h * reference.bins_per_day
+    short = (frame.lengths * 24 <= GUARD_H * reference.bins_per_day) & is_guarded
     changes = []
     for template in (channels.amplitude, channels.phase):
         mean, usual, sums = frame.means(level * template)
@@ -396,7 +366,7 @@ def _shape_change(channels: Channels, reference: Reference, frame: _Frame, *, gu
     return np.stack(changes), day / np.maximum(sums.n, 1) + day / np.maximum(sums.n_usual, 1)
 
 
-def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray, frame: _Frame) -> FloatArray:
+def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray, frame: Frame) -> FloatArray:
     """Log likelihood ratio of another rate of events in the window than in the reference, over the dispersion."""
     events, tried = frame.sums(counts), frame.sums(trials)
     usual = events.usual + 0.5
@@ -406,6 +376,13 @@ def _count_change(counts: FloatArray, trials: FloatArray, dispersion: FloatArray
     return np.where(frame.is_filled(tried.n), ratio / dispersion[:, None, None] - IMPROVEMENT * (events.total < expected), np.nan)
 
 
+def events_and_trials(kind: int, channels: Channels) -> tuple[FloatArray, FloatArray]:
+    """Events and trials of a kind that is counted; NaN in bins without a trial."""
+    if kind == TAIL:
+        return channels.slow, np.where(channels.n_values > 0, channels.n_values, np.nan)
+    return channels.failures, np.where(np.isfinite(channels.failures), 1.0, np.nan)
+
+
 def _xlogx(seen: FloatArray, expected: FloatArray) -> FloatArray:
     """Seen times log(seen / expected); 0 where nothing was seen."""
     return np.asarray(seen * np.log(np.maximum(seen, 1e-300) / np.maximum(expected, 1e-300)))
@@ -413,28 +390,9 @@ def _xlogx(seen: FloatArray, expected: FloatArray) -> FloatArray:
 
 PER_SERIES = ("level", "other_level", "spread", "slow", "n_values", "amplitude", "phase", "failed", "failures", "day_size")
 """Arrays of `Channels` whose first axis is the series."""
-N_PLACES = 7
-"""Columns of `Changes` that are indices."""
 
 
-def find_changes(evidence: Evidence, level: float) -> Changes:
-    """Changes whose evidence passes a level.
-
-    Parameters
-    ----------
-    evidence
-        Of a block of series.
-    level : float
-        Evidence that is enough (`level_for`).
-    """
-    told = np.flatnonzero((evidence.statistic.max(axis=1) > level).any(axis=1))
-    rows = [row for series in told for row in _changes_of(_single(evidence, int(series)), int(series), level)]
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(fields(Changes)))
-    places = table[:, :N_PLACES].astype(np.int64)
-    return Changes(*places.T, *table[:, N_PLACES:].T)
-
-
-def _single(evidence: Evidence, series: int) -> Evidence:
+def one_series(evidence: Evidence, series: int) -> Evidence:
     """One series of a block."""
     one = slice(series, series + 1)
     channels, reference = evidence.channels, evidence.reference
@@ -447,157 +405,3 @@ def _single(evidence: Evidence, series: int) -> Evidence:
         channels=replace(channels, **own),
         reference=replace(reference, precision=reference.precision[one], **parts),
     )
-
-
-def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[int | float, ...]]:
-    """Changes of one series, in order.
-
-    While a change is open, another one is told only if it is the clearer of the two, or if the series is no longer what it has been since
-    the open one began: back at its reference, which ends the change, or changed further. Once a change is over, its kind speaks again when
-    no window holds it any more.
-    """
-    n_bins = evidence.channels.level.shape[1]
-    needed, ready = np.full(n_bins, level), np.full(len(KINDS), evidence.first)
-    while (told := _first_above(evidence, needed, ready)) is not None:
-        detected, kind = told
-        column = detected - evidence.first
-        onset, low, high = _onset(kind, evidence, detected + 1)
-        window = int(evidence.reference.windows[evidence.window[0, kind, column]])
-        closed = _closed(kind, evidence, detected + 1, window)
-        current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
-        changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
-        if changed is not None and (closed < 0 or changed[0] < closed):
-            again = _onset(changed[1], current, changed[0] + 1)[0]
-            if _returns(kind, evidence, detected + 1, window, again, changed[0] + 1):
-                closed, changed = changed[0], None
-        stop = n_bins if closed < 0 else closed + 1
-        since = evidence.statistic[0, kind, column : stop - evidence.first]
-        yield series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop)
-        needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(since))
-        ready[kind] = _silent_again(evidence, level, kind, closed)
-        following = _first_above(evidence, needed, ready)
-        if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
-            evidence, needed, ready = current, np.full(n_bins, level), np.full(len(KINDS), changed[0])
-
-
-def _first_above(evidence: Evidence, needed: FloatArray, ready: IntArray) -> tuple[int, int] | None:
-    """First bin with more evidence than needed there, and the kind that says most; each kind counts from its bin of `ready` on."""
-    bins = evidence.first + np.arange(evidence.statistic.shape[2])
-    statistic = np.where(bins >= ready[:, None], evidence.statistic[0], -np.inf)
-    above = np.flatnonzero((statistic > needed[evidence.first :]).any(axis=0))
-    return (int(bins[above[0]]), int(statistic[:, above[0]].argmax())) if above.size else None
-
-
-def _silent_again(evidence: Evidence, level: float, kind: int, closed: int) -> int:
-    """Bin from which a kind may speak again: its windows no longer hold the change that is over; beyond the data while it is open."""
-    last = evidence.channels.level.shape[1]
-    silent = evidence.statistic[0, kind, closed - evidence.first :] <= level
-    return closed + int(silent.argmax()) if closed >= 0 and silent.any() else last
-
-
-def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
-    """Start of the window that says most, and the first and last start that say hardly less (twice the log likelihood within 3.84)."""
-    day = evidence.channels.bins_per_day
-    shortest = max(1, day if kind == SEASON else SHORTEST_H[kind] * day // 24)
-    lengths = np.arange(shortest, evidence.reference.windows[-1] + 1)
-    profile = _evidence(kind, evidence.channels, evidence.reference, _Frame.of(evidence.reference, np.array([end]), lengths))[0, 0]
-    profile = np.where(np.isfinite(profile), profile, -np.inf)
-    likely = lengths[profile >= profile.max() - HALF_CHI_95]
-    return end - int(lengths[profile.argmax()]), end - int(likely.max()), end - int(likely.min())
-
-
-def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
-    """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
-    days = BACK_DAYS[kind] * evidence.channels.bins_per_day
-    ends = np.arange(end + days, evidence.channels.level.shape[1] + 1)
-    if not ends.size:
-        return -1
-    back = _back(kind, evidence, end, window, _Frame.of(evidence.reference, ends, np.clip(ends - end, 1, max(window, days))[:, None]))
-    over = np.flatnonzero(back >= BACK)
-    return int(ends[over[0]]) - 1 if over.size else -1
-
-
-def _returns(kind: int, evidence: Evidence, end: int, window: int, onset: int, now: int) -> bool:
-    """Whether a series that has changed again at `onset` is since then, up to `now`, what it was before the change told at `end`."""
-    frame = _Frame.of(evidence.reference, np.array([now]), np.array([max(now - onset, 1)]))
-    return bool(_back(kind, evidence, end, window, frame)[0] >= BACK)
-
-
-def _back(kind: int, evidence: Evidence, end: int, window: int, frame: _Frame) -> FloatArray:
-    """Log likelihood ratio, in windows of `frame`, of no change against the change that the window ending at `end` has told."""
-    channels, reference = evidence.channels, evidence.reference
-    told = _Frame.of(reference, np.array([end]), np.array([window]))
-    if kind in (LEVEL, SPREAD):
-        now, variance, _ = _mean_change(channels, reference, kind, frame)
-        was = _mean_change(channels, reference, kind, told)[0]
-        back = _over(was * (was / 2 - now), variance)
-    elif kind == SEASON:
-        now, share = _shape_change(channels, reference, frame)
-        was, _ = _shape_change(channels, reference, told)
-        back = np.einsum("isbw,sij,jsbw->sbw", was, reference.precision, was / 2 - now) / share
-    else:
-        back = _count_back(kind, channels, reference, frame, told)
-    return back[0, :, 0]
-
-
-def _count_back(kind: int, channels: Channels, reference: Reference, frame: _Frame, told: _Frame) -> FloatArray:
-    """Log likelihood ratio of the usual rate of events against the one that was told."""
-    counts, trials = _counts(kind, channels)
-    events, tried = frame.sums(counts), frame.sums(trials)
-    rate = (events.usual + 0.5) / np.maximum(tried.usual, 1)
-    ratio = np.maximum(told.sums(counts).total, 0.5) / (told.sums(trials).total * rate)
-    return np.asarray(
-        (tried.total * rate * (ratio - 1) - events.total * np.log(ratio)) / reference.dispersion[int(kind == AVAILABILITY), 0]
-    )
-
-
-def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float, float, float]:
-    """Change since the onset, with its 95 % interval."""
-    channels, reference = evidence.channels, evidence.reference
-    frame = _Frame.of(reference, np.array([stop]), np.array([max(stop - onset, 1)]))
-    if kind in (LEVEL, SPREAD):
-        values = (channels.level, channels.spread)[kind]
-        usual = _median(values[:, frame.against_begin : int(frame.against_end.max())])[0]
-        current = _median(values[:, onset:stop])[0]
-        deviation = MEDIAN_COST * float(np.sqrt(_mean_change(channels, reference, kind, frame)[1][0, 0, 0]))
-        effect, deviation = (current - usual, deviation) if kind == LEVEL else (np.log(current / usual), deviation / current)
-    elif kind == SEASON:
-        change, share = _shape_change(channels, reference, frame)
-        size = max(channels.day_size.item(), 1e-12)
-        covariance = np.linalg.inv(reference.precision[0])
-        effect, deviation = change[0, 0, 0, 0] / size, np.sqrt(covariance[0, 0] * share[0, 0, 0]) / size
-    else:
-        events, tried = (frame.sums(part) for part in _counts(kind, channels))
-        seen, usual = events.total.item() + 0.5, events.usual.item() + 0.5
-        effect = np.log(seen / usual * tried.usual.item() / max(tried.total.item(), 1.0))
-        deviation = np.sqrt(reference.dispersion[int(kind == AVAILABILITY), 0] * (1 / seen + 1 / usual))
-    return float(effect), float(effect - NORMAL_95 * deviation), float(effect + NORMAL_95 * deviation)
-
-
-def _counts(kind: int, channels: Channels) -> tuple[FloatArray, FloatArray]:
-    """Events and trials of a kind that is counted; NaN in bins without a trial."""
-    if kind == TAIL:
-        return channels.slow, np.where(channels.n_values > 0, channels.n_values, np.nan)
-    return channels.failures, np.where(np.isfinite(channels.failures), 1.0, np.nan)
-
-
-def accept(evidence: Evidence, after: int) -> Evidence:
-    """Evidence once a change is accepted: what is normal is learnt again from the bins after `after`, how it varies is kept."""
-    return score(evidence.channels, _relearnt(evidence, after))
-
-
-def _relearnt(evidence: Evidence, after: int) -> Reference:
-    """The reference with its means, and what values are bounded about, from the bins after `after`."""
-    first = slice(after, after + RELEARNT_DAYS * evidence.reference.bins_per_day)
-    median = np.stack([_median(values[:, first]) for values in (evidence.channels.level, evidence.channels.spread)])
-    return replace(evidence.reference, accepted=after, median=median)
-
-
-def level_for(false_alarms_per_series_year: float) -> float:
-    """Level at which a series that never changes raises so many false alarms a year."""
-    return float(LEVEL_AT_ONE + LEVEL_PER_LOG_RATE * np.log(false_alarms_per_series_year))
-
-
-def false_alarms_at(level: FloatArray) -> FloatArray:
-    """False alarms a year of a series that never changes at these levels: inverse of `level_for`."""
-    return np.exp((level - LEVEL_AT_ONE) / LEVEL_PER_LOG_RATE)

@@ -3,7 +3,7 @@
 from analytics.session import begin, out, root, sources
 from analytics.store.decisions import decide, decisions
 from analytics.store.declared import declared_services
-from analytics.store.files import digest, write_atomically
+from analytics.store.files import DiskFull, digest, naming_full_disk, write_atomically
 from analytics.store.frames import load, now, save
 from analytics.store.panels import block_of, cut, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
@@ -24,6 +24,7 @@ from analytics.store.raw import (
 
 __all__ = [
     "Appended",
+    "DiskFull",
     "RawDay",
     "Run",
     "append_raw",
@@ -39,6 +40,7 @@ __all__ = [
     "encode_panel",
     "load",
     "n_blocks",
+    "naming_full_disk",
     "now",
     "out",
     "panel_file_name",

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["digest", "open_parquet", "parquet_bytes", "write_atomically"]
+__all__ = ["DiskFull", "digest", "naming_full_disk", "open_parquet", "parquet_bytes", "write_atomically"]
+
+
+class DiskFull(OSError):
+    """There is no room for a file; the message names it and says what to do."""
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """While `path` is written: a full disk, of which the system says no more than that, becomes an error that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        usage = shutil.disk_usage(next(folder for folder in path.parents if folder.exists()))
+        raise DiskFull(
+            f"{path}: no space left on its disk ({usage.free / 2**20:,.0f} of {usage.total / 2**20:,.0f} MB free, or a quota is used up)\n"
+            "make room (data/memo may always be deleted) or move to a larger disk, then run it again; what was stored and published "
+            "before is whole"
+        ) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name beside `path` and rename: a reader sees the old content or the new, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with naming_full_disk(path), temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -184,6 +184,7 @@ def read_panel(ref: PanelRef) -> Panel:
     return Panel(ref.series, ref.start_ms, ref.step_s, values, n_checks)
 
 
+@functools.lru_cache(maxsize=65_536)
 def _monday(path: Path) -> int:
     match = _FILE.fullmatch(path.name)
     if match is None:

@@ -27,7 +27,7 @@ SLO = (
             Column("compliance_low", "float", "lower end of its interval (nominal coverage: slo.level)", "fraction", optional=True),
             Column("compliance_high", "float", "upper end of its interval (nominal coverage: slo.level)", "fraction", optional=True),
             Column("measured_share", "float", "share of the period's time so far that was measured", "fraction"),
-            Column("state", "label", "verdict", choices=("kept", "at risk", "missed", "unmeasured", "no promise")),
+            Column("state", "label", "verdict", choices=("kept", "at risk", "missed", "too little data", "unmeasured", "no promise")),
         ),
     ),
     Table(

@@ -17,15 +17,15 @@ NO_MASKS = pd.DataFrame({"service": [], "region": [], "start": [], "end": [], "r
 REGIONS = pd.DataFrame({"region": ["default"], "zone": ["Europe/Zurich"], "holidays": [None]})
 
 
-def write(days, *, changed=None, late=()):
-    """Ingest a metric of two services every hour; `late` ones begin a week later, `changed` maps days to a factor."""
+def write(days, *, changed=None, late=(), gone=()):
+    """Ingest a metric of two services every hour; `late` ones begin after a week, `gone` ones end then, `changed` maps days to a factor."""
     rng = np.random.default_rng(8)
     for number in range(days):
         times = pd.date_range(START + number * DAY, periods=24, freq="h")
         frames = []
         for name in ("api", "web"):
             values = (5 + np.sin(np.arange(24) / 24 * 2 * np.pi) + 0.1 * rng.normal(size=24)) * (changed or {}).get(number, 1)
-            if not (name in late and number < 7):
+            if not (name in late and number < 7) and not (name in gone and number >= 7):
                 frames.append(pd.DataFrame({"time": times, "service": name, "signal": "load", "value": values}))
         store.write_raw_day("metrics", "metrics", times[0].date(), projects.raw_metrics(pd.concat(frames)))
     projects.ingest_all()
@@ -108,3 +108,13 @@ def test_nothing_measured_has_no_baseline():
     )
     assert len(known.table) == len(known.models) == len(store_panels) == 0
     assert len(baseline.find_seasons(store_panels, settings=SETTINGS, project=PROJECT, now=START)) == 0
+
+
+def test_a_series_that_has_vanished_has_a_last_baseline(project):
+    signals = write(40, gone=("web",))
+    known = learn(signals, days=40)
+    series = store.load("series").set_index("series_id")["service"]
+    ends = known.table.groupby(known.table["series_id"].map(series))["valid_to"].max()
+    # Last seen on day 6, in the week of 9 March: its history of two weeks is empty from 30 March on.
+    assert (ends["web"] - START) / DAY == 26
+    assert set(baseline.shows.newest(known, signals)["service"]) == {"api"}

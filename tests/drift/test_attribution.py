@@ -45,16 +45,12 @@ def test_busy_service_has_more_coincidences():
 
 
 def test_chance_is_what_random_events_realise(rng):
-    """Events at random times, as many as declared: as often as said, one is as near as the observed one."""
-    change = made.change(start=0, detected=10)
-    said, near = [], 0
-    for _ in range(400):
-        found = attributed(change, *(event(str(k), hour) for k, hour in enumerate(rng.uniform(-90, 10, 20))), window=5.0)
-        if found["event_id"] is not None:
-            said.append(found["event_chance"])
-            near += found["event_chance"] <= 0.5
-    npt.assert_allclose(near / 400, 0.5, atol=0.1)
-    assert min(said) > 0.0
+    """Events and onsets at random times, an event every five hours: half of the time one is as near as has a chance of half."""
+    declared = events(*(event(str(k), hour) for k, hour in enumerate(rng.uniform(-2000, 2000, 800))))
+    onsets = made.changes(*(made.change(f"web/eu/{k}", start=float(hour)) for k, hour in enumerate(rng.uniform(0, 1900, 300))))
+    found = attribution.attribute(onsets, declared, NO_CALLS, window=pd.Timedelta(hours=6), since=made.at(-2000))
+    npt.assert_allclose((found["event_chance"] <= 0.5).mean(), 0.5, atol=0.1)
+    npt.assert_allclose((found["event_chance"] <= 0.25).mean(), 0.25, atol=0.1)
 
 
 def test_too_early_and_too_late_events_are_not_taken():
@@ -94,6 +90,14 @@ def test_events_that_concern_the_change(service, region, scope):
 def test_events_that_do_not_concern_the_change(service, region):
     calls = pd.DataFrame({"caller": ["web", "db"], "callee": ["db", "disk"]})
     assert attributed(made.change(), event("e", -0.5, service=service, region=region), calls=calls)["event_id"] is None
+
+
+def test_what_happened_to_several_services_is_explained_by_events_of_everybody_only():
+    several = {**made.change(), "service": None, "region": None}
+    assert attributed(several, event("a", -0.5), event("b", -0.5, service=None, region="eu"))["event_id"] is None
+    found = attributed(several, event("c", -0.5, service=None))
+    assert (found["event_id"], found["event_scope"]) == ("c", "everybody")
+    npt.assert_allclose(found["event_chance"], 1 - math.exp(-1 / 100 * 1.5))
 
 
 def test_own_event_goes_before_one_of_everybody_at_the_same_time():

@@ -12,7 +12,7 @@ from tests.drift import made
 
 
 def scored(*rows, now=48.0, **options):
-    return severity.severity(made.changes(*rows), now=made.at(now), **options)
+    return severity.grade(made.changes(*rows), now=made.at(now), **options)
 
 
 def test_severity_written_out():

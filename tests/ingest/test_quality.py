@@ -223,5 +223,5 @@ def test_all_long_pauses_are_counted_although_the_longest_only_are_named(project
     assert (made.flags["flag"] == "gap").sum() == 20
     assert ingest.says.trust(made.measured, made.flags)["gaps"].tolist() == [n_pauses]
     tiles = ingest.says.tiles(made.measured, made.flags, ingest.refused_rows(made.found), made.found)
-    assert tiles[1][2] == f"{n_pauses} long pauses"
+    assert tiles[1][2] == f"{n_pauses}\u00a0long pauses"
     assert ingest.says.flag_summary(made.measured, made.flags).query("what == 'pauses longer than usual'")["n"].tolist() == [n_pauses]

@@ -89,6 +89,12 @@ def test_a_month_without_checks_is_said_to_be_unmeasured():
     assert texts(slo.plot_compliance(frame)) == ["not measured"]
 
 
+def test_a_month_of_few_checks_is_said_to_have_too_little_data():
+    month = pd.Timestamp("2026-03-01", tz="UTC")
+    frame = pd.DataFrame({"service": ["a"], "region": "all", "period_start": month, "objective": 0.999, "compliance": [1.0]})
+    assert texts(slo.plot_compliance(frame.assign(state="too little data"))) == ["too little data"]
+
+
 def test_budgets_are_ordered_by_what_is_left_and_coloured_by_verdict():
     ax = slo.plot_budgets(sample.budgets(), at_risk_left=0.25)
     assert rows(ax)[:3] == ["checkout", "mail", "payments"]

@@ -64,6 +64,29 @@ def test_a_sortable_cell_carries_its_number():
     assert "data-v" not in frames.table_html(pd.DataFrame({"down_s": [7500.0]}), caption="c", is_sortable=False)
 
 
+def test_long_names_are_shortened_and_keep_their_whole_name_as_a_title():
+    long = [f"namespace-production/{'very-' * 10}<long>-{n}" for n in (1, 2)]
+    body = frames.table_html(pd.DataFrame({"service": ["short-but-not-so-short", *long]}), caption="c")
+    first, one, two = cells(body)
+    assert first == "short-but-not-so-short"
+    assert max(len(one), len(two)) <= frames.NAME_WIDTH + len("&lt;&gt;")
+    assert one != two
+    assert re.findall(r'title="([^"]*)"', body) == [name.replace("<", "&lt;").replace(">", "&gt;") for name in long]
+    assert body.count('<td class="w"') == 3
+    assert "namespace-production"[:16] + "…" in one
+    assert "team/<wbr>shop.<wbr>example.<wbr>com/" in frames.table_html(pd.DataFrame({"service": ["team/shop.example.com/"]}), caption="c")
+
+
+def test_sentences_wrap_between_words_and_numbers_never():
+    frame = pd.DataFrame({"service": ["a"], "text": ["one of these sentences that go on and on"], "n": [10**12]})
+    body = frames.table_html(frame, caption="c", is_sortable=False)
+    assert re.findall(r"<td[^>]*?>", body) == [
+        "<td>",
+        '<td class="t">',
+        '<td class="n">',
+    ]
+
+
 def test_rows_beyond_the_limit_are_counted():
     body = frames.table_html(pd.DataFrame({"n": range(3211)}), caption="All.", limit=60)
     assert len(cells(body)) == 60
@@ -123,4 +146,5 @@ def test_a_sparkline_says_its_range():
     assert 'role="img" aria-label="from 10 to 12, lowest 8, highest 15"' in svg
     assert svg.count("<circle") == 1
     assert frames.sparkline([np.nan, np.nan]) == "–"
-    assert "<polyline" in frames.sparkline([5, 5, 5])
+    assert "1,13" in frames.sparkline([5, 5, 5])
+    assert "lowest 5, highest 5" in frames.sparkline([5, 5, 5])

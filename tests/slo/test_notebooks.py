@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import params, store
+from analytics import params, store, words
 from analytics.reporting import check
 from analytics.sources import simulated
 from tests import projects
@@ -76,6 +76,20 @@ def test_notebooks_of_metrics_without_checks_say_so(tmp_path):
         projects.ingest_all()
         assert "Nothing was measured that a promise could be judged by" in shown("slo")
         assert "No promise could be judged" in shown("summary")
+
+
+def test_declared_certificate_reaches_both_pages(tmp_path):
+    with projects.opened(tmp_path / "project"):
+        times = pd.date_range("2026-03-02", periods=300, freq="5min", tz="UTC")
+        frame = pd.DataFrame({"time": times, "service": "web", "state": "up", "latency_ms": 5.0})
+        for day, rows in frame.groupby(frame["time"].dt.date):
+            store.write_raw_day("made", "checks", day, projects.raw_checks(rows))
+        expiry = pd.Timestamp("2026-03-12T08:00Z")
+        event = {"event_id": "1", "start": expiry, "kind": "certificate", "service": "web"}
+        store.write_raw("made", "events", projects.raw_events([event]))
+        projects.ingest_all()
+        assert "declared" in shown("slo").partition("Certificates that expire</h2>")[2]
+        assert f"The certificate of web expires in 9{words.NBSP}days." in shown("summary")
 
 
 @pytest.mark.parametrize("name", ["55_slo", "65_summary"])

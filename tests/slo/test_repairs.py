@@ -54,7 +54,7 @@ def test_outage_that_ends_after_the_present_is_still_open():
 
 
 def events(*rows):
-    frame = pd.DataFrame(rows, columns=["service", "kind", "start", "end"]).assign(region=None)
+    frame = pd.DataFrame(rows, columns=["service", "kind", "start", "end"]).assign(region=None, title=None)
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True).astype("datetime64[ms, UTC]") for name in ("start", "end")})
 
 
@@ -71,6 +71,11 @@ def test_certificates_are_told_by_events_and_by_the_newest_measurement():
     assert found[["service", "said_by"]].to_numpy().tolist() == [["api", "declared"], ["web", "measured"]]
     assert found["expires"].to_list() == [pd.Timestamp("2026-03-12T00:00Z"), pd.Timestamp("2026-03-14T21:00Z")]
     assert slo.shows.certificate_table(found)["state"].to_list() == ["renew now", "renew now"]
+
+
+def test_certificate_of_no_single_service_goes_by_its_title():
+    declared = events((None, "certificate", "2026-03-20T00:00Z", None)).assign(title="*.example.com")
+    assert slo.find_certificates(declared, Panels([]), now=NOW)["service"].to_list() == ["*.example.com"]
 
 
 def test_without_certificates_there_are_no_rows():

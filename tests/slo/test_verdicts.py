@@ -13,7 +13,7 @@ NAN = np.nan
 
 def judged(signals, promises, *, now=None, zone="UTC", coverage=None, accounting=None, **settings):
     project = made.project(zone=zone, accounting=accounting or {})
-    stage = params.Slo(**settings)
+    stage = params.Slo(**{"min_checks": 1, **settings})
     now = now or signals.end
     periods = slo.find_periods(signals, now=now, zone=zone)
     nothing = made.outages(), made.masks()
@@ -115,6 +115,18 @@ def test_calm_month_leaves_room_for_an_outage_like_that_of_an_earlier_month(proj
     assert february.loc["light", "n_bad"] == february.loc["deep", "n_bad"] > 0
     doubt = february["compliance"] - february["compliance_low"]
     assert doubt["deep"] > 2 * doubt["light"]
+
+
+@pytest.mark.parametrize(("n", "state"), [(9, "too little data"), (10, "kept")])
+def test_a_handful_of_checks_gives_no_verdict(project, n, state):
+    verdicts = judged(daily([1] * n), made.promises("web", objective=0.9), min_checks=params.Slo().min_checks)
+    assert set(verdicts.compliance["state"]) == {state}
+    assert verdicts.budgets.empty == (state != "kept")
+
+
+def test_failures_among_too_few_checks_give_no_verdict_either(project):
+    verdicts = judged(daily([1, 0, 0]), made.promises("web", objective=0.9), now=pd.Timestamp("2026-02-01T00:00Z"), min_checks=4)
+    assert set(verdicts.compliance["state"]) == {"too little data"}
 
 
 def test_always_down_has_spent_more_than_everything(project):
@@ -220,3 +232,14 @@ def test_burn_down_ends_at_what_is_left(project):
     npt.assert_allclose(burn["left_share"], 1 - per_day * np.array([0, 0, 1, 1, 1, 2, 2]), atol=1e-6)
     assert burn["time"].iloc[-1] == signals.end
     npt.assert_allclose(burn["left_share"].iloc[-1], worst["left_share"].iloc[0])
+
+
+def test_burn_down_begins_with_the_data_of_each_service(project):
+    values = {("old", "eu"): [0, 1, 1, 1, 0], ("new", "eu"): [NAN, NAN, 0, NAN, 1]}
+    signals, promises = made.signals(values, start="2026-01-01T00:00Z", step_s=86400), made.promises("old", "new", objective=0.9)
+    month = slo.find_periods(signals, now=signals.end, zone="UTC")[-1]
+    worst = slo.worst_budgets(judged(signals, promises), month)
+    burn = slo.burn_down(worst, signals, promises, made.outages(), made.masks(), month, project=made.project(), now=signals.end)
+    lines = {name: [time.day for time in group["time"]] for name, group in burn.groupby("service")}
+    assert lines == {"old": [1, 2, 3, 4, 5, 6], "new": [3, 4, 5, 6]}
+    assert burn[burn["service"] == "new"]["left_share"].iloc[0] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -60,11 +61,19 @@ def test_file_that_is_read_again_adds_nothing(project: Path) -> None:
     (project / "checks.csv").write_text(HEADER + line(0) + "2026-03-01T00:01:00Z,web,odd,5\n" + "".join(line(m) for m in range(2, 60)))
     assert run(project).n_refused == 1
     before = files(project)
-    os.utime(project / "checks.csv", ns=(1, 1))
-    collected = run(project)
+    options = {"kind": "files", "path": "checks.csv"}
+    collected = collect("mine", options, root=project, now=NOW, start=pd.Timestamp("2026-01-01T00:00Z"))
     assert (collected.n_new, collected.n_repeated, collected.n_refused) == ({"checks": 0}, 59, 0)
-    after = files(project)
-    assert {name for name in after if after[name] != before.get(name)} == {"data/raw/mine/cursor.json"}
+    assert files(project) == before
+
+
+def test_file_that_only_has_another_time_of_change_is_not_read(project: Path) -> None:
+    (project / "checks.csv").write_text(HEADER + line(0))
+    run(project)
+    before = files(project)
+    os.utime(project / "checks.csv", ns=(1, 1))
+    assert counts(run(project)) == (0, 0, 0)
+    assert {name for name, content in files(project).items() if content != before[name]} == {"data/raw/mine/cursor.json"}
 
 
 def test_late_and_repeated_rows_change_exactly_what_they_must(project: Path) -> None:
@@ -120,6 +129,17 @@ def test_share_of_refused_rows_is_a_parameter(project: Path) -> None:
     assert store.read_raw_table("mine", "quarantine").to_pylist()[0]["place"] == "checks.csv:3"
 
 
+def test_refused_rows_are_told_with_their_reasons(project: Path) -> None:
+    bad = "".join(f"2026-03-01T02:0{m}:00Z,web,1,-{m}\n" for m in (1, 2)) + "2026-03-01T02:03:00Z,web,,5\n"
+    (project / "checks.csv").write_text(HEADER + line(0) + bad)
+    collected = collect("mine", {"kind": "files", "path": "checks.csv"}, root=project, now=NOW, ingest=Ingest(max_rejected_share=0.9))
+    assert collected.sentences[-3:] == [
+        "mine: 1 new check of 1 series, 2026-03-01 to 2026-03-01; 3 rows refused",
+        "  2 rows refused: latency … ms is negative; first checks.csv:3: 2026-03-01T02:01:00Z,web,1,-1",
+        "  1 row refused: state is empty; first checks.csv:5: 2026-03-01T02:03:00Z,web,,5",
+    ]
+
+
 def test_repeated_and_contradicting_rows_go_to_quarantine(project: Path) -> None:
     (project / "checks.csv").write_text(HEADER + line(0) + line(0).replace("0.5", "7.5") + "".join(line(m) for m in range(1, 60)))
     assert run(project).n_refused == 1
@@ -141,6 +161,79 @@ def test_other_options_read_the_file_again(project: Path) -> None:
     collected = run(project, units={"latency": "s"})
     assert "contradicts a stored row" in store.read_raw_table("mine", "quarantine").to_pylist()[0]["reason"]
     assert collected.n_refused == 1
+
+
+def growing(project: Path, *texts: str, name: str = "checks.csv", **options: Any) -> list[collecting.Collected]:
+    """One file with each text in turn, collected each time."""
+    found = []
+    for text in texts:
+        (project / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+        found.append(collect("mine", {"kind": "files", "path": name, **options}, root=project, now=NOW))
+    return found
+
+
+def counts(collected: collecting.Collected) -> tuple[int, int, int]:
+    return sum(collected.n_new.values()), collected.n_repeated, collected.n_refused
+
+
+@pytest.mark.parametrize("name", ["checks.csv", "checks.csv.gz", "checks.tsv"])
+def test_of_a_file_that_has_grown_only_the_new_rows_are_read(project: Path, name: str) -> None:
+    texts = [HEADER + "".join(line(m) for m in range(n)) for n in (60, 63, 63, 70)]
+    texts = [text.replace(",", "\t") for text in texts] if name.endswith(".tsv") else texts
+    assert [counts(one) for one in growing(project, *texts, name=name)] == [(60, 0, 0), (3, 0, 0), (0, 0, 0), (7, 0, 0)]
+    assert [row["latency_ms"] for row in stored()] == [m + 0.5 for m in range(70)]
+
+
+def test_json_lines_that_have_grown_are_read_on(project: Path) -> None:
+    rows = [f'{{"time": "2026-03-01T00:{m:02d}:00Z", "service": "web", "up": true}}\n' for m in range(9)]
+    assert [counts(one) for one in growing(project, "".join(rows[:5]), "".join(rows), name="checks.jsonl")] == [(5, 0, 0), (4, 0, 0)]
+
+
+def test_file_that_has_changed_at_its_beginning_is_read_whole(project: Path) -> None:
+    first = HEADER + "".join(line(m) for m in range(10))
+    changed = first.replace("web,1,3.5", "web,1,9.5") + line(10)
+    assert [counts(one) for one in growing(project, first, changed)] == [(10, 0, 0), (1, 9, 1)]
+
+
+def test_file_that_has_been_cut_is_read_whole(project: Path) -> None:
+    texts = [HEADER + "".join(line(m) for m in numbers) for numbers in (range(10), range(20, 23))]
+    assert [counts(one) for one in growing(project, *texts)] == [(10, 0, 0), (3, 0, 0)]
+
+
+def test_row_without_line_end_is_read_again_when_it_has_one(project: Path) -> None:
+    text = HEADER + line(0) + line(1)
+    assert [counts(one) for one in growing(project, text[:-1], text + line(2))] == [(2, 0, 0), (1, 1, 0)]
+
+
+def test_place_of_a_row_is_its_line_in_a_file_that_has_grown(project: Path) -> None:
+    first = HEADER + "".join(line(m) for m in range(60))
+    (project / "params.yaml").write_text("ingest: {max_rejected_share: 0.9}\nsources: {}\n")
+    growing(project, first, first + line(60) + "2026-03-01T02:00:00Z,web,odd,5\n")
+    assert store.read_raw_table("mine", "quarantine").to_pylist()[0]["place"] == "checks.csv:63"
+
+
+def test_rows_of_the_future_are_read_again_once_their_time_has_come(project: Path) -> None:
+    text = HEADER + "".join(line(m) for m in range(60)) + line(13 * 60, day=10)
+    (first,) = growing(project, text)
+    (project / "checks.csv").write_text(text + line(14 * 60, day=10))
+    later = run(project, now=NOW + pd.Timedelta("1D"))
+    assert (first.n_refused, later.n_new) == (1, {"checks": 2})
+
+
+def test_hours_that_a_clock_repeats_are_told_by_rows_that_came_later(project: Path) -> None:
+    lines = [f"2026-10-25 {hour},web,1,5\n" for hour in ("00:30", "01:30", "02:30", "02:30", "03:30")]
+    texts = [HEADER + "".join(lines[:n]) for n in (3, 5)]
+    (project / "params.yaml").write_text("ingest: {max_rejected_share: 0.9}\nsources: {}\n")
+    for text in texts:
+        (project / "checks.csv").write_text(text)
+        run(project, now=pd.Timestamp("2026-11-01T00:00Z"), timezone="Europe/Zurich")
+    assert [row["time"].hour for row in stored()] == [22, 23, 0, 1, 2]
+
+
+def test_a_file_that_has_grown_is_read_as_its_first_rows_say(project: Path) -> None:
+    first = "time;service;up;latency_ms\n2026-03-01T00:00:00Z;web;1;0,5\n"
+    growing(project, first, first + "2026-03-01T00:01:00Z;web;1;1,500\n")
+    assert [row["latency_ms"] for row in stored()] == [0.5, 1.5]
 
 
 class Endless:

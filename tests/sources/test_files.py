@@ -140,7 +140,9 @@ def test_hour_that_a_clock_change_skips_is_refused(read: Read) -> None:
 def test_hour_that_a_clock_change_repeats_is_told_by_the_order_of_rows(read: Read) -> None:
     local = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
     rows, rejected = read("time,service,up\n" + "".join(f"2026-10-25 {hour},web,1\n" for hour in local), timezone="Europe/Zurich")
-    assert [row["time"].hour * 60 + row["time"].minute for row in rows] == [-30 + 24 * 60, 0, 30, 60, 90, 120]
+    assert times(sorted(rows, key=lambda row: row["time"])) == [
+        f"2026-10-2{moment}:00" for moment in ("4T23:30", "5T00:00", "5T00:30", "5T01:00", "5T01:30", "5T02:00")
+    ]
     assert rejected == []
 
 
@@ -151,6 +153,43 @@ def test_repeated_hour_is_told_apart_within_each_service(read: Read) -> None:
         timezone="Europe/Zurich",
     )
     assert [row["time"].hour * 60 + row["time"].minute for row in rows if row["service"] == "b"] == [0, 30, 60, 90]
+    assert rejected == []
+
+
+@pytest.mark.parametrize("size", [150, 400, 1000])
+@pytest.mark.parametrize("order", ["time", "service"])
+def test_repeated_hour_may_lie_in_several_blocks(read: Read, monkeypatch: pytest.MonkeyPatch, size: int, order: str) -> None:
+    moments = pd.date_range("2026-10-24T23:00Z", "2026-10-25T03:00Z", freq="5min")
+    pairs = [(moment, service) for moment in moments for service in "ab"]
+    pairs = pairs if order == "time" else sorted(pairs, key=lambda pair: pair[1])
+    lines = [
+        f"{moment.tz_convert('Europe/Zurich'):%Y-%m-%d %H:%M},{service},1,{-1 if n == 20 else n}\n"
+        for n, (moment, service) in enumerate(pairs)
+    ]
+    monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+    rows, rejected = read("time,service,up,latency_ms\n" + "".join(lines), timezone="Europe/Zurich")
+    found = {row["latency_ms"]: (row["time"], row["service"]) for row in rows}
+    assert found == {n: pair for n, pair in enumerate(pairs) if n != 20}
+    assert [(row["place"], row["reason"]) for row in rejected] == [("mine.csv:22", "latency -1 ms is negative")]
+
+
+def test_rows_of_a_repeated_hour_are_refused_at_their_place_in_any_block(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"2026-10-25 0{hour}:30,web,1\n" for hour in (0, 1, 2, 4, 5)]
+    monkeypatch.setattr(readers, "BLOCK_BYTES", 50)
+    rows, rejected = read("time,service,up\n" + "".join(lines), timezone="Europe/Zurich")
+    assert len(rows) == 4
+    assert [row["place"] for row in rejected] == ["mine.csv:4"]
+
+
+def test_wide_metrics_of_a_repeated_hour_are_read_once(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"2026-10-25 {hour},web,{n},{10 * n}\n" for n, hour in enumerate(("02:00", "02:30", "02:00", "02:30"))]
+    monkeypatch.setattr(readers, "BLOCK_BYTES", 50)
+    signals = {name: {"column": name, "unit": "count"} for name in ("cpu", "queue")}
+    rows, rejected = read("time,service,cpu,queue\n" + "".join(lines), holds="metrics", signals=signals, timezone="Europe/Zurich")
+    assert [(row["signal"], row["value"], row["time"].hour) for row in rows] == [
+        *(("cpu", float(n), n // 2) for n in range(4)),
+        *(("queue", 10.0 * n, n // 2) for n in range(4)),
+    ]
     assert rejected == []
 
 
@@ -182,6 +221,57 @@ def test_conversion_leaves_no_dust_behind(read: Read) -> None:
 def test_unit_of_latency_is_never_guessed(read: Read) -> None:
     with pytest.raises(SourceError, match=r"latency column 'ping' is not known \(median 12\); say it by `units: \{latency: ms\}`"):
         read("time,service,up,ping\n2026-03-01T00:00Z,web,1,12\n")
+
+
+def comma(*latencies: str, delimiter: str = ";") -> str:
+    lines = [f"2026-03-01T00:{n:02d}Z{delimiter}web{delimiter}1{delimiter}{value}" for n, value in enumerate(latencies)]
+    return "\n".join([f"time{delimiter}service{delimiter}up{delimiter}latency_ms", *lines, ""])
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_decimal_comma_is_recognised(read: Read, delimiter: str) -> None:
+    rows, rejected = read(comma("12,5", "7", "0,250", "", " 1,5e2", delimiter=delimiter))
+    assert [row["latency_ms"] for row in rows] == [12.5, 7.0, 0.25, None, 150.0]
+    assert rejected == []
+
+
+def test_decimal_comma_is_said_aloud(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(comma("12,5", "7"))
+    says = open_source("mine", {"kind": "files", "path": "a.csv"}, root=tmp_path).discover().says
+    assert "numbers: 1,5 is one and a half (decimal comma)" in says
+    assert "latency: ms, as stored, median 9.75 ms" in says
+
+
+def test_comma_that_may_separate_thousands_is_refused_with_the_remedy(read: Read) -> None:
+    text = comma("900", "1,500", "12,250")
+    with pytest.raises(SourceError, match=r"in column 'latency_ms' '1,500' may be 1\.500 or 1500; .* `decimal: ','`, or write"):
+        read(text)
+    assert [row["latency_ms"] for row in read(text, decimal=",")[0]] == [900, 1.5, 12.25]
+
+
+def test_commas_and_points_are_refused_with_the_remedy(read: Read) -> None:
+    text = comma("1,5", "2.5", "1.234,5")
+    with pytest.raises(SourceError, match=r"a comma \('1,5'\) and numbers with a point \('2.5'\); say which"):
+        read(text)
+    rows, rejected = read(text, decimal=",")
+    assert [row["latency_ms"] for row in rows] == [1.5]
+    assert [row["reason"] for row in rejected] == [
+        "latency '2.5' is no number; if '.' is decimal, say `decimal: '.'`",
+        "latency '1.234,5' is no number; write it without separators of thousands",
+    ]
+    assert [row["latency_ms"] for row in read(text, decimal=".")[0]] == [2.5]
+
+
+def test_a_broken_number_does_not_change_the_decimal_sign(read: Read) -> None:
+    rows, rejected = read(comma(*["2.5"] * 40, "1,5"))
+    assert (len(rows), len(rejected)) == (40, 1)
+    rows, rejected = read(comma(*["2,5"] * 40, "1.5", "1_5"))
+    assert ([row["latency_ms"] for row in rows], len(rejected)) == ([2.5] * 40, 2)
+
+
+def test_metrics_have_decimal_commas_too(read: Read) -> None:
+    rows, _ = read("time;service;cpu\n2026-03-01T00:00Z;web;0,5\n", holds="metrics", signals={"cpu": {"column": "cpu", "unit": "percent"}})
+    assert rows[0]["value"] == 0.005
 
 
 def test_failed_check_has_no_latency(read: Read) -> None:
@@ -243,6 +333,7 @@ def test_status_code_alone_says_the_state(read: Read) -> None:
         ("2026-03-01T00:00Z,web,,5", "state is empty"),
         ("2026-03-01T00:00Z,web,1,-5", "latency -5 ms is negative"),
         ("2026-03-01T00:00Z,web,1,inf", "latency inf ms is infinite"),
+        ("2026-03-01T00:00Z,web,1,1e12", "latency 1e+12 ms is more than a day: a wrong unit or a broken clock"),
         ("2026-03-01T00:00Z,web,1,fast", "latency 'fast' is no number"),
         ("2026-03-01T00:00Z,web,1", "has 3 columns instead of 4"),
         ("2026-03-01T00:00Z,web,1,5,6", "has 5 columns instead of 4"),

@@ -379,10 +379,11 @@ def test_replicas_are_one_series() -> None:
 
 
 def test_impossible_samples_are_refused_with_the_reason() -> None:
-    found = [sampled("probe_success", [0.5, 1, 1], instance="web"), sampled("probe_duration_seconds", [1, -1, 1], instance="web")]
+    found = [sampled("probe_success", [0.5, 1, 1, 1], instance="web"), sampled("probe_duration_seconds", [1, -1, 1, 1e9], instance="web")]
     (batch,) = checks_of(found, PRESETS["blackbox"], Labelling("mine", ("instance",), ""))
     assert len(batch.rows) == 1
     assert [row["reason"] for row in batch.rejected.to_pylist()] == [
         "probe_success 0.5 is no state",
         "probe_duration_seconds -1 is no response time",
+        "probe_duration_seconds 1e+09 is no response time",
     ]

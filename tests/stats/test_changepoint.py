@@ -67,11 +67,11 @@ def naive_segmentation(values, *, alpha, min_length):
 
 @pytest.mark.parametrize("kind", ["step", "ramp", "wandering", "gaps"])
 def test_fast_recursion_equals_densities_written_out(rng, kind):
-    values = ar1(rng, 18, 0.8 if kind == "wandering" else 0.0)
-    values[9:] += {"step": 5, "ramp": 0, "wandering": 3, "gaps": 5}[kind]
-    values += np.where(kind == "ramp", np.maximum(np.arange(18) - 6, 0) * 2, 0)
+    values = ar1(rng, 14, 0.8 if kind == "wandering" else 0.0)
+    values[7:] += {"step": 5, "ramp": 0, "wandering": 3, "gaps": 5}[kind]
+    values += np.where(kind == "ramp", np.maximum(np.arange(14) - 5, 0) * 2, 0)
     if kind == "gaps":
-        values[[3, 4, 11, 13]] = np.nan
+        values[[2, 3, 10]] = np.nan
     found = changepoint.segment(values, alpha=2.0)
     starts, is_slope = naive_segmentation(values, alpha=2.0, min_length=changepoint.MIN_LENGTH)
     assert kind == "wandering" or len(found.change_points) > 0
@@ -121,14 +121,14 @@ def test_single_spikes_are_not_change_points(rng):
         assert len(changepoint.change_points(values)) == 0
 
 
-@pytest.mark.parametrize("memory", [0.0, 0.5, 0.8, 0.9])
+@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
 def test_noise_has_few_change_points(rng, memory):
     n_false = sum(len(changepoint.change_points(ar1(rng, 100, memory))) > 0 for _ in range(25))
     assert n_false <= 4  # more than 4 of 25 has a probability of 1 % if 6 % are expected
 
 
 def test_fewer_change_points_are_expected_by_chance_with_smaller_alpha(rng):
-    series = [ar1(rng, 30, 0.5) for _ in range(40)]
+    series = [ar1(rng, 30, 0.5) for _ in range(30)]
     found = [sum(len(changepoint.segment(one, alpha=alpha).change_points) > 0 for one in series) for alpha in (5.0, 0.5, 0.05)]
     assert found[0] > found[1] > found[2]
 
@@ -136,7 +136,7 @@ def test_fewer_change_points_are_expected_by_chance_with_smaller_alpha(rng):
 @pytest.mark.parametrize(("memory", "size"), [(0.0, 2.5), (0.5, 3.5), (0.8, 5.0)])
 def test_onset_of_a_step_is_within_its_interval(rng, memory, size):
     errors, covered = [], 0
-    for _ in range(15):
+    for _ in range(12):
         values = ar1(rng, 150, memory)
         values[90:] += size
         found = changepoint.segment(values)
@@ -144,7 +144,7 @@ def test_onset_of_a_step_is_within_its_interval(rng, memory, size):
         errors.append(abs(found.change_points[nearest] - 90))
         covered += found.low[nearest] <= 90 <= found.high[nearest]
     assert np.median(errors) <= 1
-    assert covered >= 12  # fewer has a probability of 0.5 % at a coverage of 95 %
+    assert covered >= 10  # fewer has a probability of 2 % at a coverage of 95 %
 
 
 def test_slopes_are_found_as_slopes(rng):
@@ -212,6 +212,16 @@ def test_slowly_wandering_noise_is_noise_only_if_that_is_asked_for(rng):
     series = [ar1(rng, 200, 0.98) for _ in range(8)]
     found = [sum(len(changepoint.segment(one, longest_memory=longest).change_points) for one in series) for longest in (0.5, 0.99)]
     assert found[0] > 3 * found[1]
+
+
+def test_white_noise_on_a_slow_wander_has_few_change_points(rng, monkeypatch):
+    """What AR(1) does not describe: more change points are found where the long-run variance is not looked at."""
+    series = [0.5 * ar1(rng, 1500, 0.9) + ar1(rng, 1500) for _ in range(6)]
+    found = [len(changepoint.change_points(one)) for one in series]
+    monkeypatch.setattr(changepoint, "N_BLOCKS", 10_000)
+    careless = [len(changepoint.change_points(one)) for one in series]
+    assert sum(found) <= 2
+    assert sum(careless) > 3 * sum(found)
 
 
 def test_wider_level_gives_wider_intervals(rng):

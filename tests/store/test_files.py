@@ -1,5 +1,8 @@
 """Hashes and writes of whole files."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from analytics import store
@@ -28,3 +31,22 @@ def test_a_failed_write_leaves_the_old_content(tmp_path):
     with pytest.raises(TypeError):
         store.write_atomically(path, "not bytes")
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("file.txt", b"old")]
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_an_error_that_names_the_file_and_the_remedy(tmp_path, monkeypatch, reason):
+    path = tmp_path / "tables" / "file.txt"
+    store.write_atomically(path, b"old")
+
+    def full(descriptor):
+        raise OSError(reason, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(store.DiskFull, match=rf"{path}: no space left on its disk .* MB free.*\nmake room .*run it again"):
+        store.write_atomically(path, b"new")
+    assert [(one.name, one.read_bytes()) for one in path.parent.iterdir()] == [("file.txt", b"old")]
+
+
+def test_other_errors_of_a_disk_stay_as_they_are():
+    with pytest.raises(PermissionError), store.naming_full_disk(Path("/x")):
+        raise PermissionError(errno.EACCES, "no")
