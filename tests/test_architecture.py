@@ -96,8 +96,7 @@ def test_a_notebook_begins_with_its_question_and_has_parameters(notebook):
 
 def test_every_stage_with_a_number_has_its_notebook():
     expected = {f"{stage.number:02d}_{stage.name}" for stage in tables.STAGES.values() if stage.number is not None}
-    # The page of alerts comes with the first stage that finds something to tell.
-    assert {notebook.stem for notebook in NOTEBOOKS} == expected - {"42_alerts"}
+    assert {notebook.stem for notebook in NOTEBOOKS} == expected
 
 
 def test_nothing_imports_upward():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analytics import params, words
@@ -17,21 +19,21 @@ def kicker(alerts: pd.DataFrame, *, now: pd.Timestamp, zone: str) -> str:
 
 def finding(alerts: pd.DataFrame) -> str:
     """What somebody must know now."""
-    mine = _open(alerts)
+    mine = shows.open_alerts(alerts)
     n_silent = int((alerts["silenced_by"].notna() & (alerts["state"] != "resolved")).sum())
     silent = f" {words.counted(n_silent, 'open alert is', 'open alerts are')} told to nobody, for the reasons below." if n_silent else ""
     if mine.empty:
         return f"Nothing that somebody must know of is open.{silent}"
     parts = [f"{count} {severity}" for severity in shows.SEVERITY_TONES if (count := int((mine["severity"] == severity).sum()))]
-    services = words.listed(sorted(mine["service"].unique()))
+    services = words.listed(mine["service"].unique())
     is_one = len(mine) == 1
     return f"{words.counted(len(mine), 'alert')} {'is' if is_one else 'are'} open ({', '.join(parts)}), of {services}.{silent}"
 
 
-def tiles(alerts: pd.DataFrame, *, now: pd.Timestamp) -> list[tuple[str, str, str]]:
+def tiles(alerts: pd.DataFrame) -> list[tuple[str, str, str]]:
     """Open alerts, the gravest, how long it took to know, how much is not told."""
-    mine, all_told = _open(alerts), shows.told(alerts)
-    gravest = shows.open_table(alerts, now=now).head(1)
+    mine, all_told = shows.open_alerts(alerts), shows.told(alerts)
+    gravest = mine.head(1)
     delay = (all_told["detected_at"] - all_told["start"]).dt.total_seconds()
     n_silent = int(alerts["silenced_by"].notna().sum())
     return [
@@ -39,7 +41,7 @@ def tiles(alerts: pd.DataFrame, *, now: pd.Timestamp) -> list[tuple[str, str, st
         (
             "Gravest",
             gravest["severity"].iloc[0] if len(gravest) else words.MISSING,
-            str(gravest["alert"].iloc[0]) if len(gravest) else "nothing is open",
+            str(gravest["title"].iloc[0]) if len(gravest) else "nothing is open",
         ),
         ("Known after", words.duration(delay.median() if len(delay) else None), "half of all that was told, from its start"),
         ("Not told", words.count(n_silent), f"of {words.counted(len(alerts), 'alert')}, each with its reason"),
@@ -74,22 +76,25 @@ def silent_sentence(alerts: pd.DataFrame) -> str:
     summary = shows.silent_summary(alerts)
     if summary.empty:
         return "Somebody is told of every alert."
+    total = words.counted(int(summary["n"].sum()), "alert")
+    if len(summary) == 1:
+        return f"Nobody is told of {total}, for one reason: {summary['reason'].iloc[0]}."
     said = [f"{words.count(row.n)} {row.reason}" for row in summary.itertuples()]
-    total = int(summary["n"].sum())
-    return f"Nobody is told of {words.counted(total, 'alert')}: {words.listed(said, limit=len(said))}."
+    return f"Nobody is told of {total}: {words.listed(said, limit=len(said))}."
 
 
-def todo(alerts: pd.DataFrame, *, now: pd.Timestamp) -> list[tuple[str, str]]:
+def todo(alerts: pd.DataFrame) -> list[tuple[str, str]]:
     """What to do, the most urgent first; never empty."""
-    items = []
-    for row in shows.open_table(alerts, now=now).head(5).itertuples(index=False):
-        if row.severity != "info":
-            why = f"Likely why: {row.event}. " if pd.notna(row.event) else "Nothing was declared near its start. "
-            who = f"Ask {row.owner}. " if pd.notna(row.owner) else ""
-            items.append(
-                (f"Look at {row.alert}.", f"{why}{who}It was a false alarm if nobody notices anything; then silence it, with the reason.")
-            )
+    urgent = shows.open_alerts(alerts).query("severity != 'info'")
+    items = [_to_look_at(row) for row in urgent.head(5).itertuples(index=False)]
     return items or [("Nothing has to be done.", "No warning and no critical alert is open.")]
+
+
+def _to_look_at(row: Any) -> tuple[str, str]:
+    why = f"Likely why: {row.event}. " if pd.notna(row.event) else "Nothing was declared near its start. "
+    who = f"Ask {row.owner}. " if pd.notna(row.owner) else ""
+    command = f"analytics alerts silence alert={row.alert_id} --for 7d --reason '…'"
+    return f"Look at {row.title}.", f"{why}{who}It was a false alarm if nobody notices anything; then silence it: {command}."
 
 
 def rules(settings: params.Alerts) -> str:
@@ -102,7 +107,3 @@ def rules(settings: params.Alerts) -> str:
         "Nobody is told of what lies in declared maintenance, of what somebody silenced (data/decisions/silences.csv), and of what begins "
         "with an alert, as urgent, of a service it stands on: its declared parent or a declared dependency."
     )
-
-
-def _open(alerts: pd.DataFrame) -> pd.DataFrame:
-    return shows.told(alerts)[shows.told(alerts)["state"] != "resolved"]

@@ -11,6 +11,7 @@ __all__ = [
     "SEVERITY_TONES",
     "drawn_from",
     "history_table",
+    "open_alerts",
     "open_table",
     "silent_summary",
     "silent_table",
@@ -38,21 +39,18 @@ def told(alerts: pd.DataFrame) -> pd.DataFrame:
     return alerts[alerts["silenced_by"].isna()]
 
 
-def open_table(alerts: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFrame:
-    """Open alerts that are told, the most urgent first, then the longest open."""
-    rows = _ranked(told(alerts)[told(alerts)["state"] != "resolved"])
-    return pd.DataFrame(
-        {
-            "severity": rows["severity"],
-            "alert": rows["title"],
-            "start": rows["start"],
-            "open_s": (now - rows["start"]).dt.total_seconds(),
-            "delay_s": (rows["detected_at"] - rows["start"]).dt.total_seconds(),
-            "score": rows["score"],
-            "event": rows["event"],
-            "owner": rows["owner"],
-        }
-    )
+def open_alerts(alerts: pd.DataFrame) -> pd.DataFrame:
+    """Open alerts that somebody is told of, the most urgent first, then the longest open."""
+    return _ranked(told(alerts)[told(alerts)["state"] != "resolved"])
+
+
+def open_table(alerts: pd.DataFrame) -> pd.DataFrame:
+    """Open alerts that are told, in that order: what and where, since when, how bad, likely why, the evidence."""
+    rows = open_alerts(alerts)
+    delay_s = (rows["detected_at"] - rows["start"]).dt.total_seconds()
+    return rows.assign(delay_s=delay_s).rename(columns={"title": "alert"})[
+        ["severity", "alert", "start", "delay_s", "score", "event", "evidence"]
+    ]
 
 
 def history_table(alerts: pd.DataFrame) -> pd.DataFrame:
@@ -67,6 +65,7 @@ def history_table(alerts: pd.DataFrame) -> pd.DataFrame:
             "delay_s": (rows["detected_at"] - rows["start"]).dt.total_seconds(),
             "n_findings": rows["n_findings"],
             "n_reopened": rows["n_reopened"],
+            "evidence": rows["evidence"],
         }
     )
 
@@ -94,7 +93,7 @@ def silent_table(alerts: pd.DataFrame) -> pd.DataFrame:
     )
     state = rows["is_over"].map({True: "over", False: "open"})
     return rows.assign(state=state).rename(columns={"title": "alert", "silenced_text": "reason"})[
-        ["severity", "alert", "start", "state", "score", "reason"]
+        ["state", "alert", "start", "score", "reason", "evidence"]
     ]
 
 

@@ -89,22 +89,8 @@ def where(row: Any) -> str:
 
 def headline(row: Any, found: Drifts, zone: str) -> str:
     """A drift as a sentence without its full stop: 'payments became 18 % slower on 17 Mar'."""
-    place, day = where(row), words.day(row.start, zone)
-    size, is_more = words.percent(abs(row.effect), 0), row.effect > 0
-    more = "more" if is_more else "less"
     signals = found.details.loc[found.details["drift_id"] == row.drift_id, "signal"]
-    is_time = bool(signals.str.startswith("latency").any())
-    if row.kind == "level":
-        became = f"became {size} {'slower' if is_more else 'faster'}" if is_time else f"{'rose' if is_more else 'fell'} by {size}"
-        return f"{place if is_time else f'{signals.iloc[0]} of {place}'} {became} on {day}"
-    if row.kind == "spread":
-        return f"{'response times' if is_time else signals.iloc[0]} of {place} scatter {size} {more} since {day}"
-    if row.kind == "tail":
-        share = words.number(100 * abs(row.effect), 2)
-        return f"{share} {'more' if is_more else 'fewer'} of 100 answers of {place} are slow since {day}"
-    if row.kind == "availability":
-        return f"{words.percent(abs(row.effect))} {'more' if is_more else 'fewer'} checks of {place} fail since {day}"
-    return f"the day of {place} swings {size} {more} since {day}"
+    return words.change_sentence(row.kind, row.effect, place=where(row), signals=sorted(set(signals)), since=words.day(row.start, zone))
 
 
 def story(row: Any, found: Drifts, events: pd.DataFrame, zone: str) -> str:

@@ -82,6 +82,7 @@ def table(
     caption: str,
     formats: Mapping[str, frames.Format] | None = None,
     chips: Mapping[str, Mapping[Any, str]] | None = None,
+    links: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     sort: str | None = None,
     zone: str = "UTC",
@@ -92,7 +93,9 @@ def table(
     if frame.empty:
         _show_empty(empty)
         return
-    body = frames.table_html(frame, caption=caption, formats=formats, chips=chips, headers=headers, sort=sort, zone=zone, limit=limit)
+    body = frames.table_html(
+        frame, caption=caption, formats=formats, chips=chips, links=links, headers=headers, sort=sort, zone=zone, limit=limit
+    )
     _show("table", body, caption)
 
 
@@ -180,16 +183,9 @@ def todo(items: Sequence[str | tuple[str, str]], *, title: str = "What to do") -
 
 def _statement(what: str, why: str | None, mark: tuple[str, str] | None, link: tuple[str, str] | None) -> str:
     pill = " " + frames.chip(*mark) if mark else ""
-    evidence = f' <a href="{_address(link[1])}">{html.escape(link[0])}</a>' if link else ""
+    evidence = f' <a href="{frames.address(link[1])}">{html.escape(link[0])}</a>' if link else ""
     reason = f'<p class="why">{html.escape(why or "")}{evidence}</p>' if why or evidence else ""
     return f'<p class="what">{html.escape(what)}{pill}</p>{reason}'
-
-
-def _address(target: str) -> str:
-    scheme = target.partition(":")[0] if ":" in target.partition("/")[0] else ""
-    if scheme.lower() not in ("", "http", "https", "mailto"):
-        raise ValueError(f"link '{target}': only pages of the reports (drift.html#…), http, https and mailto are linked")
-    return html.escape(target, quote=True)
 
 
 def markdown_html(source: str) -> str:

@@ -72,7 +72,13 @@ STAGES: dict[str, Stage] = {
             reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes"),
             panels_read=("signals",),
         ),
-        Stage("alerts", 42, "Alerts", "Which findings must someone know about?", reads=("services", "dependencies", "masks")),
+        Stage(
+            "alerts",
+            42,
+            "Alerts",
+            "Which findings must someone know about?",
+            reads=("services", "series", "events", "dependencies", "masks", "drifts", "drift_members"),
+        ),
         Stage(
             "slo",
             55,

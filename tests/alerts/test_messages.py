@@ -1,11 +1,6 @@
 """What an alert says to the person it wakes."""
 
-import numpy as np
-import pandas as pd
-
-from analytics import alerts, params, tables
-from tests.alerts import made
-from tests.alerts.made import at, only, plain, row
+from tests.alerts.made import only, plain, row
 
 
 def test_a_message_says_what_where_since_when_how_large_and_why():
@@ -42,71 +37,3 @@ def test_a_resolved_alert_says_since_when_and_why_it_is_over():
 def test_an_alert_that_came_back_says_how_often():
     rows = row("a", 10), row("a", 60, end=50), row("b", 300, start=290)
     assert plain(only(*rows)["text"]).splitlines()[-1] == "It came back 1 time after it was resolved."
-
-
-SERIES = pd.DataFrame(
-    {
-        "series_id": ["s1", "s2", "s3"],
-        "service": ["web", "web", "db"],
-        "region": ["eu", "us", "eu"],
-        "signal": ["latency_ms", "latency_ms", "cpu"],
-    }
-)
-EVENTS = pd.DataFrame({"event_id": ["e1"], "kind": ["deploy"], "title": ["web 2.4"], "start": [at(-5)]})
-
-
-def drifts(*rows):
-    usual = {
-        "kind": "level", "direction": "regression", "start": at(0), "detected_at": at(300), "end": pd.NaT, "state": "open",
-        "effect": 0.18, "effect_low": 0.15, "effect_high": 0.21, "effect_size": 3.24, "severity": 42.0, "event_id": None,
-    }  # fmt: skip
-    return pd.DataFrame([usual | {"drift_id": f"d{k}"} | one for k, one in enumerate(rows)])
-
-
-def of(found, *members):
-    rows = pd.DataFrame(members, columns=["drift_id", "series_id"])
-    return alerts.findings_of_drifts(found, rows, SERIES, EVENTS, zone="UTC")
-
-
-def test_a_drift_is_a_finding():
-    found = of(drifts({"event_id": "e1"}), ("d0", "s1"), ("d0", "s2"))
-    tables.validate(found, tables.FINDINGS)
-    assert len(found) == 1
-    one = found.iloc[0]
-    assert one[["finding", "finding_id", "service", "region", "state", "severity", "direction"]].tolist() == [
-        "drift", "d0", "web", None, "open", 42.0, "regression",
-    ]  # fmt: skip
-    assert one["signals"] == ["latency_ms"]
-    assert plain(one["what"]) == "latency_ms +18 %"
-    assert plain(one["size"]) == "[15, 21], 3.2 times its usual scatter"
-    assert plain(one["event"]) == "deploy 'web 2.4', 1 Mar 23:55"
-    assert one["evidence"] == "drift.html#d0"
-    assert one["known_at"] == at(300)
-
-
-def test_a_drift_that_is_over_has_a_second_row_that_says_so():
-    found = of(
-        drifts({"end": at(900), "state": "reverted", "kind": "spread", "severity": -42.0, "effect": -0.2, "direction": "improvement"}),
-        ("d0", "s1"),
-    )
-    assert found["state"].tolist() == ["open", "reverted"]
-    assert found["end"].tolist() == [pd.NaT, at(900)]
-    assert found["known_at"].tolist() == [at(300), at(900) + pd.Timedelta("1ms")]
-    assert found["severity"].tolist() == [42.0, 42.0]
-    assert plain(found["what"].iloc[0]) == "spread of latency_ms \u221220 %"
-    alert = alerts.raise_alerts(
-        found, services=made.services(), dependencies=made.calls(), masks=made.masks(), silences=made.silences(),
-        settings=params.Alerts(), zone="UTC", now=at(2000),
-    ).alerts.iloc[0]  # fmt: skip
-    assert alert[["state", "severity", "end"]].tolist() == ["resolved", "info", at(900)]
-
-
-def test_a_drift_of_two_services_is_told_of_each_and_a_suspected_one_is_unsure():
-    found = of(drifts({"state": "suspected"}), ("d0", "s1"), ("d0", "s3"))
-    assert found[["service", "state", "region"]].to_numpy().tolist() == [["db", "suspected", "eu"], ["web", "suspected", "eu"]]
-
-
-def test_without_drifts_there_are_no_findings():
-    found = of(drifts({}).iloc[:0])
-    assert len(tables.validate(found, tables.FINDINGS)) == 0
-    assert np.all(found.dtypes == alerts.no_findings().dtypes)
