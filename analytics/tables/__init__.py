@@ -71,6 +71,7 @@ STAGES: dict[str, Stage] = {
             "What has quietly become worse (or better), since when, how badly?",
             reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes"),
             panels_read=("signals",),
+            models_read=("baseline",),
         ),
         Stage(
             "alerts",
