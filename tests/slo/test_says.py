@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import params, slo
+from analytics import params, slo, summary
 from analytics.panel import Panels
-from analytics.slo import says, summary
+from analytics.slo import says
 from analytics.words import NBSP
 from tests.slo import made
 
