@@ -37,7 +37,8 @@ class Course:
     series : service, region, signal, unit of the series
     events, masks : what was declared of the series in that time
     course : time, value, expected, low, high (5 and 95 % of the reference; in the unit; of availability the share that fails), residual
-        (in spreads); a row an hour (six hours for shares)
+        (in spreads); a row for three hours (six of shares), about as wide as a line
+    days : time, value, expected, residual of the same by day
     quantiles : quantile, reference, current: of the values before and since the onset
     profile : hour, reference, current: mean by local hour before and since
     """
@@ -51,6 +52,7 @@ class Course:
     events: pd.DataFrame
     masks: pd.DataFrame
     course: pd.DataFrame
+    days: pd.DataFrame
     quantiles: pd.DataFrame
     profile: pd.DataFrame
 
@@ -97,18 +99,19 @@ def _of_drift(row: Any, found: Drifts, signals: Panels, known: Known, zone: str,
     )
     values = panel.values[0].astype(float)
     is_before = panel.times < np.datetime64(drift.start.tz_localize(None))
-    said = says.headline(row, found, zone)
+    course = _course(panel, reference, clock)
     size = words.signed(member["effect"], words.percent)
     return Course(
         drift=drift,
-        heading=said[0].upper() + said[1:],
+        heading=says.heading(row, found, zone),
         text=says.story(row, found, known.events, zone),
         label=f"{size} {words.interval(member['effect_low'], member['effect_high'], words.percent)}",
         alt=says.alt_sentence(row, found, zone),
         series=series,
         events=_concerning(known.events[known.events["kind"].isin(CAUSES)], series, panel),
         masks=_concerning(known.masks, series, panel),
-        course=_course(panel, reference, clock),
+        course=course,
+        days=_by_day(course),
         quantiles=_quantiles(values, is_before, is_after),
         profile=_profile(values, clock, is_before, is_after),
     )
@@ -132,7 +135,7 @@ def _clock(panel: Panel, regions: pd.DataFrame) -> calendars.Clock:
 
 def _course(panel: Panel, reference: Baselines, clock: calendars.Clock) -> pd.DataFrame:
     is_share = reference.kind == "logit"
-    step = pd.Timedelta(hours=6 if is_share else 1)
+    step = pd.Timedelta(hours=6 if is_share else 3)
     rows = pd.DataFrame(
         {
             "time": pd.to_datetime(panel.times).tz_localize("UTC").as_unit("ms"),
@@ -149,6 +152,11 @@ def _course(panel: Panel, reference: Baselines, clock: calendars.Clock) -> pd.Da
         rows = rows.assign(low=rows["expected"], high=rows["expected"])
     coarse = rows.groupby(rows["time"].dt.floor(max(step, pd.Timedelta(seconds=panel.step_s))))
     return (coarse.mean() if is_share else coarse.median()).drop(columns="time").rename_axis("time").reset_index()
+
+
+def _by_day(course: pd.DataFrame) -> pd.DataFrame:
+    day = course["time"].dt.floor("D").rename("day")
+    return course.groupby(day)[["value", "expected", "residual"]].median().reset_index()
 
 
 def _quantiles(values: FloatArray, is_before: npt.NDArray[np.bool_], is_after: npt.NDArray[np.bool_]) -> pd.DataFrame:

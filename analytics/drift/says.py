@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -14,9 +15,11 @@ __all__ = [
     "alt_sentence",
     "chance_sentence",
     "finding",
+    "heading",
     "headline",
     "kicker",
     "open_drifts",
+    "others",
     "rules",
     "severity_sentence",
     "story",
@@ -27,6 +30,9 @@ __all__ = [
 
 GRAVE, SURE = 25.0, 0.05
 """Severity from which a drift is one to act on; q-value up to which it could hardly be chance."""
+
+MOST_TOLD = 40
+"""Drifts told without a figure: 25 kB of the page."""
 
 
 def kicker(found: Drifts, *, signals: Panels, now: pd.Timestamp, zone: str) -> str:
@@ -91,6 +97,23 @@ def headline(row: Any, found: Drifts, zone: str) -> str:
     """A drift as a sentence without its full stop: 'payments became 18 % slower on 17 Mar'."""
     signals = found.details.loc[found.details["drift_id"] == row.drift_id, "signal"]
     return words.change_sentence(row.kind, row.effect, place=where(row), signals=sorted(set(signals)), since=words.day(row.start, zone))
+
+
+def heading(row: Any, found: Drifts, zone: str) -> str:
+    """The same as a heading."""
+    said = headline(row, found, zone)
+    return said[0].upper() + said[1:]
+
+
+def others(found: Drifts, courses: Iterable[Any], events: pd.DataFrame, zone: str) -> list[dict[str, Any]]:
+    """Drifts not among those looked at (`courses`), told without a figure, as `reporting.chapters` takes them: what is open first."""
+    rest = found.drifts[~found.drifts["drift_id"].isin([one.drift.drift_id for one in courses])]
+    order = rest.assign(is_over=~rest["drift_id"].isin(open_drifts(rest)["drift_id"]), size=-rest["severity"].abs())
+    ordered = order.sort_values(["is_over", "size", "drift_id"]).head(MOST_TOLD)
+    return [
+        {"anchor": row.drift_id, "heading": heading(row, found, zone), "text": story(row, found, events, zone), "figures": []}
+        for row in ordered.itertuples()
+    ]
 
 
 def story(row: Any, found: Drifts, events: pd.DataFrame, zone: str) -> str:

@@ -235,8 +235,8 @@ def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
             "caption": "Solid: what came. Dashed, with its band from 5 to 95 %: what the reference expected. Below: the residual in "
             "spreads. Shaded: the drift; the bar above it: where its onset may lie. Grey: masked. Triangles: declared changes.",
             "alt": one.alt,
-            "data": one.course,
-            "formats": {"time": "moment"},
+            "data": one.days,
+            "formats": {"day": "day"},
             "zone": zone,
         }
     ]
