@@ -8,7 +8,7 @@ accepted. Nothing uses a later bin than the one it judges.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -70,6 +70,8 @@ FURTHER = 3.0
 """Evidence beyond the level that a further change needs while one is open: it is told e^6 times more rarely by chance."""
 RELEARNT_DAYS = 2
 """Days from which on what follows an acceptance can be compared with."""
+LOOK_DAYS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""Days after its detection at which the effect of a change is looked at again: what was small when it was told may have grown."""
 
 NORMAL_CONSISTENCY = 1.4826
 NORMAL_95, HALF_CHI_95 = 1.96, 1.92
@@ -147,6 +149,8 @@ class Changes:
     statistic, strongest : evidence when it was told, and the most there was until it was over or the data ended
     effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
         residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
+    looks : int array, shape (n_changes, len(LOOK_DAYS)); bins at whose end the effect was looked at; -1 if there are none
+    looked : float array, shape (n_changes, len(LOOK_DAYS), 3); the effect and its interval as they were known then
     """
 
     series: IntArray
@@ -161,6 +165,8 @@ class Changes:
     effect: FloatArray
     effect_low: FloatArray
     effect_high: FloatArray
+    looks: IntArray
+    looked: FloatArray
 
 
 def learn_reference(channels: Channels, n_bins: int) -> Reference:
@@ -291,33 +297,36 @@ def score(channels: Channels, reference: Reference) -> Evidence:
     return _score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference)
 
 
-def _score_from(first: int, channels: Channels, reference: Reference) -> Evidence:
+def _score_from(first: int, channels: Channels, reference: Reference, *, shortest_h: int = 0) -> Evidence:
     end = np.arange(first, channels.level.shape[1]) + 1
-    parts = [_best(kind, channels, reference, end) for kind in range(len(KINDS))]
+    parts = [_best(kind, channels, reference, end, max(SHORTEST_H[kind], shortest_h)) for kind in range(len(KINDS))]
     return Evidence(
         np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference
     )
 
 
-def _best(kind: int, channels: Channels, reference: Reference, end: IntArray) -> tuple[FloatArray, IntArray]:
+def _best(kind: int, channels: Channels, reference: Reference, end: IntArray, shortest_h: int) -> tuple[FloatArray, IntArray]:
     """Largest evidence over the windows of each bin, and which window it is."""
     hours = reference.windows * 24 / channels.bins_per_day
-    usable = np.flatnonzero(hours >= SHORTEST_H[kind])
+    usable = np.flatnonzero(hours >= shortest_h)
     statistic = _evidence(kind, channels, reference, _Frame.of(reference, end, reference.windows[usable]))
     statistic = np.where(np.isfinite(statistic), statistic + np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
     best = statistic.argmax(axis=2)
     return np.take_along_axis(statistic, best[..., None], axis=2)[..., 0] - OFFSET[kind], usable[best]
 
 
-def _evidence(kind: int, channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
-    """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows)."""
+def _evidence(kind: int, channels: Channels, reference: Reference, frame: _Frame, *, is_guarded: bool = True) -> FloatArray:
+    """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows).
+
+    Guarded against days of the other type, unless it is known that something has changed and only asked since when.
+    """
     if kind == LEVEL:
-        return _student(_level(channels, reference, frame), reference.degrees)
+        return _student(_level(channels, reference, frame, LEVEL_GUARD_H if is_guarded else 0), reference.degrees)
     if kind == SPREAD:
         difference, variance, _ = _mean_change(channels, reference, 1, frame)
         return _student(_over(difference**2, variance), reference.degrees) - IMPROVEMENT * (difference < 0)
     if kind == SEASON:
-        return _student(_season(channels, reference, frame), reference.degrees)
+        return _student(_season(channels, reference, frame, SEASON_GUARD_H if is_guarded else 0), reference.degrees)
     return _count_change(*_counts(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
 
 
@@ -360,10 +369,10 @@ def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> F
     return np.asarray(known[:, below] + (place - below) * (known[:, below + 1] - known[:, below]))
 
 
-def _level(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+def _level(channels: Channels, reference: Reference, frame: _Frame, guard_h: int) -> FloatArray:
     """Squared change of the level over its variance."""
     difference, variance, usual = _mean_change(channels, reference, 0, frame)
-    short = frame.lengths * 24 <= LEVEL_GUARD_H * reference.bins_per_day
+    short = frame.lengths * 24 <= guard_h * reference.bins_per_day
     if short.any():
         other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
         difference = _guarded(difference, other - usual, short)
@@ -376,9 +385,9 @@ def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> Flo
     return np.where(short, left, difference)
 
 
-def _season(channels: Channels, reference: Reference, frame: _Frame) -> FloatArray:
+def _season(channels: Channels, reference: Reference, frame: _Frame, guard_h: int) -> FloatArray:
     """Squared change of amplitude and phase over their covariance."""
-    (a, b), share = _shape_change(channels, reference, frame, guard_h=SEASON_GUARD_H)
+    (a, b), share = _shape_change(channels, reference, frame, guard_h=guard_h)
     p = reference.precision[:, :, :, None, None]
     return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
 
@@ -413,8 +422,8 @@ def _xlogx(seen: FloatArray, expected: FloatArray) -> FloatArray:
 
 PER_SERIES = ("level", "other_level", "spread", "slow", "n_values", "amplitude", "phase", "failed", "failures", "day_size")
 """Arrays of `Channels` whose first axis is the series."""
-N_PLACES = 7
-"""Columns of `Changes` that are indices."""
+N_PLACES, N_SINGLE = 7, 12
+"""Fields of `Changes` that are indices; that are one number for each change."""
 
 
 def find_changes(evidence: Evidence, level: float) -> Changes:
@@ -429,9 +438,11 @@ def find_changes(evidence: Evidence, level: float) -> Changes:
     """
     told = np.flatnonzero((evidence.statistic.max(axis=1) > level).any(axis=1))
     rows = [row for series in told for row in _changes_of(_single(evidence, int(series)), int(series), level)]
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(fields(Changes)))
+    table = np.array([single for single, _, _ in rows], dtype=np.float64).reshape(-1, N_SINGLE)
     places = table[:, :N_PLACES].astype(np.int64)
-    return Changes(*places.T, *table[:, N_PLACES:].T)
+    looks = np.array([at for _, at, _ in rows], dtype=np.int64).reshape(-1, len(LOOK_DAYS))
+    looked = np.array([effects for _, _, effects in rows], dtype=np.float64).reshape(-1, len(LOOK_DAYS), 3)
+    return Changes(*places.T, *table[:, N_PLACES:].T, looks=looks, looked=looked)  # type: ignore[misc]
 
 
 def _single(evidence: Evidence, series: int) -> Evidence:
@@ -449,8 +460,8 @@ def _single(evidence: Evidence, series: int) -> Evidence:
     )
 
 
-def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[int | float, ...]]:
-    """Changes of one series, in order.
+def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[tuple[int | float, ...], IntArray, FloatArray]]:
+    """Changes of one series, in order: the single numbers of `Changes`, `looks`, `looked`.
 
     While a change is open, another one is told only if it is the clearer of the two, or if the series is no longer what it has been since
     the open one began: back at its reference, which ends the change, or changed further. Once a change is over, its kind speaks again when
@@ -464,7 +475,9 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         onset, low, high = _onset(kind, evidence, detected + 1)
         window = int(evidence.reference.windows[evidence.window[0, kind, column]])
         closed = _closed(kind, evidence, detected + 1, window)
-        current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
+        # Where the day has another shape, only whole days have a level.
+        shortest_h = 24 if kind == SEASON else 0
+        current = _score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)), shortest_h=shortest_h)
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         if changed is not None and (closed < 0 or changed[0] < closed):
             again = _onset(changed[1], current, changed[0] + 1)[0]
@@ -472,7 +485,8 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
                 closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
         since = evidence.statistic[0, kind, column : stop - evidence.first]
-        yield series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop)
+        single = (series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop))
+        yield single, *_looked(kind, evidence, onset, detected, stop)
         needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(since))
         ready[kind] = _silent_again(evidence, level, kind, closed)
         following = _first_above(evidence, needed, ready)
@@ -500,7 +514,8 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
     day = evidence.channels.bins_per_day
     shortest = max(1, day if kind == SEASON else SHORTEST_H[kind] * day // 24)
     lengths = np.arange(shortest, evidence.reference.windows[-1] + 1)
-    profile = _evidence(kind, evidence.channels, evidence.reference, _Frame.of(evidence.reference, np.array([end]), lengths))[0, 0]
+    frame = _Frame.of(evidence.reference, np.array([end]), lengths)
+    profile = _evidence(kind, evidence.channels, evidence.reference, frame, is_guarded=False)[0, 0]
     profile = np.where(np.isfinite(profile), profile, -np.inf)
     likely = lengths[profile >= profile.max() - HALF_CHI_95]
     return end - int(lengths[profile.argmax()]), end - int(likely.max()), end - int(likely.min())
@@ -572,6 +587,13 @@ def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float
         effect = np.log(seen / usual * tried.usual.item() / max(tried.total.item(), 1.0))
         deviation = np.sqrt(reference.dispersion[int(kind == AVAILABILITY), 0] * (1 / seen + 1 / usual))
     return float(effect), float(effect - NORMAL_95 * deviation), float(effect + NORMAL_95 * deviation)
+
+
+def _looked(kind: int, evidence: Evidence, onset: int, detected: int, stop: int) -> tuple[IntArray, FloatArray]:
+    """Bins at whose end a change is looked at, and its effect as known then."""
+    looks = detected + evidence.channels.bins_per_day * np.array(LOOK_DAYS)
+    looks = np.where(looks < stop, looks, -1)
+    return looks, np.array([_effect(kind, evidence, onset, int(look) + 1) if look >= 0 else (np.nan,) * 3 for look in looks])
 
 
 def _counts(kind: int, channels: Channels) -> tuple[FloatArray, FloatArray]:
