@@ -52,6 +52,14 @@ QUARTER_DAYS = 91
 """A reference is learnt again after a quarter in which nothing changed: slow wear of the shape of the week is no change of its own."""
 
 
+CREPT_WEEKS = 4
+CREPT_BACK_WEEKS = (0, 13, 52)
+"""Creep is looked for every four weeks: the newest four against those of the reference, and those a quarter and a year before it. The
+windows of the scan are too short for what moves by less than their noise in two weeks, and each new reference follows it."""
+CREPT_ALPHA = 0.001
+"""Chance of a creep in one look: 13 looks a year at up to three old windows are a false alarm in 25 years of a series."""
+
+
 @dataclass(frozen=True)
 class _Cohort:
     """Series judged together: the steps [learnt_from, learnt_to) are the reference, those up to `until` are judged."""
@@ -242,7 +250,75 @@ def _judged(block: _Block, cohort: _Cohort, before: pd.DataFrame, settings: para
     lengths = np.unique(bin_s[learnt * block.panel.step_s >= LEAST_BINS * bin_s])
     alike = [np.flatnonzero(bin_s == length) for length in lengths]
     parts = [_judged_alike(block, replace(cohort, rows=cohort.rows[rows]), values[rows], settings) for rows in alike]
+    parts.append(_crept(block, cohort, pd.concat(parts) if parts else before, settings))
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame({"row": [], "end": []})
+
+
+def _crept(block: _Block, cohort: _Cohort, told: pd.DataFrame, settings: params.Baseline) -> pd.DataFrame:
+    """Series of a cohort that have moved for long, but too slowly for `scan`: changes of the level since the old window that shows it.
+
+    A series with a change in the newest weeks that was `told` is left out: what it was is known better.
+    """
+    length = CREPT_WEEKS * 7 * block.per_day
+    is_moving = [
+        block.group.kind != "logit" and "level" in _kinds_of(name) for name in block.panel.series["signal"].to_numpy()[cohort.rows]
+    ]
+    rows, parts = cohort.rows[is_moving], []
+    for stop in range(cohort.born + 2 * length, cohort.until + 1, length):
+        if stop - length < cohort.learnt_to or not len(rows):
+            continue
+        since_ms, stop_ms = (block.panel.start_ms + step * block.panel.step_s * 1000 for step in (stop - length, stop))
+        busy = told.loc[(told["end"].isna() | (told["end"] > since_ms)) & (told["start"] < stop_ms), "row"]
+        for back in CREPT_BACK_WEEKS:
+            begin = cohort.learnt_to - length - back * 7 * block.per_day
+            quiet = rows[~np.isin(rows, busy)]
+            if begin < cohort.born or not len(quiet):
+                continue
+            crept = _difference(block, quiet, begin, stop - length, length)
+            crept = crept[
+                _is_material(crept, block.panel.series["signal"].to_numpy()[crept["row"]], settings) & (crept["p"] <= CREPT_ALPHA)
+            ]
+            rows = rows[~np.isin(rows, crept["row"])]
+            parts.append(crept.assign(detected_at=stop_ms, learnt_to=block.panel.start_ms + cohort.learnt_to * block.panel.step_s * 1000))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"row": [], "end": []})
+
+
+def _difference(block: _Block, rows: IntArray, old: int, new: int, length: int) -> pd.DataFrame:
+    """Difference of level of two stretches that begin at the steps `old` and `new`: Student's test of the means of their weeks."""
+    from scipy.special import stdtr, stdtrit
+
+    both = [expected.transform(block.values[rows, begin : begin + length], block.group.kind) for begin in (old, new)]
+    weeks = np.stack([robust.midmean(part.reshape(len(rows), CREPT_WEEKS, -1)) for part in both]).astype(float)
+    present = np.stack([np.isfinite(part).mean(axis=1) for part in both]).min(axis=0)
+    change = weeks[1].mean(axis=1) - weeks[0].mean(axis=1)
+    degrees = 2 * (CREPT_WEEKS - 1)
+    deviation = np.sqrt(weeks.var(axis=2, ddof=1).sum(axis=0) / CREPT_WEEKS)
+    p_value = 2 * stdtr(degrees, -np.abs(change) / np.maximum(deviation, np.finfo(float).tiny))
+    week = 7 * block.per_day
+    start_ms, high_ms, until_ms = (block.panel.start_ms + step * block.panel.step_s * 1000 for step in (old, new, new + length))
+    reach = stdtrit(degrees, 0.975) * deviation
+    found = pd.DataFrame(
+        {
+            "row": rows,
+            "kind": pd.array(["level"] * len(rows), dtype="str"),
+            "start": start_ms,
+            "start_low": start_ms,
+            "start_high": high_ms,
+            "known": until_ms,
+            "end": np.nan,
+            "statistic": [scan.level_for(len(CREPT_BACK_WEEKS) * 52 / CREPT_WEEKS * max(p, 1e-300)) for p in p_value],
+            "scale": robust.mad(both[0][:, week:] - both[0][:, :-week]) / np.sqrt(2),
+            "before": expected.untransform(weeks[0].mean(axis=1), block.group.kind),
+            "change": change,
+            "change_low": change - reach,
+            "change_high": change + reach,
+            "is_up": change > 0,
+            "p": p_value,
+            "learnt_from": start_ms,
+        }
+    )
+    return _sized(found[np.isfinite(p_value) & (present >= 0.5)].assign(day_size=np.nan), block)
 
 
 def _judged_alike(block: _Block, cohort: _Cohort, values: Float32Array, settings: params.Baseline) -> pd.DataFrame:

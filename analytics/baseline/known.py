@@ -75,20 +75,20 @@ def learn(
 
 
 def held_stretches(changes: pd.DataFrame, accepted: pd.DataFrame) -> pd.DataFrame:
-    """Stretches of single series that must not be learnt from: series_id, known_ms (by whom: baselines from then on), start_ms, end_ms.
+    """Stretches of single series that baselines beginning in [known_ms, until_ms) must not learn from: series_id, start_ms, end_ms beside.
 
     A change that is over is left out up to its end, one that is open for ever, but only until it is accepted: then what was before it is.
     """
-    decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"}).drop_duplicates("series_id", keep="last")
-    rows = changes.merge(decided[["series_id", "accepted_start", "accepted_at"]], on="series_id", how="left")
-    is_accepted = rows["accepted_at"].notna() & (rows["start"] >= rows["accepted_start"]) & (rows["detected_at"] <= rows["accepted_at"])
-    closed = rows["end"].fillna(rows["accepted_at"].where(is_accepted)).fillna(FOR_EVER)
-    during = pd.DataFrame({"series_id": rows["series_id"], "known": rows["detected_at"], "start": rows["start"], "end": closed})
-    before = pd.DataFrame(
-        {"series_id": rows["series_id"], "known": rows["accepted_at"], "start": LONG_AGO, "end": rows["start"]}
-    )[is_accepted]  # fmt: skip
-    both = pd.concat([during, before], ignore_index=True)
-    times = {f"{name}_ms": [to_ms(time) for time in both[name]] for name in ("known", "start", "end")}
+    key = ["series_id", "kind", "detected_at"]
+    decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"})
+    met = changes[[*key, "start"]].merge(decided[["series_id", "accepted_start", "accepted_at"]], on="series_id")
+    is_meant = (met["start"] >= met["accepted_start"]) & (met["detected_at"] <= met["accepted_at"])
+    rows = changes.merge(met[is_meant].groupby(key, as_index=False, observed=True)["accepted_at"].min(), on=key, how="left")
+    names, until = rows["series_id"], rows["accepted_at"].fillna(FOR_EVER)
+    during = {"series_id": names, "known": rows["detected_at"], "until": until, "start": rows["start"], "end": rows["end"].fillna(FOR_EVER)}
+    before = {"series_id": names, "known": rows["accepted_at"], "until": FOR_EVER, "start": LONG_AGO, "end": rows["start"]}
+    both = pd.concat([pd.DataFrame(during), pd.DataFrame(before)[rows["accepted_at"].notna()]], ignore_index=True)
+    times = {f"{name}_ms": [to_ms(time) for time in both[name]] for name in ("known", "until", "start", "end")}
     return pd.DataFrame({"series_id": both["series_id"], **times}).astype(dict.fromkeys(times, "int64"))
 
 
