@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import calendars, engine, expected, params, store, tables
+from analytics import calendars, engine, expected, params, rebaselines, store, tables
 from analytics.baseline import follow
 from analytics.baseline.fit import fit
 from analytics.baseline.follow import Group
@@ -25,7 +25,7 @@ from analytics.expected import Baselines, Kind
 from analytics.panel import Panel, PanelRef, Panels, to_ms
 from analytics.stats import channels, robust, scan
 
-__all__ = ["accepted_changes", "find_changes"]
+__all__ = ["find_changes", "series_of"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -101,7 +101,8 @@ def find_changes(
     signals: Panels,
     masks: pd.DataFrame,
     regions: pd.DataFrame,
-    accepted: pd.DataFrame,
+    events: pd.DataFrame,
+    decisions: pd.DataFrame,
     *,
     settings: params.Baseline,
     project: params.Project,
@@ -111,27 +112,48 @@ def find_changes(
 
     Parameters
     ----------
-    accepted : DataFrame
-        Columns `series_id, start, time`: changes that are the new normal, since when they are there, when they were accepted.
+    events : table `events`
+    decisions : rows of `data/decisions/rebaselines.csv`
     """
+    series = series_of(signals)
+    found, known = None, -1
+    accepted = rebaselines.accepted_changes(decisions, _none(), events, series)
+    # A change that a rule accepts makes a new reference, against which there may be others that rules accept.
+    while found is None or len(accepted) > known:
+        known = len(accepted)
+        found = _found(signals, masks, regions, accepted[accepted["time"] < now], settings=settings, project=project, now=now)
+        accepted = rebaselines.accepted_changes(decisions, found, events, series)
+    return found
+
+
+def series_of(signals: Panels) -> pd.DataFrame:
+    """The series of all panels: series_id, service, region."""
+    frames = [ref.series[["series_id", "service", "region"]] for ref in signals]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["series_id", "service", "region"])
+
+
+def _none() -> pd.DataFrame:
+    return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+
+
+def _found(
+    signals: Panels,
+    masks: pd.DataFrame,
+    regions: pd.DataFrame,
+    accepted: pd.DataFrame,
+    *,
+    settings: params.Baseline,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
     work = partial(
-        changes_of,
-        masks=follow.in_ms(masks, now),
-        places=follow.places_of(regions),
-        accepted=accepted[accepted["time"] < now],
-        settings=settings,
-    )
+        changes_of, masks=follow.in_ms(masks, now), places=follow.places_of(regions), accepted=accepted, settings=settings
+    )  # fmt: skip
     refs = [_named(ref, to_ms(now)) for ref in signals.between(None, now)]
     parts = [part for part in engine.map(work, refs, workers=project.workers, points=sum(ref.size for ref in refs)) if len(part)]
     if not parts:
-        return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+        return _none()
     return pd.concat(parts, ignore_index=True).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
-
-
-def accepted_changes(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Changes that are the new normal: series_id, start, time; of several decisions on a series of a drift the last one counts."""
-    last = decisions.sort_values("time", kind="stable").drop_duplicates(["drift_id", "series_id"], keep="last")
-    return last.loc[last["action"] == "accept", ["series_id", "start", "time"]].reset_index(drop=True)
 
 
 def _named(ref: PanelRef, now_ms: int) -> PanelRef:
@@ -143,7 +165,7 @@ def _named(ref: PanelRef, now_ms: int) -> PanelRef:
 def changes_of(
     ref: PanelRef, *, masks: pd.DataFrame, places: dict[str, tuple[str, str]], accepted: pd.DataFrame, settings: params.Baseline
 ) -> pd.DataFrame:
-    """Changes of the series of one panel."""
+    """Changes of the series of one panel; `accepted` are the new normal: series_id, since when they are there, when they were accepted."""
     panel = ref.load()
     return pd.concat([_of_group(_block(panel, group, masks, accepted), settings) for group in follow.groups(panel.series, places)])
 
@@ -182,7 +204,7 @@ def _of_group(block: _Block, settings: params.Baseline) -> pd.DataFrame:
         found = pd.concat(parts, ignore_index=True) if parts else found
         waiting += _next_cohorts(block, cohort, told)
     if found.empty:
-        return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+        return _none()
     # A reference that was kept is judged again up to a later step: its last judgement holds all that was told before.
     newest = found.groupby(["row", "learnt_to"])["until"].transform("max")
     return _rows(found[found["until"] == newest], block)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import engine, expected, params, registry, store, tables
+from analytics import engine, expected, params, rebaselines, registry, store, tables
 from analytics.baseline import follow
+from analytics.baseline.changes import series_of
 from analytics.baseline.follow import Version, Window
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms, week_start
 from analytics.stats import robust, season
@@ -45,7 +46,8 @@ def learn(
     masks: pd.DataFrame,
     regions: pd.DataFrame,
     changes: pd.DataFrame,
-    accepted: pd.DataFrame,
+    events: pd.DataFrame,
+    decisions: pd.DataFrame,
     *,
     settings: params.Baseline,
     project: params.Project,
@@ -53,10 +55,10 @@ def learn(
 ) -> Known:
     """All versions of the baselines of all series, each learnt only from what was known before it began to hold.
 
-    While a change (rows of `changes`) is open nothing is learnt from what came since its onset; once it is `accepted` (columns `series_id,
-    start, time`) nothing from what was before.
+    While a change (rows of `changes`) is open nothing is learnt from what came since its onset; once it was accepted by one of the
+    `decisions` (rows of `data/decisions/rebaselines.csv`) nothing from what was before.
     """
-    held = held_stretches(changes, accepted)
+    held = held_stretches(changes, rebaselines.accepted_changes(decisions, changes, events, series_of(signals)))
     rows, models, newest = [], [], []
     found = follow.follow(follow.windows(signals, masks, held, regions, settings=settings, now=now), workers=project.workers)
     for valid_from, of_time in groupby(found, key=lambda one: one[0].valid_from_ms):

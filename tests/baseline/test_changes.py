@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import baseline, params, tables
+from analytics import params, tables
 from analytics.baseline import changes
 from tests.slo import made
 
@@ -185,14 +185,6 @@ def test_what_was_over_is_not_learnt():
     assert back.end < 110
     assert last.learnt_to == 119
     assert last.before == pytest.approx(100 * np.exp(-0.2 * 2 / 7), rel=0.02)
-
-
-def test_a_decision_that_is_taken_back_never_was():
-    rows = pd.DataFrame(
-        [("2026-02-14T00:00Z", "accept", "d", "a"), ("2026-02-14T00:00Z", "accept", "d", "b"), ("2026-02-15T00:00Z", "reject", "d", "a")],
-        columns=["time", "action", "drift_id", "series_id"],
-    ).assign(start=START)
-    assert baseline.accepted_changes(rows)["series_id"].tolist() == ["b"]
 
 
 def test_masks_are_not_judged():

@@ -31,10 +31,17 @@ def at(*days):
     return pd.DatetimeIndex([START + day * DAY for day in days], dtype="datetime64[ms, UTC]")
 
 
+NO_EVENTS = pd.DataFrame(columns=tables.TABLES["events"].names)
+
+
 def decided(*rows):
-    """(series, onset as a day, day of the decision)."""
-    frame = pd.DataFrame(rows, columns=["series_id", "start", "time"])
-    return frame.assign(start=at(*frame["start"]), time=at(*frame["time"]))
+    """Decisions on drift d as (series, onset as a day, day of the decision)."""
+    frame = pd.DataFrame([(f"{name}/eu/latency_ms", *days) for name, *days in rows], columns=["series_id", "start", "time"])
+    times = {name: at(*frame[name]) for name in ("start", "time")}
+    return frame.assign(**times, action="accept", drift_id="d").reindex(columns=tables.DECISIONS["rebaselines"].names)
+
+
+NONE = decided()
 
 
 def read(ref, key):
@@ -42,15 +49,14 @@ def read(ref, key):
     return made.read(replace(ref, key=key))
 
 
-def learnt(values, *, days, accepted=(), step_s=3600):
+def learnt(values, *, days, decisions=NONE, events=NO_EVENTS, step_s=3600):
     """Changes and baselines of series a/eu/latency_ms, b/… known after `days`; days since the start in place of times."""
     series = {(name, "eu"): one[: days * 86_400 // step_s] for name, one in zip("abcdefgh", values, strict=False)}
     (ref,) = made.signals(series, start=START, step_s=step_s, signal="latency_ms")
     signals = Panels([replace(ref, read=partial(read, key=ref.key))])
     options = {"settings": SETTINGS, "project": PROJECT, "now": START + days * DAY}
-    accepted = decided(*accepted)
-    changes = baseline.find_changes(signals, NO_MASKS, REGIONS, accepted, **options)
-    table = baseline.learn(signals, NO_MASKS, REGIONS, changes, accepted, **options).table
+    changes = baseline.find_changes(signals, NO_MASKS, REGIONS, events, decisions, **options)
+    table = baseline.learn(signals, NO_MASKS, REGIONS, changes, events, decisions, **options).table
     return in_days(changes), in_days(table)
 
 
@@ -79,7 +85,7 @@ def test_a_regression_that_nobody_accepts_is_never_learnt(project, stepped):
 
 
 def test_after_the_decision_the_next_baseline_knows_the_time_since_the_onset_only(project, stepped):
-    _, table = learnt(stepped, days=84, accepted=[("a/eu/latency_ms", 40, 50)])
+    _, table = learnt(stepped, days=84, decisions=decided(("a", 40, 50)))
     mine = table[table["series_id"] == "a/eu/latency_ms"].set_index("valid_from")
     assert mine.index[mine.index > 40].tolist() == [56, 63, 70, 77]
     assert mine.loc[56, "n_days"] == pytest.approx(16, abs=0.5)
@@ -89,7 +95,7 @@ def test_after_the_decision_the_next_baseline_knows_the_time_since_the_onset_onl
 
 def test_before_the_decision_it_is_as_if_it_never_came(project, stepped):
     _, without = learnt(stepped, days=50)
-    _, table = learnt(stepped, days=84, accepted=[("a/eu/latency_ms", 40, 50)])
+    _, table = learnt(stepped, days=84, decisions=decided(("a", 40, 50)))
     then = table[table["valid_from"] < 50].reset_index(drop=True)
     pd.testing.assert_frame_equal(then.drop(columns="valid_to"), without.drop(columns="valid_to"))
 
@@ -110,8 +116,8 @@ NAMES = ["series_id", "kind", "detected_at", "start", "end"]
 
 def held(rows, accepted):
     frame = pd.DataFrame(rows, columns=NAMES)
-    changes = frame.assign(**{name: at(*frame[name]) for name in NAMES[2:]})
-    stretches = known.held_stretches(changes, decided(*accepted))
+    changes = frame.assign(**{name: at(*frame[name]) for name in NAMES[2:]}, series_id=frame["series_id"] + "/eu/latency_ms")
+    stretches = known.held_stretches(changes, decided(*accepted)[["series_id", "start", "time"]])
     zero = START.value // 1_000_000
     inside = stretches.assign(**{name: (stretches[name] - zero) / 86_400_000 for name in stretches.columns[1:]})
     return [[None if abs(value) > 10_000 else value for value in row] for row in inside.iloc[:, 1:].to_numpy().tolist()]
@@ -134,6 +140,51 @@ def test_each_of_several_accepted_changes_is_accepted():
     assert both == [[12, 15, 10, None], [52, 55, 50, None], [15, None, None, 10], [55, None, None, 50]]
     # The decision on the second one says nothing of the first.
     assert held(rows, [("a", 50, 55)])[0] == [12, None, 10, None]
+
+
+DEPLOY = pd.DataFrame({"event_id": ["e1"], "start": at(39.9), "service": ["a"], "region": [None]})
+RULE = {"action": "accept", "event_id": "e1", "direction": "regression", "bound": "0.3"}
+
+
+def rules(*given):
+    """Rules that were made on day 0, or rows of a drift."""
+    frame = pd.DataFrame([{"time": START, **row} for row in given]).reindex(columns=tables.DECISIONS["rebaselines"].names)
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True).astype("datetime64[ms, UTC]") for name in ("time", "start")})
+
+
+def test_a_rule_accepts_what_an_event_does_when_it_is_detected(project, stepped):
+    changes, table = learnt(stepped, days=84, decisions=rules(RULE), events=DEPLOY)
+    mine = table[table["series_id"] == "a/eu/latency_ms"].set_index("valid_from")
+    assert len(changes) == 1
+    assert mine.index[mine.index > 40].tolist() == [42, 49, 56, 63, 70, 77]
+    assert mine.loc[56, "n_days"] == pytest.approx(16, abs=0.5)
+
+
+ACCEPTS_NOTHING = {
+    "another direction": {"direction": "improvement"},
+    "too large": {"bound": "0.1"},
+    "another event": {"event_id": "e2"},
+    "taken back": {"action": "reject"},
+}
+
+
+@pytest.mark.parametrize("more", ACCEPTS_NOTHING.values(), ids=ACCEPTS_NOTHING)
+def test_a_rule_accepts_nothing_else(project, stepped, more):
+    _, table = learnt(stepped, days=63, decisions=rules(RULE | more), events=DEPLOY)
+    assert table.loc[table["series_id"] == "a/eu/latency_ms", "valid_from"].max() == 35
+
+
+@pytest.mark.parametrize("event", [{"service": ["b"]}, {"region": ["us"]}, {"start": at(38)}, {"start": at(41)}])
+def test_a_rule_needs_its_event_at_the_onset(project, stepped, event):
+    _, table = learnt(stepped, days=63, decisions=rules(RULE), events=DEPLOY.assign(**event))
+    assert table.loc[table["series_id"] == "a/eu/latency_ms", "valid_from"].max() == 35
+
+
+def test_who_rejects_a_drift_has_the_last_word_over_a_rule(project, stepped):
+    (change,) = learnt(stepped, days=63)[0].itertuples()
+    no = {"action": "reject", "drift_id": "d", "series_id": change.series_id, "start": START + change.start * DAY}
+    _, table = learnt(stepped, days=63, decisions=rules(RULE, no), events=DEPLOY)
+    assert table.loc[table["series_id"] == "a/eu/latency_ms", "valid_from"].max() == 35
 
 
 @pytest.mark.parametrize("per_week", [0.005, -0.005, 0.003])
