@@ -2,7 +2,7 @@
 
 A series is compared with a reference learnt when it is one, two and four weeks old and every quarter after that, always from the last four
 weeks before. While a change is open its reference is kept: what became worse is never learnt by waiting. Once a person or a rule has
-accepted the change, a new reference is learnt from what came since.
+accepted the change, the series is as one that began with it: its references are learnt from what came since.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import calendars, engine, expected, params, store, tables
+from analytics import calendars, engine, expected, params, rebaselines, store, tables
 from analytics.baseline import follow
 from analytics.baseline.fit import fit
 from analytics.baseline.follow import Group
@@ -25,7 +25,7 @@ from analytics.expected import Baselines, Kind
 from analytics.panel import Panel, PanelRef, Panels, to_ms
 from analytics.stats import changes, channels, robust, scan
 
-__all__ = ["accepted_changes", "find_changes"]
+__all__ = ["find_changes", "series_of"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -36,8 +36,6 @@ FIRST_DAYS = (7, 14, 28)
 """Ages at which a reference is learnt: a week is the least that holds a weekend, four weeks are what the later ones rest on."""
 
 LEARNT_DAYS = 28
-RELEARNT_DAYS = 2
-"""Least time since an accepted change that a reference is learnt from: shorter, the old one is kept until the series gets its next."""
 
 KINDS_OF = {"availability": ("availability",), "requests": ("level", "season")}
 OTHER_KINDS = ("level", "spread", "season")
@@ -46,9 +44,20 @@ OTHER_KINDS = ("level", "spread", "season")
 LEAST_STEP = 0.4
 """Median step from day to day over the robust spread of days, below which a series has no level."""
 
+LEAST_BINS = 28
+"""Bins from which on a reference knows how much a series varies: one with a value a day is judged once it is four weeks old."""
+
 LARGEST_LOG = 20.0
 QUARTER_DAYS = 91
 """A reference is learnt again after a quarter in which nothing changed: slow wear of the shape of the week is no change of its own."""
+
+
+CREPT_WEEKS = 4
+CREPT_BACK_WEEKS = (0, 13, 52)
+"""Creep is looked for every four weeks: the newest four against those of the reference, and those a quarter and a year before it. The
+windows of the scan are too short for what moves by less than their noise in two weeks, and each new reference follows it."""
+CREPT_ALPHA = 0.001
+"""Chance of a creep in one look: 13 looks a year at up to three old windows are a false alarm in 25 years of a series."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ class _Block:
 
     Attributes
     ----------
-    accepted : row, start, step: changes that were accepted, as steps of the panel: since when they are there, when they were accepted
+    accepted : row, start, step: changes that were accepted, as steps of the panel: since when they are there, from when on what came since
+        is their reference: accepted, and a week old
     """
 
     panel: Panel
@@ -91,7 +101,8 @@ def find_changes(
     signals: Panels,
     masks: pd.DataFrame,
     regions: pd.DataFrame,
-    accepted: pd.DataFrame,
+    events: pd.DataFrame,
+    decisions: pd.DataFrame,
     *,
     settings: params.Baseline,
     project: params.Project,
@@ -101,27 +112,48 @@ def find_changes(
 
     Parameters
     ----------
-    accepted : DataFrame
-        Columns `series_id, start, time`: changes that are the new normal, since when they are there, when they were accepted.
+    events : table `events`
+    decisions : rows of `data/decisions/rebaselines.csv`
     """
+    series = series_of(signals)
+    found, known = None, -1
+    accepted = rebaselines.accepted_changes(decisions, _none(), events, series)
+    # A change that a rule accepts makes a new reference, against which there may be others that rules accept.
+    while found is None or len(accepted) > known:
+        known = len(accepted)
+        found = _found(signals, masks, regions, accepted[accepted["time"] < now], settings=settings, project=project, now=now)
+        accepted = rebaselines.accepted_changes(decisions, found, events, series)
+    return found
+
+
+def series_of(signals: Panels) -> pd.DataFrame:
+    """The series of all panels: series_id, service, region."""
+    frames = [ref.series[["series_id", "service", "region"]] for ref in signals]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["series_id", "service", "region"])
+
+
+def _none() -> pd.DataFrame:
+    return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+
+
+def _found(
+    signals: Panels,
+    masks: pd.DataFrame,
+    regions: pd.DataFrame,
+    accepted: pd.DataFrame,
+    *,
+    settings: params.Baseline,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
     work = partial(
-        changes_of,
-        masks=follow.in_ms(masks, now),
-        places=follow.places_of(regions),
-        accepted=accepted[accepted["time"] < now],
-        settings=settings,
-    )
+        changes_of, masks=follow.in_ms(masks, now), places=follow.places_of(regions), accepted=accepted, settings=settings
+    )  # fmt: skip
     refs = [_named(ref, to_ms(now)) for ref in signals.between(None, now)]
     parts = [part for part in engine.map(work, refs, workers=project.workers, points=sum(ref.size for ref in refs)) if len(part)]
     if not parts:
-        return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+        return _none()
     return pd.concat(parts, ignore_index=True).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
-
-
-def accepted_changes(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Changes that are the new normal: series_id, start, time; of several decisions on a series of a drift the last one counts."""
-    last = decisions.sort_values("time", kind="stable").drop_duplicates(["drift_id", "series_id"], keep="last")
-    return last.loc[last["action"] == "accept", ["series_id", "start", "time"]].reset_index(drop=True)
 
 
 def _named(ref: PanelRef, now_ms: int) -> PanelRef:
@@ -133,7 +165,7 @@ def _named(ref: PanelRef, now_ms: int) -> PanelRef:
 def changes_of(
     ref: PanelRef, *, masks: pd.DataFrame, places: dict[str, tuple[str, str]], accepted: pd.DataFrame, settings: params.Baseline
 ) -> pd.DataFrame:
-    """Changes of the series of one panel."""
+    """Changes of the series of one panel; `accepted` are the new normal: series_id, since when they are there, when they were accepted."""
     panel = ref.load()
     return pd.concat([_of_group(_block(panel, group, masks, accepted), settings) for group in follow.groups(panel.series, places)])
 
@@ -148,27 +180,31 @@ def _block(panel: Panel, group: Group, masks: pd.DataFrame, accepted: pd.DataFra
     masked = np.repeat(cells, clock.steps_per_cell, axis=1)[:, clock.lead : clock.lead + mine.values.shape[1]] | clock.is_holiday
     row_of = {name: row for row, name in enumerate(mine.series["series_id"])}
     ours = accepted[accepted["series_id"].isin(row_of)]
-    steps = {name: [_step_at(panel, time) for time in ours[column]] for name, column in (("start", "start"), ("step", "time"))}
-    found = pd.DataFrame({"row": [row_of[name] for name in ours["series_id"]], **steps}, dtype="int64")
+    start, step = (np.array([_step_of(panel, to_ms(time)) for time in ours[name]], np.int64) for name in ("start", "time"))
+    start = np.maximum(start, 0)
+    week_old = start + FIRST_DAYS[0] * DAY_MS // (panel.step_s * 1000)
+    rows = np.array([row_of[name] for name in ours["series_id"]], np.int64)
+    found = pd.DataFrame({"row": rows, "start": start, "step": np.maximum(step, week_old)})
     return _Block(mine, group, clock, np.where(masked, np.float32(np.nan), mine.values), found)
 
 
-def _step_at(panel: Panel, time: pd.Timestamp) -> int:
-    return -(-(to_ms(time) - panel.start_ms) // (panel.step_s * 1000))
+def _step_of(panel: Panel, time_ms: float) -> int:
+    """The first step that begins at or after a time."""
+    return int(-(-(time_ms - panel.start_ms) // (panel.step_s * 1000)))
 
 
 def _of_group(block: _Block, settings: params.Baseline) -> pd.DataFrame:
     """Changes of a block, cohort by cohort from the first reference to the end of the data."""
-    parts = []
+    found = pd.DataFrame({"row": [], "end": []})
     waiting = list(_first_cohorts(block))
     while waiting:
         cohort = waiting.pop(0)
-        told = _material(_judged(block, cohort, settings), block, settings)
-        parts.append(told.assign(until=cohort.until))
+        told = _judged(block, cohort, found, settings)
+        parts = [part for part in (found, told.assign(until=cohort.until)) if len(part)]
+        found = pd.concat(parts, ignore_index=True) if parts else found
         waiting += _next_cohorts(block, cohort, told)
-    if not parts:
-        return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
-    found = pd.concat(parts, ignore_index=True)
+    if found.empty:
+        return _none()
     # A reference that was kept is judged again up to a later step: its last judgement holds all that was told before.
     newest = found.groupby(["row", "learnt_to"])["until"].transform("max")
     return _rows(found[found["until"] == newest], block)
@@ -204,11 +240,12 @@ def _next_cohorts(block: _Block, cohort: _Cohort, told: pd.DataFrame) -> Iterato
         return
     until = _next_stop(block, cohort.rows, cohort.born, stop)
     rows = set(cohort.rows.tolist())
-    for one in block.accepted[(block.accepted["step"] == stop) & block.accepted["row"].isin(rows)].itertuples():
+    for one in block.accepted[block.accepted["step"] == stop].sort_values("start", ascending=False).itertuples():
         begin = max(int(one.start), stop - LEARNT_DAYS * block.per_day)
-        if one.row in rows and stop - begin >= RELEARNT_DAYS * block.per_day:
+        if one.row in rows and one.start >= cohort.born:
             rows.discard(one.row)
-            yield replace(cohort, rows=np.array([one.row]), learnt_from=begin, learnt_to=stop, until=until)
+            alone, born = np.array([one.row]), int(one.start)
+            yield _Cohort(alone, born, begin, stop, _next_stop(block, alone, born, stop))
     held = rows & set(told.loc[told["end"].isna(), "row"])
     renewed = rows - held if stop in _ages(block, cohort.born) else set()
     if renewed:
@@ -218,9 +255,96 @@ def _next_cohorts(block: _Block, cohort: _Cohort, told: pd.DataFrame) -> Iterato
         yield replace(cohort, rows=np.array(sorted(rows - renewed)), until=until)
 
 
-def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.DataFrame:
-    """Changes of a cohort: `row` of the block, times in ms, the change on the scale that the series is learnt on."""
+def _judged(block: _Block, cohort: _Cohort, before: pd.DataFrame, settings: params.Baseline) -> pd.DataFrame:
+    """Changes of a cohort that matter: `row` of the block, times in ms, the change on the scale that the series is learnt on.
+
+    Changes told `before` that were over when the reference was learnt are left out of it. Series with bins of one length are judged
+    together, so that no series is judged otherwise for its neighbours.
+    """
     values = block.values[cohort.rows, cohort.learnt_from : cohort.until]
+    learnt = cohort.learnt_to - cohort.learnt_from
+    over = before[before["row"].isin(cohort.rows) & (before["end"] <= block.panel.start_ms + cohort.learnt_to * block.panel.step_s * 1000)]
+    for one in over.itertuples():
+        begin, end = (_step_of(block.panel, time) - cohort.learnt_from for time in (one.start, one.end))
+        values[cohort.rows == one.row, max(begin, 0) : max(end, 0)] = np.nan
+    present = np.isfinite(values[:, :learnt]).mean(axis=1)
+    bin_s = np.array([channels.bin_length_s(block.panel.step_s, float(share)) for share in present])
+    lengths = np.unique(bin_s[learnt * block.panel.step_s >= LEAST_BINS * bin_s])
+    alike = [np.flatnonzero(bin_s == length) for length in lengths]
+    parts = [_judged_alike(block, replace(cohort, rows=cohort.rows[rows]), values[rows], settings) for rows in alike]
+    parts.append(_crept(block, cohort, pd.concat(parts) if parts else before, settings))
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame({"row": [], "end": []})
+
+
+def _crept(block: _Block, cohort: _Cohort, told: pd.DataFrame, settings: params.Baseline) -> pd.DataFrame:
+    """Series of a cohort that have moved for long, but too slowly for `scan`: changes of the level since the old window that shows it.
+
+    A series with a change in the newest weeks that was `told` is left out: what it was is known better.
+    """
+    length = CREPT_WEEKS * 7 * block.per_day
+    is_moving = [
+        block.group.kind != "logit" and "level" in _kinds_of(name) for name in block.panel.series["signal"].to_numpy()[cohort.rows]
+    ]
+    rows, parts = cohort.rows[is_moving], []
+    for stop in range(cohort.born + 2 * length, cohort.until + 1, length):
+        if stop - length < cohort.learnt_to or not len(rows):
+            continue
+        since_ms, stop_ms = (block.panel.start_ms + step * block.panel.step_s * 1000 for step in (stop - length, stop))
+        busy = told.loc[(told["end"].isna() | (told["end"] > since_ms)) & (told["start"] < stop_ms), "row"]
+        for back in CREPT_BACK_WEEKS:
+            begin = cohort.learnt_to - length - back * 7 * block.per_day
+            quiet = rows[~np.isin(rows, busy)]
+            if begin < cohort.born or not len(quiet):
+                continue
+            crept = _difference(block, quiet, begin, stop - length, length)
+            crept = crept[
+                _is_material(crept, block.panel.series["signal"].to_numpy()[crept["row"]], settings) & (crept["p"] <= CREPT_ALPHA)
+            ]
+            rows = rows[~np.isin(rows, crept["row"])]
+            parts.append(crept.assign(detected_at=stop_ms, learnt_to=block.panel.start_ms + cohort.learnt_to * block.panel.step_s * 1000))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"row": [], "end": []})
+
+
+def _difference(block: _Block, rows: IntArray, old: int, new: int, length: int) -> pd.DataFrame:
+    """Difference of level of two stretches that begin at the steps `old` and `new`: Student's test of the means of their weeks."""
+    from scipy.special import stdtr, stdtrit
+
+    both = [expected.transform(block.values[rows, begin : begin + length], block.group.kind) for begin in (old, new)]
+    weeks = np.stack([robust.midmean(part.reshape(len(rows), CREPT_WEEKS, -1)) for part in both]).astype(float)
+    present = np.stack([np.isfinite(part).mean(axis=1) for part in both]).min(axis=0)
+    change = weeks[1].mean(axis=1) - weeks[0].mean(axis=1)
+    degrees = 2 * (CREPT_WEEKS - 1)
+    deviation = np.sqrt(weeks.var(axis=2, ddof=1).sum(axis=0) / CREPT_WEEKS)
+    p_value = 2 * stdtr(degrees, -np.abs(change) / np.maximum(deviation, np.finfo(float).tiny))
+    week = 7 * block.per_day
+    start_ms, high_ms, until_ms = (block.panel.start_ms + step * block.panel.step_s * 1000 for step in (old, new, new + length))
+    reach = stdtrit(degrees, 0.975) * deviation
+    found = pd.DataFrame(
+        {
+            "row": rows,
+            "kind": pd.array(["level"] * len(rows), dtype="str"),
+            "start": start_ms,
+            "start_low": start_ms,
+            "start_high": high_ms,
+            "known": until_ms,
+            "end": np.nan,
+            "statistic": [changes.level_for(len(CREPT_BACK_WEEKS) * 52 / CREPT_WEEKS * max(p, 1e-300)) for p in p_value],
+            "scale": robust.mad(both[0][:, week:] - both[0][:, :-week]) / np.sqrt(2),
+            "before": expected.untransform(weeks[0].mean(axis=1), block.group.kind),
+            "change": change,
+            "change_low": change - reach,
+            "change_high": change + reach,
+            "is_up": change > 0,
+            "p": p_value,
+            "learnt_from": start_ms,
+        }
+    )
+    return _sized(found[np.isfinite(p_value) & (present >= 0.5)].assign(day_size=np.nan), block)
+
+
+def _judged_alike(block: _Block, cohort: _Cohort, values: Float32Array, settings: params.Baseline) -> pd.DataFrame:
+    """As `_judged`, of series with bins of one length."""
     clock = block.clock.between(cohort.learnt_from, cohort.until)
     learnt = cohort.learnt_to - cohort.learnt_from
     is_share = block.group.kind == "logit"
@@ -231,34 +355,46 @@ def _judged(block: _Block, cohort: _Cohort, settings: params.Baseline) -> pd.Dat
     found = changes.find_changes(_telling(evidence, block, cohort, learnt), changes.level_for(settings.false_alarms_per_series_year))
     bin_ms = DAY_MS // evidence.channels.bins_per_day
     begin_ms = clock.start_ms - int(clock.local_ms[0] % bin_ms)
-    return pd.DataFrame(
+    told = pd.DataFrame(
         {
             "row": cohort.rows[found.series],
-            "kind": [scan.KINDS[kind] for kind in found.kind],
-            "detected_at": begin_ms + (found.detected + 1) * bin_ms,
+            "kind": pd.array([scan.KINDS[kind] for kind in found.kind], dtype="str"),
             "start": begin_ms + found.onset * bin_ms,
             "start_low": begin_ms + found.onset_low * bin_ms,
             "start_high": begin_ms + found.onset_high * bin_ms,
             "end": np.where(found.closed >= 0, begin_ms + (found.closed + 1.0) * bin_ms, np.nan),
-            "change": found.effect,
-            "change_low": found.effect_low,
-            "change_high": found.effect_high,
             "statistic": found.strongest,
             "scale": baselines.scale[found.series],
+            "day_size": evidence.channels.day_size[found.series].ravel(),
             "before": _usual(block, baselines, values[:, :learnt])[found.series],
-            "after": _failing_since(values, found, evidence.channels.steps_per_bin, clock) if is_share else np.nan,
             "learnt_from": clock.start_ms,
             "learnt_to": clock.start_ms + learnt * block.panel.step_s * 1000,
         }
     )
+    last = np.where(found.closed >= 0, found.closed, evidence.channels.level.shape[1] - 1)
+    looks = np.column_stack([found.looks, last])
+    newest = np.stack([found.effect, found.effect_low, found.effect_high], axis=1)
+    effects = np.concatenate([found.looked, newest[:, None]], axis=1)
+    seen = told.loc[told.index.repeat(looks.shape[1])]
+    seen = seen.assign(known=begin_ms + (looks.ravel() + 1) * bin_ms)
+    seen[["change", "change_low", "change_high"]] = effects.reshape(-1, 3)
+    return _once_material(seen, looks, block, settings)
 
 
-def _failing_since(values: Float32Array, found: changes.Changes, per_bin: int, clock: calendars.Clock) -> FloatArray:
-    """Share of checks that failed from the onset of each change to its end."""
-    lead = int(clock.local_ms[0] // 1000 % (per_bin * clock.step_s)) // clock.step_s
-    begins = found.onset * per_bin - lead
-    ends = np.where(found.closed >= 0, (found.closed + 1) * per_bin - lead, values.shape[1])
-    return np.array([1 - np.nanmean(values[row, max(begin, 0) : end]) for row, begin, end in zip(found.series, begins, ends, strict=True)])
+def _once_material(seen: pd.DataFrame, looks: IntArray, block: _Block, settings: params.Baseline) -> pd.DataFrame:
+    """Changes as they are now, from the first look on at which they mattered: what was told is not taken back, nor told before its time."""
+    sized = _sized(seen, block)
+    is_look = np.column_stack([looks[:, :-1] >= 0, np.zeros(len(looks), bool)]).ravel()
+    matters = _is_material(sized, block.panel.series["signal"].to_numpy()[sized["row"]], settings) & is_look
+    first = sized[matters].groupby(level=0).first()
+    now = sized.iloc[looks.shape[1] - 1 :: looks.shape[1]]
+    return now.loc[first.index].assign(detected_at=first["known"], is_up=first["change"] > 0)
+
+
+def _failing(block: _Block, row: int, start_ms: int, end_ms: int) -> float:
+    """Share of the checks of a series that failed between two times."""
+    begin, end = (_step_of(block.panel, time) for time in (start_ms, end_ms))
+    return 1 - float(robust.mean(block.values[row, max(begin, 0) : max(end, 0)]))
 
 
 def _telling(evidence: scan.Evidence, block: _Block, cohort: _Cohort, learnt: int) -> scan.Evidence:
@@ -294,13 +430,15 @@ def _usual(block: _Block, baselines: Baselines, values: Float32Array) -> FloatAr
     return np.asarray(expected.untransform(robust.mean(baselines.location), block.group.kind), float)
 
 
-def _material(found: pd.DataFrame, block: _Block, settings: params.Baseline) -> pd.DataFrame:
-    """Changes that are large enough to matter, with `effect` and its interval (relative) and `effect_size` (in scales) beside them."""
-    sized = found.assign(
-        **{f"effect{end}": _relative(found, found[f"change{end}"], block.group.kind) for end in ("", "_low", "_high")},
-        effect_size=np.where(found["kind"] == "level", found["change"] / found["scale"], np.nan),
+def _sized(found: pd.DataFrame, block: _Block) -> pd.DataFrame:
+    """Changes with `effect` and its interval (relative), and beside them `size` (in scales; of level and season)."""
+    is_share = block.group.kind == "logit"
+    spans = zip(found["row"], found["start"], found["known"], strict=True)
+    known = found.assign(after=[_failing(block, *span) for span in spans] if is_share else np.nan)
+    return known.assign(
+        **{f"effect{end}": _relative(known, known[f"change{end}"], block.group.kind) for end in ("", "_low", "_high")},
+        size=np.where(known["kind"] == "season", known["day_size"], 1.0) * known["change"] / known["scale"],
     )
-    return sized[_is_material(sized, block.panel.series["signal"].to_numpy()[sized["row"]], settings)]
 
 
 def _relative(found: pd.DataFrame, change: pd.Series, kind: Kind) -> FloatArray:
@@ -326,9 +464,10 @@ def _is_material(found: pd.DataFrame, signal: npt.NDArray[np.object_], settings:
     effect, kind = found["effect"].to_numpy(float), found["kind"].to_numpy()
     absolute = np.abs(effect) * np.abs(found["before"].to_numpy(float))
     is_time = np.array([name.startswith("latency") for name in signal], bool)
-    level = (np.abs(effect) >= settings.min_relative_change) & (np.abs(found["effect_size"].to_numpy(float)) >= settings.min_effect_size)
-    level &= ~is_time | (absolute >= settings.min_latency_change_ms)
-    shape = np.abs(effect) >= settings.min_shape_change
+    is_seen = np.abs(found["size"].to_numpy(float)) >= settings.min_effect_size
+    level = is_seen & (np.abs(effect) >= settings.min_relative_change) & (~is_time | (absolute >= settings.min_latency_change_ms))
+    # What has no course of the day to speak of loses it, or doubles it, by chance.
+    shape = (is_seen | (kind != "season")) & (np.abs(effect) >= settings.min_shape_change)
     share = np.abs(effect) >= np.where(kind == "tail", settings.min_slow_change, settings.min_failing_change)
     return np.select([kind == "level", np.isin(kind, ("tail", "availability"))], [level, share], default=shape)
 
@@ -343,6 +482,7 @@ def _rows(found: pd.DataFrame, block: _Block) -> pd.DataFrame:
         series_id=series["series_id"].to_numpy()[found["row"]],
         direction=_direction(found, series["signal"].to_numpy()[found["row"]]),
         p_value=changes.p_value(found["statistic"].to_numpy(float), years=judged_years),
+        effect_size=found["size"].where(found["kind"] == "level"),
         **{name: _utc(found[name]) for name in times},
     )
     return rows[tables.TABLES["changes"].names].reset_index(drop=True)
@@ -358,7 +498,7 @@ def _direction(found: pd.DataFrame, signal: npt.NDArray[np.object_]) -> npt.NDAr
     """Slower, more uneven and more failures are regressions; of other signals and of the course of the day nobody can say."""
     is_judged = np.array([name.startswith("latency") or name == "availability" for name in signal], bool)
     is_judged &= (found["kind"] != "season").to_numpy()
-    return np.where(is_judged, np.where(found["change"] > 0, "regression", "improvement"), "neutral")
+    return np.where(is_judged, np.where(found["is_up"], "regression", "improvement"), "neutral")
 
 
 def _utc(times_ms: pd.Series) -> pd.Series:

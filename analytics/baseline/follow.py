@@ -120,8 +120,8 @@ def windows(
     Parameters
     ----------
     held : DataFrame
-        Columns `series_id, known_ms, start_ms, end_ms`: stretches of single series that baselines which begin to hold at or after
-        `known_ms` must not learn from.
+        Columns `series_id, known_ms, until_ms, start_ms, end_ms`: stretches of single series that baselines which begin to hold in
+        [known_ms, until_ms) must not learn from.
     """
     places = places_of(regions)
     bundles: dict[tuple[int, int], list[PanelRef]] = {}
@@ -156,7 +156,7 @@ def _of_bundle(
         concerned = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
         concerned = concerned[concerned["service"].isna() | concerned["service"].isin(services)].reset_index(drop=True)
         names = {name for ref in past for name in ref.series["series_id"]}
-        known = held[(held["known_ms"] <= valid_from) & held["series_id"].isin(names)]
+        known = held[(held["known_ms"] <= valid_from) & (held["until_ms"] > valid_from) & held["series_id"].isin(names)]
         open_then = known.loc[(known["start_ms"] < valid_from) & (known["end_ms"] > start), ["series_id", "start_ms", "end_ms"]]
         key = "+".join(ref.key for ref in past)
         yield Window(key, tuple(past), valid_from, np.array(until, np.int64), concerned, open_then.reset_index(drop=True), places)
@@ -180,7 +180,8 @@ def _begins(ref: PanelRef, held: pd.DataFrame, settings: params.Baseline, now_ms
     """
     found = []
     mine = held[held["series_id"].isin(ref.series["series_id"])]
-    open_of = {name: list(zip(rows["known_ms"], rows["end_ms"], strict=True)) for name, rows in mine.groupby("series_id")}
+    ends = mine[["until_ms", "end_ms"]].min(axis=1)
+    open_of = {name: list(zip(rows["known_ms"], ends[rows.index], strict=True)) for name, rows in mine.groupby("series_id")}
     for name, first, last in zip(ref.series["series_id"], ref.series["first"], ref.series["last"], strict=True):
         midnight = -(-to_ms(first) // DAY_MS) * DAY_MS
         gone = week_start(to_ms(last)) + (settings.weeks + 1) * WEEK_MS

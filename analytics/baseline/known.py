@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import engine, expected, params, registry, store, tables
+from analytics import engine, expected, params, rebaselines, registry, store, tables
 from analytics.baseline import follow
+from analytics.baseline.changes import series_of
 from analytics.baseline.follow import Version, Window
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms, week_start
 from analytics.stats import robust, season
@@ -45,7 +46,8 @@ def learn(
     masks: pd.DataFrame,
     regions: pd.DataFrame,
     changes: pd.DataFrame,
-    accepted: pd.DataFrame,
+    events: pd.DataFrame,
+    decisions: pd.DataFrame,
     *,
     settings: params.Baseline,
     project: params.Project,
@@ -53,10 +55,10 @@ def learn(
 ) -> Known:
     """All versions of the baselines of all series, each learnt only from what was known before it began to hold.
 
-    While a change (rows of `changes`) is open nothing is learnt from what came since its onset; once it is `accepted` (columns `series_id,
-    start, time`) nothing from what was before.
+    While a change (rows of `changes`) is open nothing is learnt from what came since its onset; once it was accepted by one of the
+    `decisions` (rows of `data/decisions/rebaselines.csv`) nothing from what was before.
     """
-    held = held_stretches(changes, accepted)
+    held = held_stretches(changes, rebaselines.accepted_changes(decisions, changes, events, series_of(signals)))
     rows, models, newest = [], [], []
     found = follow.follow(follow.windows(signals, masks, held, regions, settings=settings, now=now), workers=project.workers)
     for valid_from, of_time in groupby(found, key=lambda one: one[0].valid_from_ms):
@@ -75,20 +77,20 @@ def learn(
 
 
 def held_stretches(changes: pd.DataFrame, accepted: pd.DataFrame) -> pd.DataFrame:
-    """Stretches of single series that must not be learnt from: series_id, known_ms (by whom: baselines from then on), start_ms, end_ms.
+    """Stretches of single series that baselines beginning in [known_ms, until_ms) must not learn from: series_id, start_ms, end_ms beside.
 
     A change that is over is left out up to its end, one that is open for ever, but only until it is accepted: then what was before it is.
     """
-    decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"}).drop_duplicates("series_id", keep="last")
-    rows = changes.merge(decided[["series_id", "accepted_start", "accepted_at"]], on="series_id", how="left")
-    is_accepted = rows["accepted_at"].notna() & (rows["start"] >= rows["accepted_start"]) & (rows["detected_at"] <= rows["accepted_at"])
-    closed = rows["end"].fillna(rows["accepted_at"].where(is_accepted)).fillna(FOR_EVER)
-    during = pd.DataFrame({"series_id": rows["series_id"], "known": rows["detected_at"], "start": rows["start"], "end": closed})
-    before = pd.DataFrame(
-        {"series_id": rows["series_id"], "known": rows["accepted_at"], "start": LONG_AGO, "end": rows["start"]}
-    )[is_accepted]  # fmt: skip
-    both = pd.concat([during, before], ignore_index=True)
-    times = {f"{name}_ms": [to_ms(time) for time in both[name]] for name in ("known", "start", "end")}
+    key = ["series_id", "kind", "detected_at"]
+    decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"})
+    met = changes[[*key, "start"]].merge(decided[["series_id", "accepted_start", "accepted_at"]], on="series_id")
+    is_meant = (met["start"] >= met["accepted_start"]) & (met["detected_at"] <= met["accepted_at"])
+    rows = changes.merge(met[is_meant].groupby(key, as_index=False, observed=True)["accepted_at"].min(), on=key, how="left")
+    names, until = rows["series_id"], rows["accepted_at"].fillna(FOR_EVER)
+    during = {"series_id": names, "known": rows["detected_at"], "until": until, "start": rows["start"], "end": rows["end"].fillna(FOR_EVER)}
+    before = {"series_id": names, "known": rows["accepted_at"], "until": FOR_EVER, "start": LONG_AGO, "end": rows["start"]}
+    both = pd.concat([pd.DataFrame(during), pd.DataFrame(before)[rows["accepted_at"].notna()]], ignore_index=True)
+    times = {f"{name}_ms": [to_ms(time) for time in both[name]] for name in ("known", "until", "start", "end")}
     return pd.DataFrame({"series_id": both["series_id"], **times}).astype(dict.fromkeys(times, "int64"))
 
 

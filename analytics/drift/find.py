@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import params, tables
+from analytics import params, rebaselines, tables
 from analytics.drift.attribution import attribute
 from analytics.drift.grouping import group
 from analytics.drift.severity import grade, weekly_cost
@@ -70,8 +70,9 @@ def find_drifts(
     drifts = drifts.join(grade(drifts, now=now)).assign(
         q_value=multiplicity.q_values(drifts["p_value"].to_numpy(float), n_tests=max(len(series), len(drifts)))
     )
+    accepted = rebaselines.accepted_changes(decisions, changes, events, series)
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
-    drifts = drifts.join(near).assign(state=_states(drifts, decisions, settings, now))
+    drifts = drifts.join(near).assign(state=_states(drifts, _accepted(details, accepted), settings, now))
     rank = drifts["direction"].map({"regression": 0, "improvement": 1, "neutral": 2}).astype(int)
     order = drifts.assign(rank=rank, size=-drifts["severity"].abs()).sort_values(["rank", "size", "q_value", "drift_id"])
     years = float(((series["last"] - series["first"]) / pd.Timedelta(days=365.25)).sum())
@@ -170,10 +171,15 @@ def _placed(drifts: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
     return drifts.assign(**{name: drifts[name].fillna(drifts["drift_id"].map(first[name])) for name in ("service", "region")})
 
 
-def _states(drifts: pd.DataFrame, decisions: pd.DataFrame, settings: params.Drift, now: pd.Timestamp) -> npt.NDArray[np.object_]:
+def _accepted(details: pd.DataFrame, accepted: pd.DataFrame) -> set[str]:
+    """Drifts all of whose members, but those that are over, were accepted."""
+    is_meant = rebaselines.is_accepted(details, accepted)
+    by_drift = pd.DataFrame({"whole": is_meant | details["end"].notna(), "any": is_meant}).groupby(details["drift_id"])
+    return {str(name) for name, rows in by_drift if rows["whole"].all() and rows["any"].any()}
+
+
+def _states(drifts: pd.DataFrame, accepted: set[str], settings: params.Drift, now: pd.Timestamp) -> npt.NDArray[np.object_]:
     """Where each drift is in its life."""
-    last = decisions.sort_values("time", kind="stable").drop_duplicates("drift_id", keep="last")
-    accepted = set(last.loc[last["action"] == "accept", "drift_id"].dropna())
     is_young = drifts["detected_at"] > now - pd.Timedelta(hours=settings.suspected_hours)
     is_old = drifts["start"] < now - pd.Timedelta(weeks=settings.expire_weeks)
     return np.select(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,8 @@ class Changes:
     statistic, strongest : evidence when it was told, and the most there was until it was over or the data ended
     effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
         residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
+    looks : int array, shape (n_changes, len(LOOK_DAYS)); bins at whose end the effect was looked at; -1 if there are none
+    looked : float array, shape (n_changes, len(LOOK_DAYS), 3); the effect and its interval as they were known then
     """
 
     series: IntArray
@@ -59,10 +61,15 @@ class Changes:
     effect: FloatArray
     effect_low: FloatArray
     effect_high: FloatArray
+    looks: IntArray
+    looked: FloatArray
 
 
-N_PLACES = 7
-"""Columns of `Changes` that are indices."""
+N_PLACES, N_SINGLE = 7, 12
+"""Fields of `Changes` that are indices; that are one number for each change."""
+
+LOOK_DAYS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""Days after its detection at which the effect of a change is looked at again: what was small when it was told may have grown."""
 
 
 def find_changes(evidence: Evidence, level: float) -> Changes:
@@ -77,13 +84,15 @@ def find_changes(evidence: Evidence, level: float) -> Changes:
     """
     told = np.flatnonzero((evidence.statistic.max(axis=1) > level).any(axis=1))
     rows = [row for series in told for row in _changes_of(scan.one_series(evidence, int(series)), int(series), level)]
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(fields(Changes)))
+    table = np.array([single for single, _, _ in rows], dtype=np.float64).reshape(-1, N_SINGLE)
     places = table[:, :N_PLACES].astype(np.int64)
-    return Changes(*places.T, *table[:, N_PLACES:].T)
+    looks = np.array([at for _, at, _ in rows], dtype=np.int64).reshape(-1, len(LOOK_DAYS))
+    looked = np.array([effects for _, _, effects in rows], dtype=np.float64).reshape(-1, len(LOOK_DAYS), 3)
+    return Changes(*places.T, *table[:, N_PLACES:].T, looks=looks, looked=looked)  # type: ignore[misc]
 
 
-def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[int | float, ...]]:
-    """Changes of one series, in order.
+def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[tuple[int | float, ...], IntArray, FloatArray]]:
+    """Changes of one series, in order: the single numbers of `Changes`, `looks`, `looked`.
 
     While a change is open, another one is told only if it is the clearer of the two, or if the series is no longer what it has been since
     the open one began: back at its reference, which ends the change, or changed further. Once a change is over, its kind is told by windows
@@ -97,7 +106,9 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         onset, low, high = _onset(kind, evidence, detected + 1)
         window = int(evidence.reference.windows[evidence.window[0, kind, column]])
         closed = _closed(kind, evidence, detected + 1, window)
-        current = scan.score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)))
+        # Where the day has another shape, only whole days have a level.
+        shortest_h = 24 if kind == SEASON else 0
+        current = scan.score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)), shortest_h=shortest_h)
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         if changed is not None and (closed < 0 or changed[0] < closed):
             again = _onset(changed[1], current, changed[0] + 1)[0]
@@ -105,7 +116,8 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
                 closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
         since = evidence.statistic[0, kind, column : stop - evidence.first]
-        yield series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop)
+        single = (series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop))
+        yield single, *_looked(kind, evidence, onset, detected, stop)
         needed[detected:stop] = np.maximum(needed[detected:stop], np.maximum.accumulate(since))
         ready[kind] = stop
         if closed >= 0:
@@ -138,7 +150,7 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
     shortest = max(1, day if kind == SEASON else SHORTEST_H[kind] * day // 24)
     lengths = np.arange(shortest, evidence.reference.windows[-1] + 1)
     frame = Frame.of(evidence.reference, np.array([end]), lengths)
-    profile = scan.likelihood_ratio(kind, evidence.channels, evidence.reference, frame)[0, 0]
+    profile = scan.likelihood_ratio(kind, evidence.channels, evidence.reference, frame, is_guarded=False)[0, 0]
     profile = np.where(np.isfinite(profile), profile, -np.inf)
     likely = lengths[profile >= profile.max() - HALF_CHI_95]
     return end - int(lengths[profile.argmax()]), end - int(likely.max()), end - int(likely.min())
@@ -211,6 +223,13 @@ def _effect(kind: int, evidence: Evidence, onset: int, stop: int) -> tuple[float
         effect = np.log(seen / usual * tried.usual.item() / max(tried.total.item(), 1.0))
         deviation = np.sqrt(reference.dispersion[int(kind == AVAILABILITY), 0] * (1 / seen + 1 / usual))
     return float(effect), float(effect - NORMAL_95 * deviation), float(effect + NORMAL_95 * deviation)
+
+
+def _looked(kind: int, evidence: Evidence, onset: int, detected: int, stop: int) -> tuple[IntArray, FloatArray]:
+    """Bins at whose end a change is looked at, and its effect as known then."""
+    looks = detected + evidence.channels.bins_per_day * np.array(LOOK_DAYS)
+    looks = np.where(looks < stop, looks, -1)
+    return looks, np.array([_effect(kind, evidence, onset, int(look) + 1) if look >= 0 else (np.nan,) * 3 for look in looks])
 
 
 def accept(evidence: Evidence, after: int) -> Evidence:

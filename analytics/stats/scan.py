@@ -259,19 +259,19 @@ def score(channels: Channels, reference: Reference) -> Evidence:
     return score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference)
 
 
-def score_from(first: int, channels: Channels, reference: Reference, *, since: int = 0) -> Evidence:
-    """Evidence of each kind in each bin from `first` on, from windows that begin at `since` or later."""
+def score_from(first: int, channels: Channels, reference: Reference, *, since: int = 0, shortest_h: int = 0) -> Evidence:
+    """Evidence of each kind in each bin from `first` on, from windows that begin at `since` or later and last `shortest_h` or longer."""
     end = np.arange(first, channels.level.shape[1]) + 1
-    parts = [_best(kind, channels, reference, end, since) for kind in range(len(KINDS))]
+    parts = [_best(kind, channels, reference, end, since, max(SHORTEST_H[kind], shortest_h)) for kind in range(len(KINDS))]
     return Evidence(
         np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference
     )
 
 
-def _best(kind: int, channels: Channels, reference: Reference, end: IntArray, since: int) -> tuple[FloatArray, IntArray]:
+def _best(kind: int, channels: Channels, reference: Reference, end: IntArray, since: int, shortest_h: int) -> tuple[FloatArray, IntArray]:
     """Largest evidence over the windows of each bin, and which window it is."""
     hours = reference.windows * 24 / channels.bins_per_day
-    usable = np.flatnonzero(hours >= SHORTEST_H[kind])
+    usable = np.flatnonzero(hours >= shortest_h)
     statistic = likelihood_ratio(kind, channels, reference, Frame.of(reference, end, reference.windows[usable]))
     is_told = np.isfinite(statistic) & (end[:, None] - reference.windows[usable] >= since)
     statistic = np.where(is_told, statistic + np.log(hours[usable] / WINDOWS_H[0]), -np.inf)
@@ -279,15 +279,18 @@ def _best(kind: int, channels: Channels, reference: Reference, end: IntArray, si
     return np.take_along_axis(statistic, best[..., None], axis=2)[..., 0] - OFFSET[kind], usable[best]
 
 
-def likelihood_ratio(kind: int, channels: Channels, reference: Reference, frame: Frame) -> FloatArray:
-    """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows)."""
+def likelihood_ratio(kind: int, channels: Channels, reference: Reference, frame: Frame, *, is_guarded: bool = True) -> FloatArray:
+    """Log likelihood ratio of a change against none; shape (n_series, n_bins, n_windows).
+
+    Guarded against days of the other type, unless it is known that something has changed and only asked since when.
+    """
     if kind == LEVEL:
-        return _student(_level(channels, reference, frame), reference.degrees)
+        return _student(_level(channels, reference, frame, is_guarded=is_guarded), reference.degrees)
     if kind == SPREAD:
         difference, variance, _ = mean_change(channels, reference, 1, frame)
         return _student(over(difference**2, variance), reference.degrees) - IMPROVEMENT * (difference < 0)
     if kind == SEASON:
-        return _student(_season(channels, reference, frame), reference.degrees)
+        return _student(_season(channels, reference, frame, is_guarded=is_guarded), reference.degrees)
     return _count_change(*events_and_trials(kind, channels), reference.dispersion[int(kind == AVAILABILITY)], frame)
 
 
@@ -330,10 +333,10 @@ def _per_value_variance(reference: Reference, part: int, lengths: IntArray) -> F
     return np.asarray(known[:, below] + (place - below) * (known[:, below + 1] - known[:, below]))
 
 
-def _level(channels: Channels, reference: Reference, frame: Frame) -> FloatArray:
+def _level(channels: Channels, reference: Reference, frame: Frame, *, is_guarded: bool) -> FloatArray:
     """Squared change of the level over its variance."""
     difference, variance, usual = mean_change(channels, reference, 0, frame)
-    short = frame.lengths * 24 <= GUARD_H * reference.bins_per_day
+    short = (frame.lengths * 24 <= GUARD_H * reference.bins_per_day) & is_guarded
     if short.any():
         other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
         difference = _guarded(difference, other - usual, short)
@@ -346,9 +349,9 @@ def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> Flo
     return np.where(short, left, difference)
 
 
-def _season(channels: Channels, reference: Reference, frame: Frame) -> FloatArray:
+def _season(channels: Channels, reference: Reference, frame: Frame, *, is_guarded: bool) -> FloatArray:
     """Squared change of amplitude and phase over their covariance."""
-    (a, b), share = shape_change(channels, reference, frame, is_guarded=True)
+    (a, b), share = shape_change(channels, reference, frame, is_guarded=is_guarded)
     p = reference.precision[:, :, :, None, None]
     return np.asarray((a * a * p[:, 0, 0] + 2 * a * b * p[:, 0, 1] + b * b * p[:, 1, 1]) / share)
 

@@ -34,11 +34,13 @@ def write(days, *, changed=None, late=(), gone=()):
 
 
 NO_CHANGES = tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
-NONE_ACCEPTED = NO_CHANGES[["series_id", "start"]].assign(time=NO_CHANGES["start"])
+NO_EVENTS, NONE_DECIDED = (pd.DataFrame(columns=table.names) for table in (tables.TABLES["events"], tables.DECISIONS["rebaselines"]))
 
 
-def learn(signals, *, masks=NO_MASKS, changes=NO_CHANGES, accepted=NONE_ACCEPTED, days):
-    return baseline.learn(signals, masks, REGIONS, changes, accepted, settings=SETTINGS, project=PROJECT, now=START + days * DAY)
+def learn(signals, *, masks=NO_MASKS, days):
+    return baseline.learn(
+        signals, masks, REGIONS, NO_CHANGES, NO_EVENTS, NONE_DECIDED, settings=SETTINGS, project=PROJECT, now=START + days * DAY
+    )
 
 
 def test_a_new_series_gets_a_baseline_after_one_day_three_days_and_on_mondays(project):
@@ -103,9 +105,8 @@ def test_a_mask_touches_the_hours_of_the_local_clock(zone, cells):
 
 
 def test_nothing_measured_has_no_baseline():
-    known = baseline.learn(
-        store_panels := follow.Panels([]), NO_MASKS, REGIONS, NO_CHANGES, NONE_ACCEPTED, settings=SETTINGS, project=PROJECT, now=START
-    )
+    store_panels, none = follow.Panels([]), (NO_CHANGES, NO_EVENTS, NONE_DECIDED)
+    known = baseline.learn(store_panels, NO_MASKS, REGIONS, *none, settings=SETTINGS, project=PROJECT, now=START)
     assert len(known.table) == len(known.models) == len(store_panels) == 0
     assert len(baseline.find_seasons(store_panels, settings=SETTINGS, project=PROJECT, now=START)) == 0
 
