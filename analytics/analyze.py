@@ -29,7 +29,8 @@ def analyze(
 ) -> Path:
     """Collect from a file or a Prometheus and run every stage; the folder, which is a project of its own.
 
-    A second call with the same data and folder adds what is new and makes the reports again; parameters changed there are kept.
+    A second call with the same data and folder adds what is new and makes the reports again; parameters changed there are kept. Data that
+    were corrected, or are read with other options, take the place of those of the first call.
 
     Raises
     ------
@@ -43,7 +44,9 @@ def analyze(
     with environment.variables_set({"ANALYTICS_ROOT": str(root)}):
         from analytics.sources import collect
 
-        collected = collect.collect(SOURCE, project.sources[SOURCE], root=root, now=pd.Timestamp.now(tz="UTC"), progress=say)
+        options = project.sources[SOURCE]
+        again = collect.is_outdated(SOURCE, options, root=root)
+        collected = collect.collect(SOURCE, options, root=root, now=pd.Timestamp.now(tz="UTC"), again=again, progress=say)
         for sentence in collected.sentences:
             say(sentence)
         if not any(store.raw_days(SOURCE, kind) for kind in ("checks", "metrics")):

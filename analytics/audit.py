@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analytics import packages
+from analytics import dvcfiles, packages, repository
 from analytics.runner import runs
 from analytics.runner.alike import TOLERANCE, same_numbers
 from analytics.runner.progress import Verbosity
@@ -28,6 +28,9 @@ try:
 except (RuntimeError, ValueError, OSError) as error:
     sys.exit(str(error))
 """
+
+# What nothing may depend on: an audit on the machine that made the results must see what another machine would.
+FOREIGN = {"LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4711"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Audit:
 
 
 def audit(revision: str = "HEAD", *, root: Path, verbosity: Verbosity = "normal") -> Audit:
-    """Run every stage of a revision again and compare each output with its `dvc.lock`.
+    """Run every stage of a revision again, in another locale, time zone and hash seed, and compare each output with its `dvc.lock`.
 
     Raises
     ------
@@ -107,9 +110,7 @@ def _git(folder: Path, *arguments: str, remedy: str = "") -> str:
 
 def _outputs(lock: str) -> dict[str, tuple[str, str]]:
     """Path of each output -> (stage, hash)."""
-    import yaml
-
-    stages = (yaml.safe_load(lock) or {}).get("stages", {})
+    stages = dvcfiles.parsed(lock, name="dvc.lock").get("stages", {})
     return {out["path"]: (name, out["md5"]) for name, stage in stages.items() for out in stage.get("outs", [])}
 
 
@@ -136,9 +137,7 @@ def _refuse_other_packages(lock: Path, revision: str) -> None:
 
 def _share_cache(root: Path, folder: Path) -> None:
     """Let the checkout read this project's cache and remotes, wherever they are."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         lines = ["[cache]", f"    dir = {repo.cache.local.path}"]
         for name, remote in repo.config["remote"].items():
             lines += [f"['remote \"{name}\"']", *(f"    {key} = {value}" for key, value in remote.items())]
@@ -165,7 +164,7 @@ def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _run(folder: Path, verbosity: Verbosity) -> None:
     own = folder if (folder / "analytics" / "pipeline.py").is_file() else Path(__file__).parents[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYTICS_", "DVC_"))}
-    environment["PYTHONPATH"] = str(own)
+    environment |= {**FOREIGN, "PYTHONPATH": str(own)}
     done = subprocess.run([sys.executable, "-c", SCRIPT, verbosity], cwd=folder, env=environment, check=False)
     if done.returncode:
         raise RuntimeError("the revision could not be made again; what failed stands above")
@@ -196,9 +195,7 @@ def _cached(root: Path, path: str, md5: str, place: Path) -> Path | None:
     """The recorded output from DVC's cache, laid out below `place`; None if the cache does not have it."""
     import json
 
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         cache = Path(repo.cache.local.path)
     kept = cache / md5[:2] / md5[2:]
     if not kept.is_file():

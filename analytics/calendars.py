@@ -139,6 +139,8 @@ def clock(start_ms: int, n_times: int, *, step_s: int, zone: str, holidays: str 
 def holiday_dates(calendar: str, first: date, last: date) -> dict[date, str]:
     """Public holidays from `first` to `last`, both included, of a calendar code: country (DE) or country-subdivision (CH-ZH).
 
+    Names are English on every machine.
+
     Raises
     ------
     ValueError
@@ -150,7 +152,8 @@ def holiday_dates(calendar: str, first: date, last: date) -> dict[date, str]:
 
     country, _, subdivision = calendar.partition("-")
     try:
-        known = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first.year, last.year + 1))
+        # Without a language the titles, and so the bytes of all that holds them, would be those of the machine's locale.
+        known = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first.year, last.year + 1), language="en_US")
     except NotImplementedError as error:
         raise ValueError(f"holiday calendar '{calendar}' is unknown; use a country code (DE) or one with a subdivision (CH-ZH)") from error
     return {day: name for day, name in sorted(known.items()) if first <= day <= last}

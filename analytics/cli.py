@@ -92,6 +92,7 @@ def _parser() -> _Parser:
     collect = _add(commands, "collect", _collect, "fetch what is new from the sources, and record it with DVC")
     collect.add_argument("sources", nargs="*", metavar="SOURCE", help="names in params.yaml; none: all that are collected")
     collect.add_argument("--from", dest="start", metavar="TIME", help="fetch again from this time (with a zone) instead of from the cursor")
+    collect.add_argument("--again", action="store_true", help="replace what is stored of the named sources: after their options changed")
     collect.add_argument("--no-dvc", action="store_true", help="do not record the data with DVC")
     _add_verbosity(collect)
 
@@ -194,13 +195,15 @@ def _collect(given: argparse.Namespace) -> int:
         raise ValueError(f"source '{unknown[0]}' is not in params.yaml; {base.did_you_mean(unknown[0], configured)}")
     if not names:
         raise ValueError("params.yaml has no source to collect from; add one under `sources` (README, 'Your own data')")
+    if given.again and (not given.sources or given.start):
+        raise ValueError("--again replaces all that is stored of a source: name it (analytics collect --again NAME), without --from")
     start = None if given.start is None else _time(given.start)
     say = (lambda text: None) if given.verbosity == "quiet" else _say
     failed = 0
     for name in names:
         try:
-            _collect_one(name, configured[name], root=root, start=start, is_recorded=not given.no_dvc, say=say)
-        except (ValueError, OSError) as error:
+            _collect_one(name, configured[name], root=root, start=start, again=given.again, is_recorded=not given.no_dvc, say=say)
+        except (ValueError, OSError, RuntimeError) as error:
             # A server that does not answer must not keep the other sources waiting until it does.
             _complain(str(error))
             failed += 1
@@ -209,12 +212,14 @@ def _collect(given: argparse.Namespace) -> int:
     return FAILED if failed else 0
 
 
-def _collect_one(name: str, options: dict[str, Any], *, root: Path, start: Any, is_recorded: bool, say: Callable[[str], None]) -> None:
+def _collect_one(
+    name: str, options: dict[str, Any], *, root: Path, start: Any, again: bool, is_recorded: bool, say: Callable[[str], None]
+) -> None:
     import pandas as pd
 
     from analytics.sources import collect
 
-    collected = collect.collect(name, options, root=root, now=pd.Timestamp.now(tz="UTC"), start=start, progress=say)
+    collected = collect.collect(name, options, root=root, now=pd.Timestamp.now(tz="UTC"), start=start, again=again, progress=say)
     for sentence in collected.sentences:
         say(sentence)
     if is_recorded and collect.record(name, root=root):
@@ -272,14 +277,17 @@ def _alerts_silence(given: argparse.Namespace) -> int:
     import getpass
     import shlex
 
-    from analytics import session, tell
+    from analytics import dvcfiles, session, tell
 
+    root = session.root()
     start = _now() if given.start is None else _time(given.start)
     until = start + _length(given.length) if given.until is None else _time(given.until)
     matcher = " ".join(shlex.quote(part) if any(letter in part for letter in " \t'\"\\") else part for part in given.matcher)
     author = given.author or getpass.getuser()
-    for line in tell.silence(session.root(), matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
+    for line in tell.silence(root, matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
         _say(line)
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
+        _say("dvc.yaml: the chain reads the silences now")
     return 0
 
 

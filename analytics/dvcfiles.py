@@ -13,6 +13,7 @@ __all__ = [
     "check",
     "dvc_yaml",
     "notebook_of",
+    "parsed",
     "report_of",
     "source_files",
     "sources_of",
@@ -58,15 +59,13 @@ def write_dvc_yaml(root: Path) -> bool:
 
 def check(root: Path) -> list[str]:
     """What is stale in `dvc.yaml`, one sentence a line; empty: nothing."""
-    import yaml
-
     path = root / "dvc.yaml"
     if not path.is_file():
         return ["dvc.yaml does not exist; write it with: analytics dvc-deps"]
     text = path.read_text(encoding="utf-8")
     if text == dvc_yaml(root):
         return []
-    found, wanted = (yaml.safe_load(text) or {}).get("stages", {}), stages(root)
+    found, wanted = _content(path).get("stages", {}), stages(root)
     said = [f"stage '{name}' is missing" for name in wanted if name not in found]
     said += [f"stage '{name}' should not be there" for name in found if name not in wanted]
     for name in wanted.keys() & found.keys():
@@ -100,10 +99,7 @@ def stages(root: Path) -> dict[str, dict[str, Any]]:
 
 def stage_names(root: Path) -> tuple[str, ...]:
     """Names of the stages in `dvc.yaml`, in its order; without DVC, which takes its time for it."""
-    import yaml
-
-    content = yaml.load((root / "dvc.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    return tuple(content.get("stages", {}))
+    return tuple(_content(root / "dvc.yaml").get("stages", {}))
 
 
 def notebook_of(root: Path, stage: tables.Stage) -> Path | None:
@@ -118,11 +114,25 @@ def report_of(stage: str) -> str:
 
 def sources_of(root: Path) -> list[str]:
     """Names of the configured sources, sorted."""
+    # Read as it stands: checking it (pydantic) takes longer than all else that a run with nothing to do needs.
+    return sorted(_content(root / "params.yaml").get("sources") or {})
+
+
+def _content(path: Path) -> dict[str, Any]:
+    return parsed(path.read_text(encoding="utf-8"), name=path.name)
+
+
+def parsed(text: str, *, name: str) -> dict[str, Any]:
+    """What the text of a YAML file holds; `name` is for the message if that is no YAML."""
     import yaml
 
-    # Read as it stands: checking it (pydantic) takes longer than all else that a run with nothing to do needs.
-    content = yaml.load((root / "params.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    return sorted(content.get("sources") or {})
+    try:
+        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is not valid YAML (are there marks of a conflict in it?): {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} holds {type(found).__name__}; expected names and values")
+    return found
 
 
 def _is_there(root: Path, stage: tables.Stage) -> bool:
@@ -190,6 +200,7 @@ def _data(root: Path, stage: tables.Stage, reached: imports.Reached) -> list[str
     deps = [f"data/tables/{name}.parquet" for name in stage.reads] + [f"data/panels/{name}" for name in stage.panels_read]
     if stage.name == "ingest":
         deps += [f"data/raw/{name}" for name in sources_of(root)]
+    deps += [f"data/models/{name}" for name in stage.models_read]
     # Files that people keep in git are an input once they exist: what is monitored of ingest, decisions of the stages that name them.
     if stage.name == "ingest":
         deps += [str(path.relative_to(root)) for path in sorted((root / "data").glob("*.csv"))]

@@ -19,7 +19,7 @@ from analytics import tables
 if TYPE_CHECKING:
     from analytics import params
 
-__all__ = ["begin", "current_stage", "is_draft", "out", "published", "root", "sources", "staging_folder"]
+__all__ = ["begin", "current_stage", "is_alive", "is_draft", "out", "published", "root", "sources", "staging_folder"]
 
 
 @dataclass
@@ -105,7 +105,7 @@ def staging_folder(root: Path, name: str) -> Iterator[Path]:
     parent = root / "data" / ".staging"
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.iterdir():
-        if not _is_alive(left.name.rpartition("-")[2]):
+        if not is_alive(left.name.rpartition("-")[2]):
             shutil.rmtree(left, ignore_errors=True)
     staging = parent / f"{name}-{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
@@ -116,7 +116,8 @@ def staging_folder(root: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _is_alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
+    """Whether there is a process of that number."""
     if not pid.isdigit():
         return False
     try:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from analytics import repository
+
 __all__ = ["describe", "findings"]
 
 SHOWN_STATEMENTS = 4
@@ -40,9 +42,7 @@ def _text(output: dict[str, Any]) -> str:
 def _stages(root: Path) -> list[str]:
     if not (root / ".dvc").is_dir():
         return ["this folder has no DVC: run its stages with `analytics run STAGE`"]
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         changed = repo.status()
         stages = [stage.name for stage in repo.index.stages if getattr(stage, "name", None)]
     lines = []

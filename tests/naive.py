@@ -72,27 +72,54 @@ def metric_series(metrics, step_s):
     return found
 
 
-def outages(checks, k, n):
-    """Runs of failed checks as (service, region, start, end or None, failures, confirmed), in that order."""
+def outages(checks, k, n, *, gap_factor=3, intervals=None):
+    """Outages as (service, region, start, end or None, failures, confirmed), in that order; `intervals` (s) by service, region, monitor."""
     found = []
     for (service, region), rows in checks.groupby(["service", "region"], observed=True):
-        judged = [
-            (row.time, row.state == "down") for row in rows.sort_values(["time", "monitor"]).itertuples() if row.state in ("up", "down")
-        ]
-        failed = [is_down for _, is_down in judged]
-        at = 0
-        while at < len(judged):
-            if not failed[at]:
-                at += 1
-                continue
-            until = at
-            while until < len(judged) and failed[until]:
-                until += 1
-            windows = [failed[left : left + n] for left in range(len(failed) - n + 1) if left < until and left + n > at]
-            confirmed = any(sum(window) >= k for window in windows)
-            found.append((service, region, judged[at][0], judged[until][0] if until < len(judged) else None, until - at, confirmed))
-            at = until
+        runs = []
+        for monitor, mine in rows.groupby("monitor", observed=True):
+            interval_s = intervals[service, region, monitor] if intervals else usual_interval(mine.time) or 86400
+            runs += monitor_runs(mine, k, n, rows.time.max(), pd.Timedelta(seconds=interval_s), gap_factor)
+        for group in overlapping(runs):
+            starts, ends, failures, confirmed, monitors = zip(*group, strict=True)
+            end = None if None in ends else max(ends)
+            found.append((service, region, min(starts), end, sum(failures), any(confirmed) or len(set(monitors)) >= k))
     return sorted(found, key=lambda one: one[:3])
+
+
+def monitor_runs(checks, k, n, newest, interval, gap_factor):
+    """Runs of failed checks of one monitor as (start, end or None, failures, confirmed, monitor)."""
+    judged = [(row.time, row.state == "down") for row in checks.sort_values("time").itertuples() if row.state in ("up", "down")]
+    failed = [is_down for _, is_down in judged]
+    found = []
+    at = 0
+    while at < len(judged):
+        if not failed[at]:
+            at += 1
+            continue
+        until = at
+        while until < len(judged) and failed[until]:
+            until += 1
+        windows = [failed[left : left + n] for left in range(len(failed) - n + 1) if left < until and left + n > at]
+        confirmed = any(sum(window) >= k for window in windows)
+        last = judged[until - 1][0]
+        end = judged[until][0] if until < len(judged) else None
+        if (newest if end is None else end) - last > gap_factor * interval:
+            end = last + interval
+        found.append((judged[at][0], end, until - at, confirmed, checks.monitor.iloc[0]))
+        at = until
+    return found
+
+
+def overlapping(runs):
+    """Runs in groups whose members overlap or touch, one with another."""
+    groups = []
+    for run in sorted(runs, key=lambda one: one[0]):
+        if groups and any(other[1] is None or run[0] <= other[1] for other in groups[-1]):
+            groups[-1].append(run)
+        else:
+            groups.append([run])
+    return groups
 
 
 def prober_faults(checks, *, min_services, share):
@@ -157,7 +184,7 @@ def midnights(start, end, zone):
 def slo_counts(long, step_s, promises, outages, masks, periods, *, confirmed=False, resolution_s=1200):
     """Checks that count, bad ones and left-out ones of each service, region (and all), kind of promise and month.
 
-    `long` has a row per step (time, service, region, signal, value, n_checks); masks are looked at every `resolution_s`.
+    `long` has a row per step (time, service, region, signal, value, n_checks); masks are looked at every `resolution_s`; '' joins regions.
     """
     signal_of = {"availability": "availability", "latency": "latency_ms"}
     excluded = masks[masks.reason.isin(["maintenance", "prober"])]
@@ -191,7 +218,7 @@ def slo_counts(long, step_s, promises, outages, masks, periods, *, confirmed=Fal
                 if confirmed and not any(outage.is_confirmed and pd.isna(outage.excluded_reason) for outage in near):
                     bad = 0
             period = next(period for period in periods if period.start <= row.time < period.end)
-            for region in (row.region, "all"):
+            for region in (row.region, ""):
                 sums = found.setdefault((row.service, region, promise.objective_kind, period.start), [0, 0, 0])
                 for place, value in enumerate((n, bad, left_out)):
                     sums[place] += int(value)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from analytics import analyze, params, pipeline, store
+from analytics import analyze, environment, params, pipeline, store
+from analytics.sources import collect
 
 HEADER = "time,service,up,latency_ms\n"
 
@@ -40,6 +42,41 @@ def test_second_call_keeps_parameters_that_were_changed(tmp_path: Path, stages: 
     analyze.analyze(data, folder=out, options={"region": "eu"})
     known = params.load(path)
     assert (known.project.objective, known.sources["data"]["region"]) == (0.95, "eu")
+
+
+def services(out: Path) -> list[str]:
+    with environment.variables_set({"ANALYTICS_ROOT": str(out)}):
+        return [row["service"] for day in store.raw_days("data", "checks") for row in store.read_raw(day).to_pylist()]
+
+
+def test_other_options_take_the_place_of_mistaken_ones(tmp_path: Path, stages: list[str]) -> None:
+    data, out = checks(tmp_path / "a.csv", "web"), tmp_path / "out"
+    analyze.analyze(data, folder=out, options={"service": "all"})
+    assert services(out) == ["all", "all"]
+    analyze.analyze(data, folder=out, options={})
+    assert services(out) == ["web", "web"]
+
+
+def test_anything_asked_for_otherwise_begins_again(project: Path) -> None:
+    (project / "a.csv").write_text(HEADER + "2026-03-01T00:00:00Z,web,1,5.5\n", encoding="utf-8")
+    options = {"kind": "files", "path": "a.csv", "columns": {"service": "service"}}
+    assert not collect.is_outdated("data", options, root=project)
+    collect.collect("data", options, root=project, now=pd.Timestamp("2026-03-10T00:00Z"))
+    assert not collect.is_outdated("data", options, root=project)
+    assert collect.is_outdated("data", {**options, "columns": {}}, root=project)
+    assert collect.is_outdated("data", {**options, "path": "b.csv"}, root=project)
+
+
+def test_corrected_file_takes_the_place_of_the_first_and_one_that_grew_is_read_on(tmp_path: Path, stages: list[str]) -> None:
+    data, out, said = checks(tmp_path / "a.csv", "web"), tmp_path / "out", list[str]()
+    analyze.analyze(data, folder=out, options={})
+    with (tmp_path / "a.csv").open("a", encoding="utf-8") as file:
+        file.write("2026-03-01T00:02:00Z,web,1,6.5\n")
+    analyze.analyze(data, folder=out, options={}, say=said.append)
+    assert any("1 new check of" in text for text in said)
+    checks(tmp_path / "a.csv", "shop")
+    analyze.analyze(data, folder=out, options={})
+    assert services(out) == ["shop", "shop"]
 
 
 def test_other_data_are_never_mixed_into_the_reports_of_the_first(tmp_path: Path, stages: list[str]) -> None:

@@ -36,6 +36,20 @@ def test_clean_checkout_makes_the_same_bytes_and_touches_nothing(chain):
     assert trial.git(chain, "worktree", "list").count("\n") == 1
 
 
+def test_a_revision_is_made_in_another_locale_zone_and_hash_seed(tmp_path, monkeypatch):
+    for name, value in (("LC_ALL", "C.UTF-8"), ("LANGUAGE", "en"), ("TZ", "UTC"), ("PYTHONHASHSEED", "0")):
+        monkeypatch.setenv(name, value)
+    # The revision's own code runs: here it is one that only says where it runs.
+    (tmp_path / "analytics").mkdir()
+    (tmp_path / "analytics" / "__init__.py").touch()
+    code = "import json, os, pathlib\ndef run_all(**_): pathlib.Path('seen').write_text(json.dumps(dict(os.environ)))"
+    (tmp_path / "analytics" / "pipeline.py").write_text(code)
+    audit._run(tmp_path, "quiet")
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert {name: seen[name] for name in audit.FOREIGN} == audit.FOREIGN
+    assert not set(audit.FOREIGN.values()) & {"C.UTF-8", "en", "UTC", "0"}
+
+
 def test_output_that_differs_is_named(chain):
     lock = yaml.safe_load((chain / "dvc.lock").read_text())
     [page] = [out for out in lock["stages"]["summary"]["outs"] if out["path"] == "reports/index.html"]

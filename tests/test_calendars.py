@@ -80,6 +80,13 @@ def test_holidays_of_a_country_and_of_a_part_of_it():
     assert calendars.holiday_dates("", date(2026, 1, 1), date(2026, 12, 31)) == {}
 
 
+@pytest.mark.parametrize("locale", ["C", "de_DE.UTF-8", "fr_FR.UTF-8"])
+def test_names_of_holidays_do_not_depend_on_the_locale_of_the_machine(monkeypatch, locale):
+    monkeypatch.setenv("LC_ALL", locale)
+    monkeypatch.delenv("LANGUAGE", raising=False)
+    assert calendars.holiday_dates("DE", date(2026, 4, 3), date(2026, 4, 3)) == {date(2026, 4, 3): "Good Friday"}
+
+
 @pytest.mark.parametrize("code", ["XX", "CH-XX", "de"])
 def test_an_unknown_calendar_names_the_remedy(code):
     with pytest.raises(ValueError, match=f"holiday calendar '{code}' is unknown; use a country code"):

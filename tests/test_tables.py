@@ -18,6 +18,7 @@ def three_outages():
             "start": [START, START, START + pd.Timedelta("1h")],
             "end": [START + pd.Timedelta("1min"), pd.NaT, START + pd.Timedelta("2h")],
             "n_failed": [1, 2, 3],
+            "unmeasured_s": 0.0,
             "is_confirmed": [False, True, True],
             "excluded_reason": [None, "maintenance", None],
         }

@@ -164,6 +164,14 @@ def test_a_silence_can_begin_later_and_name_a_service_with_a_blank(say, project)
     assert found["author"]
 
 
+def test_the_chain_is_told_of_the_first_silence(say, project):
+    configure(project)
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    words = ("silence", "service=web", "--for", "4h", "--reason", "x")
+    assert say(*words)[1][-1] == "dvc.yaml: the chain reads the silences now"
+    assert say(*words)[1][-1] == "there are no alerts yet"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -30,7 +30,7 @@ FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2, 4]);"
 # Everything that must not change a byte: number of workers, locale, time zone, hash seed.
 SETTINGS: tuple[Mapping[str, str], ...] = (
     {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C", "WORKERS": "1"},
-    {"PYTHONHASHSEED": "4711", "TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8", "WORKERS": "2"},
+    {"PYTHONHASHSEED": "4711", "TZ": "Pacific/Kiritimati", "LC_ALL": "de_DE.UTF-8", "WORKERS": "2"},
 )
 
 

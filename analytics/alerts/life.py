@@ -164,7 +164,7 @@ class _Life:
         if row.state != "suspected" and row.severity >= self.settings.info_from:
             self.told.add(row.key)
         is_opened = row.key in self.told and not self.changes
-        self._close(row.known_at, is_opened=is_opened)
+        self.closed_at = None if any(one.end is None for one in self.members) else row.known_at
         if row.key in self.told:
             self._tell(row, is_opened=is_opened, has_joined=not was_told)
 
@@ -194,12 +194,6 @@ class _Life:
             n_reopened=self.n_reopened,
             changes=tuple(self.changes),
         )
-
-    def _close(self, at: datetime, *, is_opened: bool) -> None:
-        if any(row.end is None for row in self.members):
-            self.closed_at = None
-        elif self.closed_at is None or is_opened:
-            self.closed_at = at
 
     def _resolve_by(self, at: datetime) -> None:
         if self.told and not self.is_resolved and self.resolved_at is not None and self.resolved_at <= at:

@@ -25,6 +25,9 @@ NOTE_LENGTH = 300
 TRIED_RUNS = 3
 """A message that so many runs could not send lets others go first, in case it is the message and not the channel."""
 
+MAYBE_SENT = ("sent", "sending", "unknown")
+"""What the receiver must be taken to know; `unknown` is a message of a killed process whose place a newer one has taken."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
     key TEXT PRIMARY KEY,
@@ -34,7 +37,7 @@ CREATE TABLE IF NOT EXISTS messages (
     change TEXT NOT NULL,
     alert TEXT NOT NULL,
     before TEXT,
-    status TEXT NOT NULL CHECK (status IN ('due', 'sending', 'sent', 'superseded', 'withheld', 'given up')),
+    status TEXT NOT NULL CHECK (status IN ('due', 'sending', 'sent', 'unknown', 'superseded', 'withheld', 'given up')),
     created_at TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     sent_at TEXT,
@@ -86,19 +89,18 @@ class Outbox:
             for alert_id, n, change, text, status in self._connection.execute(query, (channel,)):
                 alert = json.loads(text)
                 before = found[alert_id].sent if alert_id in found else None
-                found[alert_id] = Told(n, alert, alert if status in ("sent", "sending") else before, is_withdrawn=change == "withdrawn")
-            # A number is used once, also by a message that another has taken the place of.
-            numbers = "SELECT alert_id, max(n) FROM messages WHERE channel = ? GROUP BY alert_id"
-            highest = dict(self._connection.execute(numbers, (channel,)).fetchall())
-        return {key: Told(highest[key], one.newest, one.sent, one.is_withdrawn) for key, one in found.items()}
+                found[alert_id] = Told(n, alert, alert if status in MAYBE_SENT else before, is_withdrawn=change == "withdrawn")
+        # The newest message is never superseded, so its number is the highest that was used.
+        return found
 
     def put(self, channel: str, planned: list[Planned], *, now: datetime) -> None:
-        """Take messages in, all or none; what was due for the same alert is superseded."""
+        """Take messages in, all or none; each takes the place of what was due for the same alert."""
         with self._transaction():
             for one in planned:
                 alert_id = str(one.alert["alert_id"])
                 self._connection.execute(
-                    "UPDATE messages SET status = 'superseded' WHERE channel = ? AND alert_id = ? AND status IN ('due', 'sending')",
+                    "UPDATE messages SET status = CASE status WHEN 'due' THEN 'superseded' ELSE 'unknown' END "
+                    "WHERE channel = ? AND alert_id = ? AND status IN ('due', 'sending')",
                     (channel, alert_id),
                 )
                 self._connection.execute(

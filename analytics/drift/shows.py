@@ -58,12 +58,12 @@ def member_table(found: Drifts) -> pd.DataFrame:
 
 
 def weeks(found: Drifts, now: pd.Timestamp) -> pd.DataFrame:
-    """Severity of what was known and open by service, region (all: several) and week: the gravest of each, 0 where nothing was."""
+    """Severity of what was known and open by service, region (empty: several) and week: the gravest of each, 0 where nothing was."""
     columns = ["service", "region", "week", "severity"]
     if found.drifts.empty:
         return pd.DataFrame(columns=columns)
     services = found.details[["drift_id", "service"]].drop_duplicates()
-    rows = services.merge(found.drifts.drop(columns="service"), on="drift_id").assign(region=lambda all_: all_["region"].fillna("all"))
+    rows = services.merge(found.drifts.drop(columns="service"), on="drift_id").assign(region=lambda found_: found_["region"].fillna(""))
     first = panel.week_start(panel.to_ms(rows["detected_at"].min())) - 2 * panel.WEEK_MS
     mondays = pd.to_datetime(np.arange(first, panel.to_ms(now), panel.WEEK_MS), unit="ms", utc=True)
     grid = rows[["service", "region"]].drop_duplicates().merge(pd.DataFrame({"week": mondays}), how="cross")

@@ -11,12 +11,11 @@ import pandas as pd
 
 from analytics import engine, params, store
 from analytics.ingest import outages as outage_rules
-from analytics.ingest.survey import DAY_MS, Survey
+from analytics.ingest.schedule import TRACK
+from analytics.ingest.survey import Survey
 from analytics.ingest.week import WeekResult, measure_week
 
 __all__ = ["Measured", "measure"]
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Measured:
     Attributes
     ----------
     series, coverage, outages : tables of these names; outages before any are excluded
-    days : coverage with first, last, first_judged, median_ms, n_change, n_steps, n_off_schedule, n_pauses per service, region and day
+    days : coverage with first, last, interval_ms, median_ms, n_change, n_steps, n_off_schedule, n_pauses per service, region and day
     extremes : series_id, low, high
     maintenance : service, region, start, end: said by the checks themselves
     faults : region, monitor, start, end, n_probed: a prober's own faults
@@ -53,24 +52,26 @@ def measure(found: Survey, *, params: params.Ingest, project: params.Project) ->
     results = engine.map(work, found.weeks, workers=project.workers, points=found.n_rows)
     weeks = list(_written(results))
     days = _joined(weeks, "days")
-    across = _pauses_across(days, found.layout, params.gap_factor)
+    across = _pauses_across(days, params.gap_factor)
     extents = (
         _joined(weeks, "series")
         .groupby("series_id", as_index=False)
         .agg(first=("first", "min"), last=("last", "max"), n=("n", "sum"), low=("low", "min"), high=("high", "max"))
     )
-    failures = _with_following(_joined(weeks, "failures"), days)
+    failures = _with_following(_joined(weeks, "failures"), _joined(weeks, "lives"), days, found.schedules)
+    rule = project.accounting
+    outages = outage_rules.find_outages(failures, k=rule.outage_k, n=rule.outage_n, gap_factor=params.gap_factor)
     faults = _faults(_joined(weeks, "faults"), days, min_services=params.prober_min_services)
     return Measured(
         series=_series(found.layout, extents, days),
-        coverage=_coverage(days, found.layout),
-        outages=_in_utc(outage_rules.find_outages(failures, k=project.accounting.outage_k, n=project.accounting.outage_n)),
+        coverage=_coverage(days, found.schedules),
+        outages=_in_utc(outages),
         days=_counting_pauses(days, across),
         extremes=extents[["series_id", "low", "high"]],
         maintenance=_in_utc(_touching(_joined(weeks, "maintenance"))),
         faults=_in_utc(faults),
         pauses=_in_utc(_pauses(_joined(weeks, "pauses"), across)),
-        failures=_in_utc(failures[["service", "region", "time", "n"]]),
+        failures=_in_utc(failures[["service", "region", "time", "n"]].sort_values(["service", "region", "time"], ignore_index=True)),
     )
 
 
@@ -94,10 +95,11 @@ _TEXT = ("series_id", "service", "region", "monitor", "down")
 _COLUMNS = {
     "series": ["series_id", "first", "last", "n", "low", "high"],
     "days": [
-        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "first_judged", "median_ms", "n_steps",
+        "service", "region", "day", "n_checks", "n_up", "n_excluded", "n_change", "first", "last", "interval_ms", "median_ms", "n_steps",
         "n_off_schedule", "n_pauses",
     ],
-    "failures": ["service", "region", "day", "time", "n", "ordinal", "next"],
+    "lives": ["service", "region", "monitor", "day", "n", "first"],
+    "failures": ["service", "region", "monitor", "day", "time", "last", "n", "ordinal", "unseen", "next"],
     "maintenance": ["service", "region", "start", "end"],
     "faults": ["region", "monitor", "start", "end", "n_probed", "down"],
     "pauses": ["service", "region", "start", "end"],
@@ -117,31 +119,26 @@ def _series(layout: pd.DataFrame, extents: pd.DataFrame, days: pd.DataFrame) -> 
     return _in_utc(series[columns])
 
 
-def _coverage(days: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
-    """Checks per day beside those that the usual interval would have given, over the part of the day that the service existed."""
-    usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms", "n_monitors"]]
-    days = days.merge(usual, on=["service", "region"])
-    lives = days.groupby(["service", "region"], as_index=False).agg(born=("first", "min"), died=("last", "max"))
-    first = (lives["born"] // DAY_MS).to_numpy(np.int64)
-    n_days = (lives["died"] // DAY_MS).to_numpy(np.int64) - first + 1
-    number = np.arange(n_days.sum()) - np.repeat(np.cumsum(n_days) - n_days, n_days)
-    grid = lives.loc[lives.index.repeat(n_days)].assign(day=(np.repeat(first, n_days) + number) * DAY_MS)
-    grid = grid.merge(usual, on=["service", "region"])
-    alive = np.minimum(grid["died"] + grid["interval_ms"], grid["day"] + DAY_MS) - np.maximum(grid["born"], grid["day"])
-    counted = grid.merge(days[["service", "region", "day", "n_checks", "n_up", "n_excluded"]], on=["service", "region", "day"], how="left")
+def _coverage(days: pd.DataFrame, schedules: pd.DataFrame) -> pd.DataFrame:
+    """Checks per day beside those that were due, from the first day of a service in a region to its last."""
+    keys = ["service", "region", "day"]
+    due = schedules.groupby(keys, as_index=False).agg(n_expected=("n_due", "sum"))
     counts = ["n_checks", "n_up", "n_excluded"]
+    counted = due.merge(days[[*keys, *counts]], on=keys, how="left")
     counted[counts] = counted[counts].fillna(0).astype("int64")
-    counted["n_expected"] = np.maximum(alive, 0) / counted["interval_ms"] * counted["n_monitors"]
-    return _in_utc(counted[["service", "region", "day", *counts, "n_expected"]])
+    return _in_utc(counted[[*keys, *counts, "n_expected"]].astype({"n_expected": "float64"}))
 
 
-def _with_following(failures: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """Failures numbered through the whole life of a service in a region, each row with the time of the next judged check."""
-    judged = days[days["n_checks"] > 0].sort_values(["service", "region", "day"])
-    lives = judged.groupby(["service", "region"], sort=False)
-    base = lives["n_checks"].cumsum() - judged["n_checks"]
-    numbered = judged[["service", "region", "day"]].assign(base=base, next_day=lives["first_judged"].shift(-1))
-    joined = failures.merge(numbered, on=["service", "region", "day"], how="left").sort_values(["service", "region", "day", "ordinal"])
+def _with_following(failures: pd.DataFrame, lives: pd.DataFrame, days: pd.DataFrame, schedules: pd.DataFrame) -> pd.DataFrame:
+    """Failures numbered through the whole life of a monitor, with the time of its next judged check and what `find_outages` asks for."""
+    ordered = lives.sort_values([*TRACK, "day"])
+    grouped = ordered.groupby(TRACK, sort=False)
+    base = grouped["n"].cumsum() - ordered["n"]
+    numbered = ordered[[*TRACK, "day"]].assign(base=base, next_day=grouped["first"].shift(-1))
+    newest = days.groupby(["service", "region"], as_index=False).agg(newest=("last", "max"))
+    joined = failures.merge(numbered, on=[*TRACK, "day"], how="left").merge(newest, how="left")
+    joined = joined.merge(schedules.drop(columns="n_due"), on=[*TRACK, "day"], how="left")
+    joined = joined.sort_values([*TRACK, "day", "ordinal"], ignore_index=True)
     return joined.assign(
         ordinal=joined["ordinal"] + joined["base"], next=joined["next"].where(joined["next"] >= 0, joined["next_day"])
     ).drop(columns=["base", "next_day"])
@@ -151,11 +148,7 @@ def _faults(suspects: pd.DataFrame, days: pd.DataFrame, *, min_services: int) ->
     """Suspected moments in which enough services were lost that usually work, joined where they touch."""
     totals = days.groupby(["service", "region"])[["n_up", "n_checks"]].sum()
     usual = set(totals.index[totals["n_up"] > 0.5 * totals["n_checks"]])
-    kept = [
-        row
-        for row in suspects.itertuples(index=False)
-        if sum((service, row.region) in usual for service in row.down.split("\n")) >= min_services
-    ]
+    kept = [row for row in suspects.itertuples(index=False) if sum((service, row.region) in usual for service in row.down) >= min_services]
     frame = pd.DataFrame(kept, columns=suspects.columns).astype(suspects.dtypes)
     return _touching(frame, by=["region", "monitor"])[["region", "monitor", "start", "end", "n_probed"]]
 
@@ -170,13 +163,15 @@ def _touching(frame: pd.DataFrame, by: list[str] | None = None) -> pd.DataFrame:
     return ordered.groupby(number).agg(**rest, start=("start", "min"), end=("end", "max")).reset_index(drop=True)
 
 
-def _pauses_across(days: pd.DataFrame, layout: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
+def _pauses_across(days: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
     """Pauses that cross midnight: service, region, day after the pause, start, end."""
-    usual = layout[layout["kind"] == "checks"].drop_duplicates(["service", "region"])[["service", "region", "interval_ms"]]
-    ordered = days.merge(usual, on=["service", "region"]).sort_values(["service", "region", "day"])
-    before = ordered.groupby(["service", "region"])["last"].shift()
-    wide = ordered["first"] - before > gap_factor * ordered["interval_ms"]
-    across = ordered[wide].assign(start=before[wide] + ordered["interval_ms"][wide], end=ordered["first"][wide])
+    ordered = days.sort_values(["service", "region", "day"])
+    previous = ordered.groupby(["service", "region"])[["last", "interval_ms"]].shift()
+    before = previous["last"]
+    # Where a monitor begins to check more often the last of its longer intervals is no pause.
+    interval = np.fmax(previous["interval_ms"], ordered["interval_ms"])
+    wide = ordered["first"] - before > gap_factor * interval
+    across = ordered[wide].assign(start=before[wide] + interval[wide], end=ordered["first"][wide])
     return across[["service", "region", "day", "start", "end"]]
 
 

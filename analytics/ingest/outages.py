@@ -10,46 +10,87 @@ __all__ = ["exclude", "find_outages", "share_inside"]
 
 # An outage belongs to whatever covers most of its failed checks.
 MOST = 0.5
+COLUMNS = ["service", "region", "start", "end", "n_failed", "is_confirmed", "unmeasured_s", "excluded_reason"]
 
 
-def find_outages(failures: pd.DataFrame, *, k: int, n: int) -> pd.DataFrame:
-    """Runs of consecutive failed checks, and whether each is confirmed: k of some n consecutive checks failed.
+def find_outages(failures: pd.DataFrame, *, k: int, n: int, gap_factor: float) -> pd.DataFrame:
+    """Outages of each service in each region.
+
+    A run of consecutive failed checks of one monitor lasts from the first of them to the next good one. Where checks pause before that
+    (or come no more, while others do) it lasts one interval longer than its last failure: what nobody measured is no outage. Where they
+    pause and go on failing it is one run, and the pause is told as unmeasured. Runs of several monitors that overlap or touch are one
+    outage. It is confirmed when k of some n consecutive checks of a monitor failed, or k monitors saw it.
 
     Parameters
     ----------
-    failures : frame with service, region, time, n, ordinal, next; sorted by service, region, time
-        One row per n failed checks in a row, the first at `time`. `ordinal` counts the judged checks of a service in a region;
-        `next` is the time of the one after the n (NaN: none yet).
+    failures : frame with service, region, monitor, time, last, n, ordinal, unseen, next, newest, interval_ms; sorted by the first four
+        One row per n failed checks of a monitor in a row, the first at `time`, the last at `last`, `unseen` of the time between them
+        lost to pauses. `ordinal` counts the judged checks of the monitor; `next` is the time of the one after the n (NaN: none yet);
+        `newest` is that of the newest check of any monitor.
+    gap_factor : float
+        Checks pause where more than so many usual intervals lie between two of them.
 
     Returns
     -------
-    frame with service, region, start, end (NaN: not over yet), n_failed, is_confirmed, excluded_reason (empty)
+    frame with service, region, start, end (NaN: not over yet), n_failed, is_confirmed, unmeasured_s, excluded_reason (empty)
     """
     if k > n:
         raise ValueError(f"project.accounting: outage_k is {k}, more than outage_n, which is {n}; k of n checks must fail")
     if failures.empty:
-        return pd.DataFrame(columns=["service", "region", "start", "end", "n_failed", "is_confirmed", "excluded_reason"]).astype(
-            {"n_failed": "int64", "is_confirmed": "bool"}
-        )
-    life = failures.groupby(["service", "region"], sort=False).ngroup().to_numpy()
-    ordinal = failures["ordinal"].to_numpy(np.int64)
+        return pd.DataFrame(columns=COLUMNS).astype({"n_failed": "int64", "is_confirmed": "bool", "unmeasured_s": "float64"})
+    return _across_monitors(_runs(failures, k=k, n=n, gap_factor=gap_factor), k=k)
+
+
+def _runs(failures: pd.DataFrame, *, k: int, n: int, gap_factor: float) -> pd.DataFrame:
+    """Runs of each monitor: service, region, monitor, start, end, seen_until (end, or the last failure), n_failed, is_confirmed, unseen."""
+    track = failures.groupby(["service", "region", "monitor"], sort=False).ngroup().to_numpy()
+    ordinal, n_rows = (failures[name].to_numpy(np.int64) for name in ("ordinal", "n"))
     begins = np.ones(len(failures), bool)
-    n_rows = failures["n"].to_numpy(np.int64)
-    begins[1:] = (life[1:] != life[:-1]) | (ordinal[1:] != ordinal[:-1] + n_rows[:-1])
+    begins[1:] = (track[1:] != track[:-1]) | (ordinal[1:] != ordinal[:-1] + n_rows[:-1])
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(failures)) - 1
     n_failed = np.add.reduceat(n_rows, first)
-    return pd.DataFrame(
-        {
-            "service": failures["service"].to_numpy()[first],
-            "region": failures["region"].to_numpy()[first],
-            "start": failures["time"].to_numpy()[first],
-            "end": failures["next"].to_numpy(np.float64)[last],
-            "n_failed": n_failed,
-            "is_confirmed": _confirmed_runs(life[first], ordinal[first], n_failed, k, n),
-            "excluded_reason": pd.Series([None] * len(first), dtype="object"),
-        }
+    last_failed, following, newest, interval = (failures[name].to_numpy(float) for name in ("last", "next", "newest", "interval_ms"))
+    pause = np.where(np.isnan(following), newest, following) - last_failed
+    is_long = pause > gap_factor * interval
+    after = np.where(is_long, pause - interval, 0.0)
+    end = np.where(is_long, last_failed + interval, following)[last]
+    return failures.iloc[first][["service", "region", "monitor"]].assign(
+        start=failures["time"].to_numpy(np.int64)[first],
+        end=end,
+        seen_until=np.where(np.isnan(end), last_failed[last], end),
+        n_failed=n_failed,
+        is_confirmed=_confirmed_runs(track[first], ordinal[first], n_failed, k, n),
+        # The pause after a run is none within it.
+        unseen=np.add.reduceat(failures["unseen"].to_numpy(float) + after, first) - after[last],
     )
+
+
+def _across_monitors(runs: pd.DataFrame, *, k: int) -> pd.DataFrame:
+    """Runs of all monitors of a service and region that overlap or touch as one."""
+    pair = ["service", "region"]
+    ordered = runs.sort_values([*pair, "start"], kind="stable", ignore_index=True)
+    ordered = ordered.assign(end=ordered["end"].fillna(np.inf), seen=ordered["seen_until"] - ordered["start"] - ordered["unseen"])
+    latest = ordered.groupby(pair)["end"].cummax().groupby([ordered[name] for name in pair]).shift()
+    joined = ordered.groupby((~(ordered["start"] <= latest)).cumsum().to_numpy())
+    found = joined.agg(
+        service=("service", "first"),
+        region=("region", "first"),
+        start=("start", "first"),
+        end=("end", "max"),
+        n_failed=("n_failed", "sum"),
+        is_confirmed=("is_confirmed", "any"),
+        n_monitors=("monitor", "nunique"),
+        seen_until=("seen_until", "max"),
+        seen=("seen", "sum"),
+    )
+    return found.assign(
+        end=found["end"].replace(np.inf, np.nan),
+        is_confirmed=found["is_confirmed"] | (found["n_monitors"] >= k),
+        # Several monitors may have seen the same time: then nothing of it was lost.
+        unmeasured_s=(found["seen_until"] - found["start"] - found["seen"]).clip(lower=0) / 1000,
+        excluded_reason=pd.Series([None] * len(found), index=found.index, dtype="object"),
+    )[COLUMNS].reset_index(drop=True)
 
 
 def exclude(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFrame) -> pd.DataFrame:
@@ -69,18 +110,24 @@ def share_inside(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFr
     if outages.empty:
         return np.zeros(0)
     inside = np.zeros(len(failures), bool)
+    owner = np.zeros(len(failures), np.int64)
     ordered = masks.sort_values("start")
+    places = outages.groupby(["service", "region"], sort=False).indices
     for (service, region), rows in failures.groupby(["service", "region"], sort=False).indices.items():
         concerns = [ordered[name].isna() | (ordered[name] == value) for name, value in (("service", service), ("region", region))]
-        mine = ordered[concerns[0] & concerns[1]]
-        start, end = (mine[name].dt.tz_convert("UTC").to_numpy("datetime64[ms]") for name in ("start", "end"))
-        times = failures["time"].iloc[rows].dt.tz_convert("UTC").to_numpy("datetime64[ms]")
+        near = ordered[concerns[0] & concerns[1]]
+        start, end, times = _moments(near["start"]), _moments(near["end"]), _moments(failures["time"].iloc[rows])
         # Inside is what lies before the latest end of all masks that have begun by then.
         reach = np.append(np.datetime64(0, "ms"), np.maximum.accumulate(end))
         inside[rows] = times < reach[np.searchsorted(start, times, side="right")]
-    # Failures and outages have the same order: each outage owns the next n_failed failed checks.
-    owner = np.searchsorted(outages["n_failed"].cumsum().to_numpy(), failures["n"].cumsum().to_numpy())
+        # Outages of a service and region do not overlap: a failure belongs to the last that has begun.
+        mine = places[service, region]
+        owner[rows] = mine[np.searchsorted(_moments(outages["start"].iloc[mine]), times, side="right") - 1]
     return np.bincount(owner, weights=inside * failures["n"].to_numpy(), minlength=len(outages)) / outages["n_failed"].to_numpy()
+
+
+def _moments(times: pd.Series) -> npt.NDArray[np.datetime64]:
+    return times.dt.tz_convert("UTC").to_numpy("datetime64[ms]")
 
 
 def _confirmed_runs(

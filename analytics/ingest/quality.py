@@ -7,13 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from analytics import params
+from analytics import params, tables, words
 from analytics.ingest.catalogue import from_sources
 from analytics.ingest.measure import Measured
+from analytics.ingest.schedule import interval_changes
 from analytics.ingest.survey import Survey
 
 __all__ = ["check_rejects", "find_flags", "refused_rows"]
 
+# How the store's reason for a row begins that is there twice.
+REPEATED = "duplicate"
 GAPS_KEPT = 20
 FEW_CHECKS = 10
 ALWAYS_DOWN = 0.05
@@ -38,7 +41,7 @@ def check_rejects(quarantine: pd.DataFrame, found: Survey, *, params: params.Ing
         With the first ten refused rows and their reasons.
     """
     # A row that is there twice loses nothing: it is told, but no reason to stop.
-    quarantine = quarantine[~quarantine["reason"].str.startswith("duplicate")]
+    quarantine = quarantine[~quarantine["reason"].str.startswith(REPEATED)]
     total = found.n_rows + len(quarantine)
     share = len(quarantine) / total
     if share > params.max_rejected_share:
@@ -56,6 +59,7 @@ def find_flags(found: Survey, measured: Measured, quarantine: pd.DataFrame, *, p
         *_refused(quarantine, measured),
         *_faults(measured),
         *_per_life(found, measured),
+        *_interval_changes(found),
         *_never_up_by_metric(measured),
         *_constant(measured),
         *_unit_jumps(measured),
@@ -78,9 +82,12 @@ def _refused(quarantine: pd.DataFrame, measured: Measured) -> Iterator[tuple[obj
     if measured.series.empty:
         return
     start, end = measured.series["first"].min(), measured.series["last"].max()
-    for flag, word, meaning in (("duplicates", "duplicate", "repeat a row before them"), ("clock_skew", "future", "lie in the future")):
-        n = int(quarantine["reason"].str.contains(word).sum())
-        if n:
+    reasons = quarantine["reason"].astype("object").str
+    for flag, is_so, meaning in (
+        ("duplicates", reasons.startswith(REPEATED), "repeat a row before them"),
+        ("clock_skew", reasons.endswith(tables.IN_FUTURE), "lie in the future"),
+    ):
+        if n := int(is_so.sum()):
             yield (flag, None, None, start, end, n, "info" if flag == "duplicates" else "warning", f"{n} rows {meaning}")
 
 
@@ -118,6 +125,14 @@ def _per_life(found: Survey, measured: Measured) -> Iterator[tuple[object, ...]]
             share = life.n_off_schedule / life.n_steps
             text = f"{share:.0%} of the pauses between checks differ from the usual {minutes:g} min by more than half"
             yield ("irregular", *keys, life.n_off_schedule, "info", text)
+
+
+def _interval_changes(found: Survey) -> Iterator[tuple[object, ...]]:
+    for row in interval_changes(found.schedules).itertuples(index=False):
+        day = pd.Timestamp(row.day, unit="ms", tz="UTC")
+        before, since = (words.duration(ms / 1000) for ms in (row.before_ms, row.interval_ms))
+        text = f"checks came every {before} before {day:%Y-%m-%d}, every {since} since"
+        yield ("interval_changed", row.service, row.region, day, day + pd.Timedelta("1D"), 1, "info", text)
 
 
 def _never_up_by_metric(measured: Measured) -> Iterator[tuple[object, ...]]:

@@ -31,6 +31,7 @@ FLAG_WORDS = {
     "constant": "constant response times",
     "always_down": "never or hardly ever up",
     "irregular": "irregular checks",
+    "interval_changed": "checks at another interval",
     "change_only": "written on change only",
     "unit_jump": "suspected mix-up of units",
     "too_few": "too few checks",

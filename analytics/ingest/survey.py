@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics import panel, params, store, tables
+from analytics.ingest.schedule import DAY_MS, TRACK, find_schedules, usual_intervals
 
 __all__ = ["Survey", "Week", "survey"]
 
-DAY_MS = 86_400_000
 # Steps that divide a day, so that every grid has its own steps at midnight UTC.
 STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
 # Real schedules are late by a little: 61 s still is "every minute".
@@ -30,6 +30,7 @@ class Week:
     monday_ms : its start, ms since 1970
     days : raw days of all sources, checks and metrics
     layout : the series with rows in this week (see `Survey.layout`)
+    schedules : who checks what from where in this week, how often on each day (see `Survey.schedules`)
     declared_ms : moments of this week at which declared maintenance begins or ends
     key : hash of the raw files and of `declared_ms`
     """
@@ -37,6 +38,7 @@ class Week:
     monday_ms: int
     days: tuple[store.RawDay, ...]
     layout: pd.DataFrame
+    schedules: pd.DataFrame
     declared_ms: tuple[int, ...]
     key: str
 
@@ -47,9 +49,10 @@ class Survey:
 
     Attributes
     ----------
-    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics),
-        n_monitors (checks only: monitors, one that probes half as often as the busiest counts half)
+    layout : one row per series: series_id, service, region, signal, unit, step_s, interval_ms, block, kind (checks or metrics)
     probed : service, region, monitor: who checks what from where
+    schedules : service, region, monitor, day (ms), interval_ms, n_due: how often each of them usually checks on a day, and how many checks
+        were due
     weeks : the work, oldest first
     n_rows : raw rows of checks and metrics
     sources : names of the sources that have data
@@ -57,6 +60,7 @@ class Survey:
 
     layout: pd.DataFrame
     probed: pd.DataFrame
+    schedules: pd.DataFrame
     weeks: list[Week]
     n_rows: int
     sources: list[str]
@@ -74,10 +78,12 @@ def survey(sources: list[str], *, params: params.Ingest) -> Survey:
     if not days:
         raise ValueError(f"no checks or metrics in data/raw of {', '.join(sources)}; run `analytics collect` first")
     runs = _run_frame(days)
+    runs = runs.assign(usual_ms=usual_intervals(runs))
     layout = _lay_out(runs, default_step_s=params.step_s)
-    checks = runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"})
-    probed = checks[["service", "region", "monitor"]].drop_duplicates(ignore_index=True)
-    return Survey(layout, probed, _weeks(days, runs, layout, _declared(sources)), int(runs["n"].sum()), sources)
+    schedules = find_schedules(runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"}))
+    probed = schedules[TRACK].drop_duplicates(ignore_index=True)
+    weeks = _weeks(days, runs, layout, schedules, _declared(sources))
+    return Survey(layout, probed, schedules, weeks, int(runs["n"].sum()), sources)
 
 
 def series_id(service: str, region: str, signal: str) -> str:
@@ -96,20 +102,15 @@ def _run_frame(days: list[store.RawDay]) -> pd.DataFrame:
 
 
 def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
-    intervals = _usual_intervals(runs)
+    # Several monitors may probe one service from one region: the busiest decides the step.
     checks = runs[runs["kind"] == "checks"]
-    # Several monitors may probe one service from one region: the busiest decides the step, all of them how many checks are expected.
-    probed = checks.drop_duplicates("_group").assign(interval_ms=lambda rows: rows["_group"].map(intervals))
-    probed["per_ms"] = 1 / probed["interval_ms"]
-    pairs = probed.groupby(["service", "region"], as_index=False).agg(interval_ms=("interval_ms", "min"), per_ms=("per_ms", "sum"))
-    pairs["n_monitors"] = (pairs.pop("per_ms") * pairs["interval_ms"]).round(9)
+    pairs = checks.groupby(["service", "region"], as_index=False).agg(interval_ms=("usual_ms", "min"))
     from_checks = pairs.merge(pd.DataFrame({"signal": CHECK_SIGNALS}), how="cross").assign(kind="checks")
     from_checks["unit"] = from_checks["signal"].map(tables.SERIES_SIGNALS)
     metrics = runs[runs["kind"] == "metrics"]
     from_metrics = (
-        metrics.assign(interval_ms=metrics["_group"].map(intervals))
-        .groupby(["service", "region", "label"], as_index=False)
-        .agg(interval_ms=("interval_ms", "min"), unit=("unit", "first"))
+        metrics.groupby(["service", "region", "label"], as_index=False)
+        .agg(interval_ms=("usual_ms", "first"), unit=("unit", "first"))
         .rename(columns={"label": "signal"})
         .assign(kind="metrics")
     )
@@ -122,20 +123,6 @@ def _lay_out(runs: pd.DataFrame, *, default_step_s: int) -> pd.DataFrame:
         series_id=[series_id(*keys) for keys in layout[["service", "region", "signal"]].itertuples(index=False)],
         block=layout["service"].map({service: store.block_of(service, blocks) for service in layout["service"].unique()}),
     )
-
-
-def _usual_intervals(runs: pd.DataFrame) -> dict[int, int]:
-    """Median time between two rows of each key, over whole runs and the pauses between them; ms. Adds the column `_group`."""
-    runs["_group"] = runs.groupby(["kind", "service", "region", "label"], sort=True).ngroup()
-    ordered = runs.sort_values(["_group", "first"])
-    pauses = ordered["first"] - ordered.groupby("_group")["last"].shift()
-    inside = pd.DataFrame({"group": ordered["_group"], "interval": ordered["interval_ms"], "weight": ordered["n"] - 1})
-    between = pd.DataFrame({"group": ordered["_group"], "interval": pauses, "weight": 1}).dropna()
-    both = pd.concat([inside[inside["weight"] > 0], between[between["interval"] > 0]]).sort_values(["group", "interval"])
-    seen = both.groupby("group")["weight"].cumsum()
-    half = both.groupby("group")["weight"].transform("sum") / 2
-    usual = both[seen >= half].groupby("group")["interval"].first()
-    return {group: int(usual.get(group, DAY_MS)) for group in runs["_group"].unique()}
 
 
 def _steps(interval_ms: npt.NDArray[np.int64], default_step_s: int) -> npt.NDArray[np.int64]:
@@ -151,7 +138,9 @@ def _declared(sources: list[str]) -> npt.NDArray[np.int64]:
     return np.unique(pd.to_datetime(known, utc=True).dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64))
 
 
-def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, declared_ms: npt.NDArray[np.int64]) -> list[Week]:
+def _weeks(
+    days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, schedules: pd.DataFrame, declared_ms: npt.NDArray[np.int64]
+) -> list[Week]:
     mondays = np.array([panel.week_start((day.day - _EPOCH).days * DAY_MS) for day in days])
     weeks = []
     for monday in np.unique(mondays):
@@ -170,7 +159,8 @@ def _weeks(days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, d
         moments = tuple(declared_ms[within].tolist())
         key = store.digest(*(day.key for day in week_days), *map(str, moments))
         with_rows = with_rows.sort_values(["service", "region", "signal"], ignore_index=True)
-        weeks.append(Week(int(monday), week_days, with_rows, moments, key))
+        kept = schedules.loc[schedules["day"].between(monday, monday + panel.WEEK_MS - 1), [*TRACK, "day", "interval_ms"]]
+        weeks.append(Week(int(monday), week_days, with_rows, kept.reset_index(drop=True), moments, key))
     return weeks
 
 

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from analytics import panel, store, tables
-from analytics.ingest.survey import CHECK_SIGNALS, DAY_MS, Week
+from analytics.ingest.schedule import DAY_MS
+from analytics.ingest.survey import CHECK_SIGNALS, Week
 from analytics.stats import binned
 
 __all__ = ["WeekResult", "measure_week"]
@@ -35,19 +36,22 @@ class WeekResult:
     ----------
     files : panel files as (name, bytes)
     series : series_id, first, last, n, low, high: of the steps with a value
-    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, first_judged (-1: none),
+    days : service, region, day, n_checks, n_up, n_excluded, n_change, first, last, interval_ms,
         median_ms, n_steps, n_off_schedule, n_pauses
-    failures : service, region, day, time, n, ordinal, next: n failed checks in a row, the first at `time` and with this place among
-        the day's judged checks, and the time of the judged check after them (-1: another day). No mask begins or ends between them,
-        so that all of them lie inside it or none
+    lives : service, region, monitor, day, n, first: judged checks, and the time of the first of them
+    failures : service, region, monitor, day, time, last, n, ordinal, unseen, next: n failed checks in a row of one monitor, the first at
+        `time` and with this place among the day's judged checks of the monitor, the last at `last`, and the time of the judged check
+        after them (-1: another day); `unseen` is the time between them in which checks paused. No mask begins or ends between them, so
+        that all of them lie inside it or none
     maintenance : service, region, start, end: steps with a check in state maintenance
-    faults : region, monitor, start, end, n_probed, down (services, separated by a line feed): moments when nearly all was down
+    faults : region, monitor, start, end, n_probed, down (a tuple of services): moments when nearly all was down
     pauses : service, region, start, end: longer than usual between two checks of one day, the longest of them (`n_pauses` counts all)
     """
 
     files: list[tuple[str, bytes]]
     series: pd.DataFrame
     days: pd.DataFrame
+    lives: pd.DataFrame
     failures: pd.DataFrame
     maintenance: pd.DataFrame
     faults: pd.DataFrame
@@ -73,7 +77,7 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
     """Panels and findings of one week of raw data."""
     grids = [_empty_grid(int(step), rows) for step, rows in week.layout.groupby("step_s", sort=True)]
     pairs = _Pairs.of(week.layout)
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("days", "failures", "maintenance", "faults", "pauses")}
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in ("days", "lives", "failures", "maintenance", "faults", "pauses")}
     for day, of_day in _by_day(week):
         position = ((day - date(1970, 1, 1)).days * DAY_MS - week.monday_ms) // DAY_MS
         checks = [raw for raw in of_day if raw.kind == "checks"]
@@ -100,9 +104,11 @@ def _measure_day(
 ) -> dict[str, pd.DataFrame]:
     day.fill(grids)
     maintenance, faults = day.maintenance(), day.faults(prober_share, prober_min_services)
+    judged = day.judged()
     return {
         "days": day.counts(gap_factor),
-        "failures": day.failures(maintenance, faults),
+        "lives": day.lives(judged),
+        "failures": day.failures(judged, maintenance, faults, gap_factor),
         "maintenance": maintenance,
         "faults": faults,
         "pauses": day.pauses(gap_factor),
@@ -134,7 +140,6 @@ class _Pairs:
 
     service: npt.NDArray[np.object_]
     region: npt.NDArray[np.object_]
-    interval_ms: IntArray
     step_s: IntArray
 
     @classmethod
@@ -143,7 +148,30 @@ class _Pairs:
         return cls(*(np.array(rows[name].tolist(), dtype=kind) for name, kind in _PAIR_COLUMNS.items()))
 
 
-_PAIR_COLUMNS = {"service": object, "region": object, "interval_ms": np.int64, "step_s": np.int64}
+_PAIR_COLUMNS = {"service": object, "region": object, "step_s": np.int64}
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Checks that were up or down in the order of their track, which is a monitor of a service and region, and of time.
+
+    Attributes
+    ----------
+    track : pair times the number of the day's monitors plus the monitor, shape (n_judged,)
+    time : ms since the day began
+    is_down : the check failed
+    starts : position of the first check of each track
+    """
+
+    track: IntArray
+    time: IntArray
+    is_down: npt.NDArray[np.bool_]
+    starts: IntArray
+
+
+def _unseen(pause: IntArray, interval_ms: IntArray, gap_factor: float) -> IntArray:
+    """What of the time from a check to the next nobody measured: nothing, or in a pause all but one interval."""
+    return np.where(pause > gap_factor * interval_ms, pause - interval_ms, 0)
 
 
 class _Day:
@@ -166,7 +194,7 @@ class _Day:
         time = (rows.column("time").cast(pa.int64()).to_numpy() - self.start).astype(np.int32)
         columns = [pair_of_row, time, monitor, region, state, origin, rows.column("latency_ms").to_numpy()]
         del rows, service
-        # Of several checks at one moment the failures come last: an outage begins and ends at different times.
+        # Of several checks of a monitor at one moment the failures come last: an outage begins and ends at different times.
         packed = pair_of_row.astype(np.int64)
         packed *= DAY_MS
         packed += time
@@ -181,6 +209,19 @@ class _Day:
         self.is_maintenance = _is(state, states, "maintenance")
         self.is_scheduled = _is(origin, origins, "check")
         self.is_judged = self.is_up | self.is_down
+        self.interval_ms = self._intervals(week.schedules)
+        # Of several monitors the busiest tells what a pause is.
+        self.usual_ms = self.interval_ms.min(axis=1)
+
+    def _intervals(self, schedules: pd.DataFrame) -> IntArray:
+        """Usual interval of each monitor of each service and region on this day, shape (n_pairs, n_monitors); a day for all others."""
+        number = {keys: pair for pair, keys in enumerate(zip(self.pairs.service, self.pairs.region, strict=True))}
+        place = {name: monitor for monitor, name in enumerate(self.monitor_names)}
+        intervals = np.full((len(number), len(place)), DAY_MS, np.int64)
+        for row in schedules[schedules["day"] == self.start].itertuples(index=False):
+            if row.monitor in place:
+                intervals[number[row.service, row.region], place[row.monitor]] = row.interval_ms
+        return intervals
 
     def _lookup(self, service_names: list[str]) -> IntArray:
         """Number of the pair of each service and region of this day's rows, shape (n_services, n_regions)."""
@@ -225,15 +266,11 @@ class _Day:
         """One row per service and region: how many checks, of which kind, how regular."""
         n = len(self.pairs.step_s)
         steps, same = self._steps()
-        interval = self.pairs.interval_ms[self.pair[1:]]
+        interval = self.usual_ms[self.pair[1:]]
         off = same & (np.abs(steps - interval) > 0.5 * interval)
         present = np.bincount(self.pair, minlength=n) > 0
         starts = np.searchsorted(self.pair, np.arange(n), side="left")
         stops = np.searchsorted(self.pair, np.arange(n), side="right")
-        first_judged = np.full(n, -1, np.int64)
-        judged_pair = self.pair[self.is_judged]
-        # Written backwards: the first of each pair is what remains.
-        first_judged[judged_pair[::-1]] = self.start + self.time[self.is_judged][::-1]
         frame = pd.DataFrame(
             {
                 "service": self.pairs.service,
@@ -245,7 +282,7 @@ class _Day:
                 "n_change": np.bincount(self.pair[~self.is_scheduled], minlength=n),
                 "first": self.start + self.time[np.minimum(starts, len(self.time) - 1)],
                 "last": self.start + self.time[np.maximum(stops - 1, 0)],
-                "first_judged": first_judged,
+                "interval_ms": self.usual_ms,
                 "median_ms": self._medians(),
                 "n_steps": np.bincount(self.pair[1:][same], minlength=n),
                 "n_off_schedule": np.bincount(self.pair[1:][off], minlength=n),
@@ -266,33 +303,59 @@ class _Day:
             medians[first:stop] = found[0]
         return medians
 
-    def failures(self, maintenance: pd.DataFrame, faults: pd.DataFrame) -> pd.DataFrame:
+    def judged(self) -> _Judged:
+        """The judged checks in the order of (service and region, monitor, time)."""
+        rows = np.flatnonzero(self.is_judged)
+        track = self.pair[rows] * np.int32(len(self.monitor_names)) + self.monitor[rows]
+        if not (track[1:] >= track[:-1]).all():
+            order = np.argsort(track, kind="stable")
+            rows, track = rows[order], track[order]
+        return _Judged(track, self.time[rows], self.is_down[rows], np.flatnonzero(np.diff(track, prepend=-1)))
+
+    def lives(self, judged: _Judged) -> pd.DataFrame:
+        """One row per service, region and monitor: how many judged checks, and when the first of them was."""
+        n = np.diff(np.append(judged.starts, len(judged.track)))
+        first = self.start + judged.time[judged.starts]
+        return pd.DataFrame({**self._names(judged.track[judged.starts]), "day": self.start, "n": n, "first": first})
+
+    def failures(self, judged: _Judged, maintenance: pd.DataFrame, faults: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
         """Failed checks in a row as one, cut where a mask may begin or end: what never works takes a few rows a day."""
-        pair, time, down = self.pair[self.is_judged], self.time[self.is_judged], self.is_down[self.is_judged]
-        failed = np.flatnonzero(down)
+        track, time = judged.track, judged.time
+        failed = np.flatnonzero(judged.is_down)
         begins = np.ones(len(failed), bool)
-        begins[1:] = (np.diff(failed) > 1) | (np.diff(pair[failed]) != 0)
+        begins[1:] = (np.diff(failed) > 1) | (np.diff(track[failed]) != 0)
         bounds = np.unique(np.concatenate([self.declared, *(faults[name].to_numpy(np.int64) - self.start for name in ("start", "end"))]))
-        for place in (np.searchsorted(bounds, time[failed], side="right"), self._place(maintenance, pair[failed], time[failed])):
+        pair = track[failed] // len(self.monitor_names)
+        for place in (np.searchsorted(bounds, time[failed], side="right"), self._place(maintenance, pair, time[failed])):
             begins[1:] |= np.diff(place) != 0
         first = np.flatnonzero(begins)
         n = np.diff(np.append(first, len(failed)))
-        # The judged check after the last of them; of another service or region it says nothing.
-        at = failed[first]
-        after = np.minimum(at + n, len(pair) - 1)
-        is_known = (at + n < len(pair)) & (pair[after] == pair[at])
-        starts = np.searchsorted(pair, np.arange(len(self.pairs.step_s)), side="left")
+        at, last = failed[first], failed[first] + n - 1
+        # The judged check after the last of them; of another monitor it says nothing.
+        after = np.minimum(last + 1, len(track) - 1)
+        is_known = (last + 1 < len(track)) & (track[after] == track[at])
+        unseen = np.where(begins, 0, _unseen(np.diff(time[failed], prepend=0), self.interval_ms.ravel()[track[failed]], gap_factor))
         return pd.DataFrame(
             {
-                "service": self.pairs.service[pair[at]],
-                "region": self.pairs.region[pair[at]],
+                **self._names(track[at]),
                 "day": self.start,
                 "time": time[at] + self.start,
+                "last": time[last] + self.start,
                 "n": n,
-                "ordinal": at - starts[pair[at]],
+                "ordinal": at - np.searchsorted(track, track[at], side="left"),
+                "unseen": np.add.reduceat(unseen, first) if len(first) else unseen,
                 "next": np.where(is_known, time[after] + self.start, -1),
             }
         )
+
+    def _names(self, track: IntArray) -> dict[str, npt.NDArray[np.object_]]:
+        """Service, region and monitor of tracks."""
+        pair, monitor = np.divmod(track, len(self.monitor_names))
+        return {
+            "service": self.pairs.service[pair],
+            "region": self.pairs.region[pair],
+            "monitor": np.array(self.monitor_names, object)[monitor],
+        }
 
     def _place(self, maintenance: pd.DataFrame, pair: IntArray, time: IntArray) -> IntArray:
         """How many stretches of maintenance of any service have begun and ended before each check: it changes at their bounds."""
@@ -318,7 +381,7 @@ class _Day:
         for region, monitor in np.unique(np.stack([self.region, self.monitor])[:, self.is_down], axis=1).T:
             mine = (self.region == region) & (self.monitor == monitor) & self.is_judged
             pair, down = self.pair[mine], self.is_down[mine]
-            usual = np.median(self.pairs.interval_ms[np.unique(pair)])
+            usual = np.median(self.usual_ms[np.unique(pair)])
             width = int(max(PROBER_BIN_MS, usual))
             moment = self.time[mine] // width
             # As many services lost take at least as many failures: most moments need no closer look.
@@ -331,7 +394,7 @@ class _Day:
             lost = probed & (np.bincount(cell[~down[inside]], minlength=shape[0] * shape[1]).reshape(shape) == 0)
             n_probed, n_lost = probed.sum(axis=1), lost.sum(axis=1)
             for at in np.flatnonzero((n_probed >= min_services) & (n_lost >= share * n_probed)):
-                names = "\n".join(sorted(self.pairs.service[services[lost[at]]]))
+                names = tuple(sorted(self.pairs.service[services[lost[at]]]))
                 begin = self.start + int(suspects[at]) * width
                 row = (self.region_names[region], self.monitor_names[monitor], begin, begin + width, int(n_probed[at]), names)
                 # The same services lost a moment longer: services that never work would give a row per check.
@@ -344,7 +407,7 @@ class _Day:
     def pauses(self, gap_factor: float) -> pd.DataFrame:
         """The longest pauses of each service and region within this day."""
         steps, _ = self._steps()
-        interval = self.pairs.interval_ms[self.pair[1:]]
+        interval = self.usual_ms[self.pair[1:]]
         wide = np.flatnonzero(self._is_wide(gap_factor))
         wide = wide[np.argsort(-steps[wide], kind="stable")]
         frame = pd.DataFrame(
@@ -360,7 +423,7 @@ class _Day:
     def _is_wide(self, gap_factor: float) -> npt.NDArray[np.bool_]:
         """Whether there is a pause between each row and the next."""
         steps, same = self._steps()
-        return same & (steps > gap_factor * self.pairs.interval_ms[self.pair[1:]])
+        return same & (steps > gap_factor * self.usual_ms[self.pair[1:]])
 
     def _steps(self) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """Time from each row to the next, and whether both are of the same service and region."""

@@ -137,12 +137,9 @@ def plot_burn_down(burn: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp
     Parameters
     ----------
     burn : DataFrame
-        Columns `service, region, time, left_share`; at most six lines are told apart by their labels, the worst is drawn strong.
+        Columns `service, time, left_share`; at most six lines are told apart by their labels, the worst is drawn strong.
     """
-    lines = sorted(
-        ((group.left_share.iloc[-1], name, group) for name, group in burn.assign(row=style.row_names(burn)).groupby("row", sort=True)),
-        key=lambda x: x[:2],
-    )
+    lines = sorted(((group.left_share.iloc[-1], name, group) for name, group in burn.groupby("service", sort=True)), key=lambda x: x[:2])
     lowest = min([0.0, *[group.left_share.min() for _, _, group in lines]])
     with style.use():
         ax = style.own_axes(ax)

@@ -84,11 +84,11 @@ def note(ax: Axes, text: str) -> None:
 def row_names(frame: pd.DataFrame) -> pd.Series:
     """'checkout · eu-west' of each row of a table, long names shortened.
 
-    A region that is all or the only one is left out, 'all' stands for no service.
+    Regions joined (empty text) or the only one are left out, 'all' stands for no service.
     """
     service = frame.service.astype("object").where(frame.service.notna(), "all")
     service = service.map(words.short_names(service.unique(), width=NAME_WIDTH)).astype("object")
-    region = frame.region.astype("object").where(frame.region.notna(), "").replace({"default": "", "all": ""})
+    region = frame.region.astype("object").where(frame.region.notna(), "").replace("default", "")
     return (service + " · " + region).str.removesuffix(" · ")
 
 

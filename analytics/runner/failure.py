@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analytics import repository
 from analytics.runner.cells import position
 
 if TYPE_CHECKING:
@@ -40,17 +41,14 @@ class ChainFailed(RuntimeError):
     @classmethod
     def from_dvc(cls, error: BaseException) -> ChainFailed:
         """The error of DVC as a sentence, without its chain of tracebacks."""
-        reasons: list[str] = []
-        cause: BaseException | None = error
-        while cause is not None:
-            reasons.append(str(cause))
+        for cause in repository.causes(error):
             if type(cause).__name__ == "StageCmdFailedError":
-                stage = reasons[0].rpartition(" ")[2].strip("'")
-                is_stopped = reasons[-1].endswith(tuple(f" {code}" for code in INTERRUPTED))
+                stage = str(error).rpartition(" ")[2].strip("'")
+                is_stopped = str(cause).endswith(tuple(f" {code}" for code in INTERRUPTED))
                 return cls(f"stopped at {stage}: the stages that need it were not run", stage=stage, is_stopped=is_stopped)
-            cause = cause.__cause__
-        remedy = "; complete it with: analytics params --write" if "missing from 'params.yaml'" in reasons[-1] else ""
-        return cls("DVC could not run the chain: " + ": ".join(dict.fromkeys(reasons)) + remedy)
+        said = repository.reasons(error)
+        remedy = "; complete it with: analytics params --write" if "missing from 'params.yaml'" in said[-1] else ""
+        return cls("DVC could not run the chain: " + ": ".join(said) + remedy)
 
 
 def describe(executed: Executed, *, stage: str, notebook: str, parameters: dict[str, Any], partial: str | None) -> StageFailed:

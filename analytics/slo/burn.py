@@ -42,7 +42,7 @@ def burn_down(
 
     Returns
     -------
-    frame with service (a promise of response time is told apart: 'web (latency)'), region, time, left_share
+    frame with service (a promise of response time is told apart: 'web (latency)'), time, left_share
     """
     names = set(worst["service"])
     mine = Panels([part for name in sorted(names) for part in signals.select(service=name).between(period.start, period.end)])
@@ -62,6 +62,6 @@ def burn_down(
         share = spent / spent.iloc[-1] if spent.iloc[-1] else spent
         name = row.service if row.objective_kind == "availability" else f"{row.service} ({row.objective_kind})"
         left = [1.0, *(1 - (1 - row.left_share) * share)]
-        lines.append(pd.DataFrame({"service": name, "region": ALL, "time": ends[before:], "left_share": left}))
-    columns = ["service", "region", "time", "left_share"]
+        lines.append(pd.DataFrame({"service": name, "time": ends[before:], "left_share": left}))
+    columns = ["service", "time", "left_share"]
     return pd.concat(lines, ignore_index=True)[columns] if lines else pd.DataFrame(columns=columns)

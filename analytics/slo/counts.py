@@ -1,7 +1,7 @@
 """Steps of panels -> how many checks counted and how many were bad, by service, region, kind of objective and month.
 
 One partition is a block of services with all its steps; it is read a month at a time, so that memory does not depend on how many months
-or services there are. 'all' joins the regions of a service: its counts are their sums, day by day.
+or services there are. Rows of region `ALL` join the regions of a service: their counts are sums, day by day.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from analytics.slo.promises import SIGNALS
 
 __all__ = ["ALL", "count_checks", "recent_period"]
 
-ALL = "all"
-"""Stands for the joined regions of a service."""
+ALL = ""
+"""Stands for the joined regions of a service: no source can name a region so, as it could 'all'."""
 
 COUNTS = ("n", "n_bad", "n_excluded", "measured_s", "seen_s")
 COLUMNS = [
     "service", "region", "objective_kind", "period_start", "period_end", "objective", "n", "n_bad", "n_excluded", "measured_s",
     "seen_s", "n_regions", "n_days", "square_bad", "square_n", "cross", "exhausted_ms",
 ]  # fmt: skip
+SHARE_DECIMALS = 6
+"""Decimals that are sure of a share stored as float32, whose error is below 6e-8; whole checks are told apart up to half a million."""
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -69,7 +72,7 @@ def count_checks(
     project: params.Project,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Checks that count and bad ones, one row per service, region (and 'all'), kind of objective and period with a measured step.
+    """Checks that count and bad ones, one row per service, region (and `ALL`), kind of objective and period with a measured step.
 
     A step belongs to the period in which it begins. For latency a "check" is a step with a median.
 
@@ -160,9 +163,9 @@ class _Part:
     key_of_row: IntArray
     times_ms: IntArray
     length_s: FloatArray
-    n: IntArray
-    bad: IntArray
-    left_out: IntArray
+    n: FloatArray
+    bad: FloatArray
+    left_out: FloatArray
 
 
 def _count_month(wanted: _Wanted, month: Month, excluded: Excluded) -> Iterator[tuple[object, ...]]:
@@ -177,14 +180,15 @@ def _count_month(wanted: _Wanted, month: Month, excluded: Excluded) -> Iterator[
         mine = [row for row, key in enumerate(wanted.keys) if key[:2] == (service, kind)]
         for region, rows in [*((wanted.keys[row][2], [row]) for row in mine), (ALL, mine)]:
             sums = {name: daily[name][rows].sum(axis=0) for name in COUNTS}
+            n_bad = _tidy(sums["n_bad"].sum())
             if not sums["seen_s"].any():
                 continue
             n_regions = int(daily["seen_s"][rows].any(axis=1).sum())
             measured_s = sums["measured_s"].sum() / n_regions
             allowed = _allowed(sums["n"].sum(), measured_s, objective, to_ms(period.end) - to_ms(month.end))
-            spent_up = sums["n_bad"].sum() > allowed
+            spent_up = n_bad > allowed
             yield (
-                service, region, kind, period.start, period.end, objective, sums["n"].sum(), sums["n_bad"].sum(), sums["n_excluded"].sum(),
+                service, region, kind, period.start, period.end, objective, sums["n"].sum(), n_bad, sums["n_excluded"].sum(),
                 measured_s, sums["seen_s"].sum() / n_regions, n_regions, *_day_sums(sums["n"], sums["n_bad"]),
                 _exhausted(parts, rows, allowed) if spent_up else np.nan,
             )  # fmt: skip
@@ -203,15 +207,25 @@ def _parts(wanted: _Wanted, month: Month, excluded: Excluded) -> Iterator[_Part]
                 yield _Part(rows.key, part.times.astype(np.int64), length_s, *_judge(part, rows, excluded))
 
 
-def _judge(panel: Panel, rows: _Rows, excluded: Excluded) -> tuple[IntArray, IntArray, IntArray]:
+def _bad_checks(share: npt.NDArray[np.float32], n: FloatArray) -> FloatArray:
+    """Bad ones of `n` checks of which `share` was good: whole where checks were counted, a part of them where a share is all that is known.
+
+    A share is stored with 24 bits: what lies within its error of a whole number is that number.
+    """
+    bad = n * np.round(1 - share.astype(float), SHARE_DECIMALS)
+    whole = np.rint(bad)
+    return np.where(np.abs(bad - whole) <= n * 10.0**-SHARE_DECIMALS, whole, bad)
+
+
+def _judge(panel: Panel, rows: _Rows, excluded: Excluded) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Counting checks, bad ones and left-out ones of each step."""
     is_known = np.isfinite(panel.values)
     if rows.kind == "latency":
-        n = is_known.astype(np.int64)
-        bad = (is_known & (panel.values > rows.limit[:, None])).astype(np.int64)
+        n = is_known.astype(float)
+        bad = (is_known & (panel.values > rows.limit[:, None])).astype(float)
     else:
-        n = np.where(is_known, panel.n_checks, 0).astype(np.int64)
-        bad = n - np.rint(np.where(is_known, panel.values, 0.0) * n).astype(np.int64)
+        n = np.where(is_known, panel.n_checks, 0).astype(float)
+        bad = _bad_checks(np.where(is_known, panel.values, 1), n)
     return judged_steps(panel, n, bad, excluded, is_forgiving=rows.kind == "availability")
 
 
@@ -238,8 +252,12 @@ def _allowed(n: float, measured_s: float, objective: float, to_come_ms: int) -> 
     """Bad checks that the promise allows in the whole period, if what is to come is measured as densely as what was."""
     if n == 0 or not np.isfinite(objective):
         return float("inf")
-    # Rounded, for 10 % of 20 checks are 1.9999999999999996.
-    return round((1 - objective) * n * (measured_s + to_come_ms / 1000) / measured_s, 6)
+    return _tidy((1 - objective) * n * (measured_s + to_come_ms / 1000) / measured_s)
+
+
+def _tidy(n: float) -> float:
+    """A number of checks without the dust of its computation: 10 % of 20 checks are 1.9999999999999996."""
+    return round(n, 6)
 
 
 def _day_sums(n: FloatArray, bad: FloatArray) -> tuple[float, ...]:
@@ -255,6 +273,6 @@ def _exhausted(parts: list[_Part], rows: list[int], allowed: float) -> float:
         counts.append(part.bad[row, column])
     time, bad = np.concatenate(times), np.concatenate(counts)
     order = np.argsort(time, kind="stable")
-    passed = np.cumsum(bad[order]) > allowed
+    passed = np.round(np.cumsum(bad[order]), 6) > allowed
     # A step shared by several regions is one moment: its first row stands for it.
     return float(time[order][passed.argmax()])

@@ -63,8 +63,8 @@ def _in_ms(frame: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def judged_steps(
-    panel: Panel, n: IntArray, bad: IntArray, excluded: Excluded, *, is_forgiving: bool
-) -> tuple[IntArray, IntArray, IntArray]:
+    panel: Panel, n: FloatArray, bad: FloatArray, excluded: Excluded, *, is_forgiving: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Counting checks, bad ones, and left-out ones of each step, each of shape (n_series, n_times).
 
     Parameters

@@ -20,8 +20,8 @@ def list_outages(outages: pd.DataFrame, series: pd.DataFrame, *, rules: params.A
 
     Returns
     -------
-    frame with service, region, start, end (empty: open), until, duration_s, n_failed, is_open, verdict (counts, not confirmed,
-    maintenance, prober), and the columns of table `outages`
+    frame with service, region, start, end (empty: open), until, duration_s, down_s (the part of it that was measured), n_failed,
+    is_open, verdict (counts, not confirmed, maintenance, prober), and the columns of table `outages`
     """
     known = last_known(series[series["signal"] == "availability"], now=now)
     begun = outages[outages["start"] < now].merge(known, on=["service", "region"], how="left")
@@ -31,10 +31,12 @@ def list_outages(outages: pd.DataFrame, series: pd.DataFrame, *, rules: params.A
     reason = begun["excluded_reason"].astype("object")
     is_excluded = reason.isin(excluded_reasons(rules))
     verdict = np.select([is_excluded, ~begun["is_confirmed"].astype(bool)], [reason, "not confirmed"], default="counts")
+    duration_s = (until - begun["start"]).dt.total_seconds()
     listed = begun.assign(
         end=end,
         until=until,
-        duration_s=(until - begun["start"]).dt.total_seconds(),
+        duration_s=duration_s,
+        down_s=(duration_s - begun["unmeasured_s"]).clip(lower=0),
         is_open=end.isna() & (begun["patience"].isna() | (seen_until >= now - begun["patience"])),
         verdict=verdict,
         excluded_reason=reason.where(is_excluded, None),
@@ -57,8 +59,13 @@ def repair_times(listed: pd.DataFrame, series: pd.DataFrame, *, level: float) ->
     """
     checked = series[series["signal"] == "availability"]
     measured = (checked["n"] * checked["step_s"]).groupby(checked["service"]).sum().rename("measured_s")
-    counting = listed[listed["verdict"] == "counts"].groupby("service")["duration_s"]
-    sums = counting.agg(n_outages="count", down_s="sum", mttr_s="mean", longest_s="max").join(measured, how="inner").reset_index()
+    sums = (
+        listed[listed["verdict"] == "counts"]
+        .groupby("service")
+        .agg(n_outages=("start", "count"), down_s=("down_s", "sum"), mttr_s=("duration_s", "mean"), longest_s=("duration_s", "max"))
+        .join(measured, how="inner")
+        .reset_index()
+    )
     n = sums["n_outages"].to_numpy(float)
     good = np.maximum(sums["measured_s"].to_numpy(float) - sums["down_s"].to_numpy(float), 0)
     low, high = rates.poisson_interval(n, level=level)

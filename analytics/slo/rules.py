@@ -30,7 +30,11 @@ def _counting(rule: params.Accounting) -> list[str]:
     counted = f"Not left out: {' and '.join(kept)} {'counts' if len(kept) == 1 else 'count'} like any other failure." if kept else ""
     return [
         bad,
-        f"An outage is confirmed when {rule.outage_k} of {rule.outage_n} consecutive checks failed.",
+        "An outage lasts from a failed check to the next good one of the same monitor; what several monitors of a service in a region see "
+        "at the same time is one outage. Where the checks pause (ingest.gap_factor) it ends one interval after the last failed one, unless "
+        "they go on failing after it; the pause is no down time.",
+        f"An outage is confirmed when {rule.outage_k} of {rule.outage_n} consecutive checks of a monitor failed"
+        + (f", or when {words.counted(rule.outage_k, 'monitor')} saw it." if rule.outage_k > 1 else "."),
         *(line for line in (left_out, counted) if line),
         "Checks that said pending, maintenance or unknown are neither good nor bad; nor is time without checks.",
     ]

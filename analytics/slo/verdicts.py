@@ -10,6 +10,7 @@ import pandas as pd
 
 from analytics import params, tables
 from analytics.calendars import Period
+from analytics.slo.counts import ALL
 from analytics.stats import rates
 
 __all__ = ["Verdicts", "judge"]
@@ -86,7 +87,7 @@ def _with_stated_exclusions(rows: pd.DataFrame, coverage: pd.DataFrame, periods:
     position = np.maximum(starts.searchsorted(pd.DatetimeIndex(stated["day"]).as_unit("ms"), side="right") - 1, 0)
     stated = stated.assign(period_start=starts[position], objective_kind="availability")
     sums = stated.groupby([*KEYS, "period_start"], as_index=False)["n_excluded"].sum()
-    joined = stated.assign(region="all").groupby([*KEYS, "period_start"], as_index=False)["n_excluded"].sum()
+    joined = stated.assign(region=ALL).groupby([*KEYS, "period_start"], as_index=False)["n_excluded"].sum()
     said = pd.concat([sums, joined]).rename(columns={"n_excluded": "stated"})
     merged = rows.merge(said, on=[*KEYS, "period_start"], how="left")
     return merged.assign(n_excluded=merged["n_excluded"] + merged["stated"].fillna(0)).drop(columns="stated")
@@ -100,7 +101,7 @@ def _with_interval(rows: pd.DataFrame, *, level: float) -> pd.DataFrame:
 
 def _usual_outages(rows: pd.DataFrame) -> FloatArray:
     """Size of an outage of each row's service, from all of its months; regions go down together, so their days are not added up."""
-    single = rows[rows["region"] != "all"]
+    single = rows[rows["region"] != ALL]
     services = single.groupby(["objective_kind", "service"])
     sums = services[DAY_SUMS].sum().astype(float).div(services["region"].nunique(), axis=0)
     kinds = [sums.xs(kind, drop_level=False) for kind in sums.index.unique("objective_kind")]

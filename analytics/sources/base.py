@@ -71,6 +71,14 @@ class Source(Protocol):
         """What to remember for the next `resume`, once all that was fetched is stored."""
         ...
 
+    def meaning(self) -> dict[str, Any]:
+        """Options, as JSON has them, that decide what is read from a row: rows read with others would contradict those to come."""
+        ...
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        """Whether what `state` says was handed over is there no longer; data that have only grown are not rewritten."""
+        ...
+
 
 Model = TypeVar("Model", bound=Options)
 

@@ -1,33 +1,33 @@
 """Ask a source for what is new and store it: whole or not at all, once however often it is asked.
 
-A fetch is first written to a temporary folder and counted. Only when few enough rows were refused does it go to the store; only
-when it is stored does the cursor move. A run killed at any point is repeated by the next one, which stores what is missing.
+A fetch is first written to a temporary folder, compared with what is stored, and counted. Only when few enough rows were refused does
+it go to the store; only when it is stored does the cursor move. A run killed at any point is repeated by the next one, which stores what
+is missing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from analytics import params, session, store, tables
+from analytics import params, repository, session, store, tables
 from analytics.sources import open_source
-from analytics.sources.base import Batch, Progress, Source, SourceError, silent
-from analytics.sources.refused import Reason, Refused, read_parts, write_part
+from analytics.sources.base import Progress, Source, SourceError, silent
+from analytics.sources.fetched import Fetched, keep, sift
+from analytics.sources.refused import Reason, read_parts
+from analytics.sources.units import in_one_unit, stored_units
 
-__all__ = ["Collected", "collect", "record"]
+__all__ = ["Collected", "collect", "is_outdated", "record"]
 
-DAY_MS = 86_400_000
 REASONS_SHOWN = 5
-REPLACED = ("services", "regions", "events", "dependencies")
 
 
 @dataclass(frozen=True)
@@ -71,22 +71,6 @@ def _singular(kind: str) -> str:
     return "dependency" if kind == "dependencies" else kind.removesuffix("s")
 
 
-@dataclass
-class _Fetched:
-    """A fetch in its temporary folder, with what must be known of it before it is stored."""
-
-    folder: Path
-    n: dict[str, int] = field(default_factory=dict)
-    parts: dict[str, list[Path]] = field(default_factory=dict)
-    refused: Refused = field(init=False)
-    series: set[tuple[Any, ...]] = field(default_factory=set)
-    first: pd.Timestamp | None = None
-    last: pd.Timestamp | None = None
-
-    def __post_init__(self) -> None:
-        self.refused = Refused(self.folder)
-
-
 def collect(
     name: str,
     options: dict[str, Any],
@@ -94,6 +78,7 @@ def collect(
     root: Path,
     now: pd.Timestamp,
     start: pd.Timestamp | None = None,
+    again: bool = False,
     progress: Progress = silent,
     ingest: params.Ingest | None = None,
 ) -> Collected:
@@ -104,40 +89,57 @@ def collect(
     name, options : as in params.yaml
     root : of the project; must be the one `store.root()` finds
     now : moment of the collection, UTC; later times are refused beyond `ingest.max_future_s`
-    start : fetch from here instead of from the cursor
+    start : fetch from here instead of from the cursor, which then stays where it is unless it lies later
+    again : replace what is stored, as if the source had never been collected
     progress : called with a sentence from time to time
     ingest : limits; those of the project's params.yaml unless given
 
     Raises
     ------
     SourceError
-        If the source cannot be read, another process is collecting it, or too many rows are refused; nothing is stored then.
+        If the source cannot be read, its options are not those of the rows that are stored, another process is collecting it, or too many
+        rows are refused; nothing is stored then.
     """
     limits = ingest or params.load(store.root() / "params.yaml").ingest
     source = open_source(name, options, root=root)
     with _only_one(name), session.staging_folder(store.root(), f"collect-{name}") as folder:
-        cursor = store.cursor(name)
+        store.tidy_raw(name)
+        cursor = {} if again else store.cursor(name)
+        _refuse_other_options(source, cursor)
         if start is None:
             source.resume(cursor.get("state", {}))
-            start = _resume_at(cursor, source.late_s)
+        begin = _resume_at(cursor, source.late_s) if start is None else start
         discovery = source.discover()
-        fetched = _fetch(source, start, now + pd.Timedelta(seconds=limits.max_future_s), folder, progress)
-        _refuse_if_too_many(name, fetched, limits.max_rejected_share)
+        units = {} if again else stored_units(name)
+        fetched = _fetch(source, begin, now + pd.Timedelta(seconds=limits.max_future_s), Fetched(folder, units), progress)
+        sift(name, fetched, afresh=again)
+        _refuse_if_too_many(name, fetched, discovery.says, limits.max_rejected_share)
+        if again:
+            _replace(name, fetched)
         collected = _store(name, fetched, discovery.says, before=now)
-        newest = max((time for time in (_last(cursor), fetched.last) if time is not None), default=None)
-        moved = {"last": None if newest is None else newest.isoformat(), "state": source.state()}
+        moved = {**_moved(cursor, source, fetched, start), "configured": _as_json(options)}
         if moved != cursor:
             store.set_cursor(name, moved)
     return collected
+
+
+def is_outdated(name: str, options: dict[str, Any], *, root: Path) -> bool:
+    """Whether what is stored of a source was asked for otherwise, or read from files that were rewritten since (not: have grown)."""
+    cursor = store.cursor(name)
+    if cursor.get("configured", _as_json(options)) != _as_json(options):
+        return True
+    return open_source(name, options, root=root).was_rewritten(cursor.get("state", {}))
+
+
+def _as_json(options: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(options, default=str))
 
 
 def record(source: str, *, root: Path) -> bool:
     """Record `data/raw/<source>` with DVC, so that the commit of today brings back the data of today; False without DVC."""
     if not (root / ".dvc").is_dir() or not (root / "data" / "raw" / source).is_dir():
         return False
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with repository.opened(root) as repo:
         # What to do with git is said once, by the command line.
         repo.scm_context.quiet = True
         repo.add([str(root / "data" / "raw" / source)])
@@ -160,6 +162,29 @@ def _only_one(name: str) -> Iterator[None]:
         raise SourceError(f"source '{name}' is being collected by another process{who}; wait until it has finished, or end it") from None
 
 
+def _refuse_other_options(source: Source, cursor: dict[str, Any]) -> None:
+    others = _other_options(source, cursor)
+    if others:
+        raise SourceError(
+            f"source '{source.name}': options changed since its rows were stored ({', '.join(others)}), new rows would contradict them; "
+            f"`analytics collect --again {source.name}` replaces them; or collect under another name"
+        )
+
+
+def _other_options(source: Source, cursor: dict[str, Any]) -> list[str]:
+    before, now = cursor.get("options", {}), source.meaning()
+    return sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
+
+
+def _moved(cursor: dict[str, Any], source: Source, fetched: Fetched, start: pd.Timestamp | None) -> dict[str, Any]:
+    """The cursor after a fetch; one from a time that was named must not hide what lies before it and was never fetched."""
+    last = _last(cursor)
+    if start is None or (last is not None and start <= last):
+        last = max((time for time in (last, fetched.last) if time is not None), default=None)
+    state = source.state() if start is None else cursor.get("state", {})
+    return {"last": None if last is None else last.isoformat(), "state": state, "options": source.meaning()}
+
+
 def _last(cursor: dict[str, Any]) -> pd.Timestamp | None:
     return pd.Timestamp(cursor["last"]) if cursor.get("last") else None
 
@@ -169,97 +194,54 @@ def _resume_at(cursor: dict[str, Any], late_s: int | None) -> pd.Timestamp | Non
     return None if last is None or late_s is None else last - pd.Timedelta(seconds=late_s)
 
 
-def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, folder: Path, progress: Progress) -> _Fetched:
-    fetched = _Fetched(folder)
+def _fetch(source: Source, start: pd.Timestamp | None, end: pd.Timestamp, fetched: Fetched, progress: Progress) -> Fetched:
     if hasattr(source, "progress"):
         source.progress = progress
     for number, batch in enumerate(source.fetch(start, end)):
-        _keep(fetched, batch, number)
+        keep(fetched, in_one_unit(batch, fetched.units, source=source.name), number)
         if number % 50 == 49:
             progress(f"{source.name}: {sum(fetched.n.values()):,} rows read")
     return fetched
 
 
-def _keep(fetched: _Fetched, batch: Batch, number: int) -> None:
-    """Write a batch to the temporary folder; memory holds only counts."""
-    fetched.n[batch.kind] = fetched.n.get(batch.kind, 0) + len(batch.rows)
-    fetched.refused.add(batch.rejected)
-    if not len(batch.rows):
+def _refuse_if_too_many(name: str, fetched: Fetched, says: list[str], max_share: float) -> None:
+    n_lost, rows = fetched.refused.n_lost, fetched.refused.first
+    if n_lost <= max_share * fetched.n_rows:
         return
-    path = fetched.folder / f"{number:06d}.arrow"
-    write_part(path, batch.rows)
-    fetched.parts.setdefault(batch.kind, []).append(path)
-    key = [column for column in tables.RAW[batch.kind].key if column != "time"]
-    if "time" not in tables.RAW[batch.kind].key:
-        return
-    fetched.series |= _distinct(batch.rows.select(key))
-    limits = pc.min_max(batch.rows.column("time"))
-    low, high = (pd.Timestamp(limits[end].as_py()) for end in ("min", "max"))
-    fetched.first = low if fetched.first is None else min(low, fetched.first)
-    fetched.last = high if fetched.last is None else max(high, fetched.last)
-
-
-def _distinct(keys: pa.Table) -> set[tuple[Any, ...]]:
-    """Distinct keys of a batch, by codes: most batches hold few series and many rows."""
-    packed = np.zeros(len(keys), np.int64)
-    arrays = [keys.column(name).unify_dictionaries().combine_chunks() for name in keys.column_names]
-    arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
-    for array in arrays:
-        packed = packed * (len(array.dictionary) + 1) + array.indices.to_numpy(zero_copy_only=False)
-    is_one = (packed[1:] == packed[:-1]).all()
-    first = np.array([0]) if is_one else np.unique(packed, return_index=True)[1]
-    return {tuple(row.values()) for row in keys.take(pa.array(first)).to_pylist()}
-
-
-def _refuse_if_too_many(name: str, fetched: _Fetched, max_share: float) -> None:
-    n_refused = fetched.refused.n
-    total = sum(fetched.n.values()) + n_refused
-    if n_refused <= max_share * total:
-        return
-    rows = fetched.refused.first
     shown = "\n".join(f"  {row['place']}: {row['reason']}: {row['row']}" for row in rows)
+    read = "\n".join(f"  {said}" for said in says)
+    if any("stored row" in row["reason"] for row in rows):
+        read += f"\nIf the source was corrected, replace what is stored by: analytics collect --again {name}"
     raise SourceError(
-        f"source '{name}': {n_refused:,} of {total:,} rows were refused, "
+        f"source '{name}': {n_lost:,} of {fetched.n_rows:,} rows were refused, "
         f"more than the {max_share:.0%} that ingest.max_rejected_share allows; "
-        f"nothing was stored. The first {len(rows)}:\n{shown}"
+        f"nothing was stored. The first {len(rows)}:\n{shown}\nHow it was read:\n{read}"
     )
 
 
-def _store(name: str, fetched: _Fetched, says: list[str], *, before: pd.Timestamp) -> Collected:
+def _replace(name: str, fetched: Fetched) -> None:
+    """Make room for a fetch that takes the place of all that is stored."""
+    if not any(fetched.n.values()):
+        raise SourceError(f"source '{name}' gave no rows; what is stored of it was left as it is")
+    store.remove_raw(name)
+
+
+def _store(name: str, fetched: Fetched, says: list[str], *, before: pd.Timestamp) -> Collected:
     n_new: dict[str, int] = {}
-    n_repeated = 0
     for kind, parts in fetched.parts.items():
-        if kind in REPLACED:
+        if "time" not in tables.RAW[kind].key:
             rows = pa.concat_tables(read_parts(parts))
             n_new[kind] = 0 if _is_stored(name, kind, rows) else len(rows)
             if n_new[kind]:
                 store.write_raw(name, kind, rows)
             continue
-        for rows in _by_day(parts):
-            appended = store.append_raw(name, kind, rows)
-            n_new[kind] = n_new.get(kind, 0) + appended.n_new
-            n_repeated += appended.n_repeated
-            fetched.refused.add(appended.refused)
+        n_new[kind] = 0
+        for rows in read_parts(parts):
+            store.add_raw(name, kind, rows)
+            n_new[kind] += len(rows)
     refused = fetched.refused.to_quarantine(name)
     n_days = store.compact_raw(name, before=before.date())
-    return Collected(name, says, n_new, n_repeated, refused, len(fetched.series), fetched.first, fetched.last, n_days)
-
-
-def _by_day(parts: list[Path]) -> Iterator[pa.Table]:
-    """The rows of a fetch day by day: one segment a day, and no more in memory than a day."""
-    days: dict[int, list[pa.Table]] = {}
-    for rows in read_parts(parts):
-        day = rows.column("time").cast(pa.int64()).to_numpy() // DAY_MS
-        starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
-        if len(starts) > len(day) // 16 + 16:
-            # Days in no order: bring them together first.
-            order = np.argsort(day, kind="stable")
-            rows, day = rows.take(pa.array(order)), day[order]
-            starts = np.flatnonzero(np.concatenate([[True], day[1:] != day[:-1]]))
-        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(day)], strict=True):
-            days.setdefault(int(day[start]), []).append(rows.slice(start, stop - start))
-    for _, pieces in sorted(days.items()):
-        yield pa.concat_tables(pieces)
+    return Collected(name, says, n_new, fetched.n_repeated, refused, len(fetched.series), fetched.first, fetched.last, n_days)
 
 
 def _is_stored(name: str, kind: str, rows: pa.Table) -> bool:

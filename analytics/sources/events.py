@@ -65,6 +65,12 @@ class Events:
     def state(self) -> dict[str, Any]:
         return {}
 
+    def meaning(self) -> dict[str, Any]:
+        return {}
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        return False
+
     def discover(self) -> Discovery:
         return Discovery([f"{self.options.holds}: {len(self._records())} rows in {self.options.path}"])
 

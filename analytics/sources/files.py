@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from analytics import tables
 from analytics.sources.base import Batch, Discovery, Options, SourceError, checked_options, did_you_mean, inside, refuse
 from analytics.sources.columns import CHECK_ROLES, METRIC_ROLES, Mapped, latency_unit, map_columns
 from analytics.sources.numbers import Decimal, recognise_decimal, to_numbers
-from analytics.sources.readers import Block, Position, read_blocks
+from analytics.sources.readers import Block, Position, begins_as, read_blocks
 from analytics.sources.tabular import Held, Signal, Table, to_checks, to_metrics
 from analytics.sources.times import recognise
 from analytics.sources.values import KUMA_STATES, MS_PER, STATES, standard_unit
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Files", "FilesOptions", "WideSignal"]
+
+SHOWN = 80
+"""Characters of a row that cannot be read in a message."""
 
 ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
@@ -105,6 +110,15 @@ class Files:
         there = {str(path) for path in self._paths()}
         return {"files": {path: asdict(seen) for path, seen in self._seen.items() if path in there}, "options": self._options_text()}
 
+    def meaning(self) -> dict[str, Any]:
+        options: dict[str, Any] = json.loads(self._options_text())
+        # One signal more of a wide table changes nothing of the others.
+        signals = options.pop("signals")
+        return options | {f"signals.{name}": signal for name, signal in signals.items()}
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        return not all(_goes_on(Path(path), _Seen.of(values)) for path, values in state.get("files", {}).items())
+
     def fetch(self, start: pd.Timestamp | None, end: pd.Timestamp) -> Iterator[Batch]:
         for path in self._paths():
             before, stamp = self._seen.get(str(path)), _stamp(path)
@@ -181,6 +195,9 @@ class Files:
 
     def _mapped(self, block: Block, where: str) -> Mapped:
         columns, options = block.table.column_names, self.options
+        if not columns and block.broken:
+            place, reason, text = block.broken[0]
+            raise SourceError(f"{where}: no row can be read; the first, {place}, {reason}: {text[:SHOWN]}")
         is_checks = options.holds == "checks"
         roles: tuple[str, ...] = CHECK_ROLES if is_checks else METRIC_ROLES[:3] if options.signals else METRIC_ROLES
         roles = tuple(role for role in roles if role == "time" or not getattr(options, role, None) or role in options.columns)
@@ -195,6 +212,10 @@ class Files:
                     f"{where}: no column looks like the {role}; there are {', '.join(columns)}; "
                     f"name it by `columns: {{{role}: ...}}`{other}"
                 )
+        for role, names in mapped.roles.items():
+            for name in names:
+                if pa.types.is_nested(kind := block.table.column(name).type):
+                    raise SourceError(f"{where}: column '{name}' ({role}) holds {kind}; expected one text, number or time a row")
         if is_checks and "up" not in mapped.roles and "status_code" not in mapped.roles:
             raise SourceError(
                 f"{where}: no column says whether a check was up; there are {', '.join(columns)}; name it by `columns: {{up: ...}}` or "
@@ -215,7 +236,9 @@ class Files:
             return "ms", ["latency: not measured"]
         values, _ = to_numbers(block.table.column(column), decimal)
         median = float(np.median(positive)) if len(positive := values[np.isfinite(values) & (values > 0)]) else None
-        unit = self.options.units.get("latency") or latency_unit(column)
+        # A column of durations says itself what its numbers count.
+        kind = block.table.column(column).type
+        unit = kind.unit if pa.types.is_duration(kind) else self.options.units.get("latency") or latency_unit(column)
         seen = "no value in the first rows" if median is None else f"median {median:g}"
         if unit is None:
             raise SourceError(
@@ -241,6 +264,13 @@ class Files:
 def _stamp(path: Path) -> list[int]:
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns]
+
+
+def _goes_on(path: Path, seen: _Seen) -> bool:
+    """Whether a file is as it was read, or has only grown since."""
+    if not path.is_file():
+        return False
+    return _stamp(path) == seen.stamp or (seen.until is not None and begins_as(path, seen.until))
 
 
 def _sample(block: Block, mapped: Mapped, role: str) -> pa.ChunkedArray:
@@ -272,8 +302,6 @@ def _status_columns(table: pa.Table) -> list[str]:
 
 
 def _says_origin(column: pa.ChunkedArray) -> bool:
-    from analytics import tables
-
     values = {str(value) for value in column.slice(0, 1000).to_pylist() if value is not None}
     return values <= set(tables.ORIGINS)
 
@@ -287,7 +315,7 @@ def _within(batch: Batch, start: pd.Timestamp | None, end: pd.Timestamp, source:
     rows, rejected = batch.rows, batch.rejected
     if limits["max"].as_py() >= end.to_pydatetime():
         late = pc.greater_equal(times, pa.scalar(end.to_pydatetime(), times.type))
-        reason = f"lies after {end:%Y-%m-%d %H:%M} UTC, in the future of its collection"
+        reason = f"lies after {end:%Y-%m-%d %H:%M} UTC, {tables.IN_FUTURE}"
         shown = [
             (f"{row['service']} {row['time']:%Y-%m-%dT%H:%M:%S}Z", reason, ",".join(map(str, row.values())))
             for row in rows.filter(late).to_pylist()

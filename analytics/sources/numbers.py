@@ -61,12 +61,14 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def to_numbers(column: pa.ChunkedArray, decimal: Decimal = ".") -> tuple[npt.NDArray[np.float64], dict[int, str]]:
-    """Numbers of a column, NaN where empty; texts that are no number by row."""
+    """Numbers of a column (of durations: in their own unit), NaN where empty; texts that are no number by row."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_duration(array.type):
+        array = array.cast(pa.int64())
     if (
         pa.types.is_decimal(array.type)
         or pa.types.is_integer(array.type)

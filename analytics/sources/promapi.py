@@ -11,19 +11,25 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-from analytics.sources.base import SourceError
+from analytics.sources.base import Progress, SourceError, silent
+from analytics.sources.promanswers import NotWhole, Read
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Api", "Sampled", "TooMuch", "parse_export", "parse_matrix"]
+__all__ = ["Api", "TooMuch"]
 
 BACKOFF_S = (0.5, 1.0, 2.0)
 """Pauses before the second, third and fourth attempt."""
+
+MAX_WAIT_S = 120.0
+"""A server that wants to be left alone for longer (Retry-After) is given up for this run."""
+
+MAY_PASS = (408, 429)
+"""Statuses below 500 that say nothing about the request: asked too slowly, asked too often."""
+
+WHOLE = (("partial_response", "false"), ("deny_partial_response", "1"))
+"""Thanos and clusters of VictoriaMetrics shall say so, rather than answer with what a part of them knows; others do not mind."""
 
 _TOO_MUCH = re.compile(r"too many|exceed|maximum resolution|too large|timed out", re.IGNORECASE)
 _SHOWN = 300
@@ -33,17 +39,31 @@ class TooMuch(SourceError):
     """The server refuses an answer of this size; ask for less."""
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """One series: its labels (with __name__ where the server gives it), times in ms since 1970, values."""
+class _Passing(Exception):
+    """A failure that may pass; `wait_s`: for how long the server wants to be left alone."""
 
-    labels: dict[str, str]
-    times: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
+    def __init__(self, text: str, wait_s: float = 0.0, *, remedy: str = "is the server running, and is the url right?") -> None:
+        super().__init__(text)
+        self.wait_s, self.remedy = wait_s, remedy
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What came: HTTP status, content type, seconds of Retry-After, body."""
+
+    status: int
+    kind: str
+    wait_s: float
+    body: bytes
+
+    @property
+    def said(self) -> str:
+        """The body as what a person is told of it."""
+        return _error_text(self.body) if self.kind == "application/json" else self.body.decode("utf-8", "replace").strip()[:_SHOWN]
 
 
 class Api:
-    """One server. Repeats a request after failures that may pass (no connection, time-out, 5xx); explains all others."""
+    """One server. Repeats a request after failures that may pass (no or no whole answer, 5xx, asked too often); explains all others."""
 
     def __init__(
         self,
@@ -54,6 +74,7 @@ class Api:
         timeout_s: float,
         verify: bool | str = True,
         sleep: Callable[[float], None] = time.sleep,
+        say: Progress = silent,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -61,60 +82,76 @@ class Api:
         self.url = url.rstrip("/")
         self._is_local = _is_loopback(parts.hostname)
         self._options = {"headers": dict(headers), "auth": auth, "timeout": timeout_s, "verify": verify}
-        self._timeout_s, self._sleep = timeout_s, sleep
+        self._timeout_s, self._sleep, self._say = timeout_s, sleep, say
         self._client: httpx.Client | None = None
 
-    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> bytes:
-        """Body of a successful answer.
+    def get(self, path: str, query: Sequence[tuple[str, str]], read: Read) -> Any:
+        """What `read` makes of a successful answer.
 
         Raises
         ------
         TooMuch
             If the server says that the answer would be too large.
         SourceError
-            If there is no answer after several attempts, or one that does not help.
+            If there is no whole answer after several attempts, or one that does not help.
         """
-        body, _ = self._answer(path, query)
-        return body
+        return self._persistently(lambda: read(self._ask(path, query).body, self.url, self._say))
 
     def streams(self, path: str, query: Sequence[tuple[str, str]]) -> bool:
         """Whether the server knows `path` and answers it line by line (as VictoriaMetrics does with its export)."""
-        return "stream+json" in self._answer(path, query, missing_ok=True)[1]
-
-    def _answer(self, path: str, query: Sequence[tuple[str, str]], *, missing_ok: bool = False) -> tuple[bytes, str]:
-        """Body and content type; both empty where `missing_ok` and the server does not know the path."""
-        import httpx
-
-        problem = ""
-        for pause in (*BACKOFF_S, None):
-            try:
-                response = self._connected().get(self.url + path, params=list(query))
-            except httpx.TimeoutException:
-                problem = f"no answer within {self._timeout_s:g} s"
-            except (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
-                problem = str(error) or type(error).__name__
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
-                raise SourceError(f"{self.url}{path}: {error}; is the url right?") from error
-            else:
-                if missing_ok and 400 <= response.status_code < 500:
-                    return b"", ""
-                problem = self._problem(response)
-                if not problem:
-                    return response.content, response.headers.get("content-type", "")
-            if pause is not None:
-                self._sleep(pause)
-        raise SourceError(
-            f"{self.url} did not answer after {len(BACKOFF_S) + 1} attempts: {problem}; is the server running, and is the url right?"
-        )
-
-    def get_json(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-        """The `data` of a successful answer."""
-        return _decoded(self.get(path, query), self.url)["data"]
+        return "stream+json" in self._persistently(lambda: self._ask(path, query, missing_ok=True).kind)
 
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def _persistently(self, ask: Callable[[], Any]) -> Any:
+        problem = _Passing("")
+        for attempt, pause in enumerate((*BACKOFF_S, 0.0), start=1):
+            try:
+                return ask()
+            except _Passing as error:
+                problem = error
+            except NotWhole as error:
+                problem = _Passing(str(error).removeprefix(f"{self.url}: "), remedy="collect again once the server is whole")
+            if attempt > len(BACKOFF_S) or problem.wait_s > MAX_WAIT_S:
+                break
+            self._sleep(max(pause, problem.wait_s))
+        raise SourceError(f"{self.url} did not answer after {attempt} attempt{'s' * (attempt > 1)}: {problem}; {problem.remedy}")
+
+    def _ask(self, path: str, query: Sequence[tuple[str, str]], *, missing_ok: bool = False) -> _Answer:
+        """One attempt; with `missing_ok`, an answer too that the server does not know the path."""
+        import httpx
+
+        try:
+            answer = self._received(path, query)
+        except httpx.TimeoutException:
+            raise _Passing(f"no answer within {self._timeout_s:g} s") from None
+        except (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.DecodingError) as error:
+            raise _Passing(str(error) or type(error).__name__) from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise SourceError(f"{self.url}{path}: {error}; is the url right?") from error
+        if answer.status in MAY_PASS:
+            raise _Passing(f"HTTP {answer.status} {answer.said}", answer.wait_s)
+        if not (missing_ok and 400 <= answer.status < 500):
+            self._refuse(answer)
+        return answer
+
+    def _received(self, path: str, query: Sequence[tuple[str, str]]) -> _Answer:
+        """An answer that came whole in time: the client's own limit is one for each piece, and a server that drips never meets it."""
+        import httpx
+
+        until = time.monotonic() + self._timeout_s
+        with self._connected().stream("GET", self.url + path, params=[*query, *WHOLE]) as response:
+            pieces = []
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout(f"{len(pieces)} pieces came", request=response.request)
+            kind = response.headers.get("content-type", "").split(";")[0] or "nothing"
+            wait = response.headers.get("retry-after", "")
+            return _Answer(response.status_code, kind, float(wait) if wait.isdecimal() else 0.0, b"".join(pieces))
 
     def _connected(self) -> httpx.Client:
         import httpx
@@ -126,17 +163,15 @@ class Api:
             self._client = httpx.Client(trust_env=not self._is_local, follow_redirects=True, **options)
         return self._client
 
-    def _problem(self, response: httpx.Response) -> str:
-        """Empty for a good answer, a sentence for a failure that may pass; any other failure is raised."""
-        kind = response.headers.get("content-type", "").split(";")[0] or "nothing"
-        status = response.status_code
+    def _refuse(self, answer: _Answer) -> None:
+        """Raise unless the answer is a good one."""
+        status, kind, said = answer.status, answer.kind, answer.said if answer.status >= 400 else ""
         if status < 300 and kind != "text/html":
-            return ""
-        said = _error_text(response.content) if kind == "application/json" else response.text.strip()[:_SHOWN]
+            return
         if status >= 400 and _TOO_MUCH.search(said) and kind in ("application/json", "text/plain"):
             raise TooMuch(f"{self.url}: {said}")
         if status >= 500:
-            return f"HTTP {status} {said[:_SHOWN]}"
+            raise _Passing(f"HTTP {status} {said}", answer.wait_s)
         if status in (401, 403):
             raise SourceError(
                 f"{self.url}: HTTP {status}, access denied; set token_env, or user_env and password_env, to names of environment variables"
@@ -159,91 +194,3 @@ def _error_text(body: bytes) -> str:
     except ValueError:
         return body[:_SHOWN].decode("utf-8", "replace")
     return str(answer.get("error", answer))[:_SHOWN] if isinstance(answer, dict) else str(answer)[:_SHOWN]
-
-
-def _decoded(body: bytes, where: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        raise SourceError(f"{where}: answered '{body[:60].decode('utf-8', 'replace')}', not JSON: is the url that of Prometheus?") from None
-    if not isinstance(answer, dict) or answer.get("status") != "success" or "data" not in answer:
-        raise SourceError(
-            f"{where}: answered JSON, but not as Prometheus does ({body[:120].decode('utf-8', 'replace')}): is the url right?"
-        )
-    return answer
-
-
-_VALUES = b'"values":[['
-_METRIC = b'{"metric":'
-
-
-def parse_matrix(body: bytes, where: str) -> list[Sampled]:
-    """Series of an answer of result type matrix.
-
-    The samples are cut out of the text and read as a table of two columns, which costs a third of decoding them as JSON;
-    an answer that is not written in the usual way, or holds infinite values, is decoded as JSON.
-    """
-    pieces = body.split(_VALUES)
-    if len(pieces) == 1 or b"Inf" in body or b'"status":"success"' not in pieces[0]:
-        return _decoded_matrix(body, where)
-    texts, heads = [], [pieces[0]]
-    for piece in pieces[1:]:
-        values, end, rest = piece.partition(b"]]")
-        if not end:
-            raise SourceError(f"{where}: the answer is cut off after {len(body):,} bytes; ask again")
-        texts.append(values)
-        heads.append(rest)
-    found = [json.loads(head[head.rindex(_METRIC) + len(_METRIC) :].rstrip().removesuffix(b",")) for head in heads[:-1]]
-    counts = [text.count(b"],[") + 1 for text in texts]
-    rows = b"],[".join(texts).replace(b'"],[', b"\n").replace(b',"', b",").removesuffix(b'"')
-    table = _table(rows, {"time": pa.float64(), "value": pa.float64()})
-    if len(table) != sum(counts):
-        return _decoded_matrix(body, where)
-    times = np.rint(table.column("time").to_numpy() * 1000).astype(np.int64)
-    return _cut(found, counts, times, table.column("value").to_numpy())
-
-
-def _table(rows: bytes, types: dict[str, pa.DataType]) -> pa.Table:
-    import pyarrow.csv as pc
-
-    return pc.read_csv(
-        pa.BufferReader(rows + b"\n"),
-        read_options=pc.ReadOptions(column_names=list(types), use_threads=False, block_size=max(len(rows) + 2, 1 << 16)),
-        convert_options=pc.ConvertOptions(column_types=types),
-    )
-
-
-def _cut(found: list[dict[str, str]], counts: list[int], times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]) -> list[Sampled]:
-    ends = np.cumsum(counts).tolist()
-    return [Sampled(labels, times[end - n : end], values[end - n : end]) for labels, n, end in zip(found, counts, ends, strict=True)]
-
-
-def _decoded_matrix(body: bytes, where: str) -> list[Sampled]:
-    data = _decoded(body, where)["data"]
-    if data.get("resultType") != "matrix":
-        raise SourceError(f"{where}: the query gives a {data.get('resultType')}, expected series over time")
-    result = []
-    for series in data["result"]:
-        samples = series.get("values", [])
-        times = np.rint(np.array([sample[0] for sample in samples], np.float64) * 1000).astype(np.int64)
-        result.append(Sampled(series["metric"], times, np.array([float(sample[1]) for sample in samples], np.float64)))
-    return result
-
-
-def parse_export(body: bytes, where: str) -> list[Sampled]:
-    """Series of VictoriaMetrics' /api/v1/export: JSON lines of metric, values and timestamps in ms."""
-    found: list[dict[str, str]] = []
-    values, times = [], []
-    for line in body.splitlines():
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            raise SourceError(
-                f"{where}: answered '{line[:60].decode('utf-8', 'replace')}', which is no export of VictoriaMetrics"
-            ) from None
-        found.append(record["metric"])
-        values.append(np.array(record["values"], np.float64))
-        times.append(np.array(record["timestamps"], np.int64))
-    return [Sampled(labels, time, value) for labels, time, value in zip(found, times, values, strict=True)]

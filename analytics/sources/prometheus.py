@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from analytics.sources.base import Batch, Discovery, Options, Progress, SourceError, checked_options, silent
+from analytics.sources.promanswers import parse_instant
 from analytics.sources.promapi import Api
 from analytics.sources.promquery import DAY_MS, SELECTOR, Server, selector
 from analytics.sources.promrows import Labelling, checks_of, metrics_of
@@ -87,6 +88,7 @@ class Prometheus:
             timeout_s=self.options.timeout_s,
             verify=str(root / self.options.ca_file) if self.options.ca_file else True,
             sleep=sleep,
+            say=lambda said: self.progress(said),
         )
         self._server = Server(api, name, lambda said: self.progress(said))
 
@@ -96,6 +98,13 @@ class Prometheus:
 
     def state(self) -> dict[str, Any]:
         return {"metrics": sorted(self.options.metrics)}
+
+    def meaning(self) -> dict[str, Any]:
+        metrics = {f"metrics.{signal}": metric.model_dump(mode="json") for signal, metric in self.options.metrics.items()}
+        return {"labels": self.options.labels.model_dump(mode="json"), **metrics}
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        return False
 
     def discover(self) -> Discovery:
         try:
@@ -109,7 +118,6 @@ class Prometheus:
             found = self._server.series([preset.status], self.options.match)
             if not found:
                 raise self._server.no_match(selector([preset.status], self.options.match), preset.status)
-            self._labelling(preset).check_distinct(found, preset.status)
             unit = "ms, as stored" if preset.duration_unit == "ms" else f"{preset.duration_unit} -> ms"
             says.append(f"{name}: {len(found)} series of {preset.status}; latency from {preset.duration}: {unit}{self._median(preset)}")
         for signal, metric in self.options.metrics.items():
@@ -181,8 +189,8 @@ class Prometheus:
 
     def _median(self, preset: Preset) -> str:
         query = f"quantile(0.5, {selector([preset.duration], self.options.match)} > 0)"
-        result = self._server.api.get_json("/api/v1/query", [("query", query)])["result"]
-        return f", median now {float(result[0]['value'][1]):g} {preset.duration_unit}" if result else ""
+        values = self._server.api.get("/api/v1/query", [("query", query)], parse_instant)
+        return f", median now {values[0]:g} {preset.duration_unit}" if values else ""
 
     def _labelling(self, preset: Preset) -> Labelling:
         given = self.options.labels

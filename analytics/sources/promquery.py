@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analytics.sources.base import Progress, SourceError, silent
-from analytics.sources.promapi import Api, Sampled, TooMuch, parse_export, parse_matrix
+from analytics.sources.promanswers import Read, Sampled, parse_export, parse_label_sets, parse_matrix, parse_names
+from analytics.sources.promapi import Api, TooMuch
 
 __all__ = ["SELECTOR", "Server", "selector"]
 
@@ -54,7 +55,7 @@ class Server:
     def names(self) -> list[str]:
         """Metrics that the server knows."""
         if self._names is None:
-            self._names = list(self.api.get_json("/api/v1/label/__name__/values"))
+            self._names = self.api.get("/api/v1/label/__name__/values", [], parse_names)
         return self._names
 
     def no_match(self, what: str, wanted: str) -> SourceError:
@@ -67,7 +68,10 @@ class Server:
     def series(self, metrics: Sequence[str], matchers: str, *, until: int | None = None) -> list[dict[str, str]]:
         """Label sets of series, of all time or until a time."""
         query = [("match[]", selector(metrics, matchers)), ("start", str(OLDEST_MS // 1000))]
-        return list(self.api.get_json("/api/v1/series", [*query, *([("end", f"{until / 1000:.3f}")] if until else [])]))
+        found: list[dict[str, str]] = self.api.get(
+            "/api/v1/series", [*query, *([("end", f"{until / 1000:.3f}")] if until else [])], parse_label_sets
+        )
+        return found
 
     def oldest(self, metrics: Sequence[str], matchers: str, last: int) -> int:
         """A day's start that is not after the first sample before `last`; the index answers this without reading samples."""
@@ -86,13 +90,13 @@ class Server:
 
         def ask(low: int, high: int) -> tuple[list[Sampled], int]:
             if exports:
-                body = self.api.get(
-                    "/api/v1/export", [("match[]", wanted), ("start", f"{low / 1000:.3f}"), ("end", f"{(high - 1) / 1000:.3f}")]
-                )
-                return _between(parse_export(body, self.api.url), low, high), len(body)
-            # Newer servers leave the left end of a range out, older ones keep it: ask for 1 ms more and cut.
-            body = self.api.get("/api/v1/query", [("query", f"{wanted}[{high - low}ms]"), ("time", f"{(high - 1) / 1000:.3f}")])
-            return _between(parse_matrix(body, self.api.url), low, high), len(body)
+                span = [("start", f"{low / 1000:.3f}"), ("end", f"{(high - 1) / 1000:.3f}")]
+                found, size = self.api.get("/api/v1/export", [("match[]", wanted), *span], _sized(parse_export))
+            else:
+                # Newer servers leave the left end of a range out, older ones keep it: ask for 1 ms more and cut.
+                query = [("query", f"{wanted}[{high - low}ms]"), ("time", f"{(high - 1) / 1000:.3f}")]
+                found, size = self.api.get("/api/v1/query", query, _sized(parse_matrix))
+            return _between(found, low, high), size
 
         return self._windows(ask, first, last, 1, MAX_WINDOW_MS, ", ".join(metrics))
 
@@ -102,11 +106,9 @@ class Server:
 
         def ask(low: int, high: int) -> tuple[list[Sampled], int]:
             end = (high - 1) // step * step
-            body = self.api.get(
-                "/api/v1/query_range",
-                [("query", query), ("start", f"{low / 1000:.3f}"), ("end", f"{end / 1000:.3f}"), ("step", str(step_s))],
-            )
-            return _between(parse_matrix(body, self.api.url), low, high), len(body)
+            span = [("start", f"{low / 1000:.3f}"), ("end", f"{end / 1000:.3f}"), ("step", str(step_s))]
+            found, size = self.api.get("/api/v1/query_range", [("query", query), *span], _sized(parse_matrix))
+            return _between(found, low, high), size
 
         return self._windows(ask, -(-first // step) * step, last, step, MAX_POINTS * step, query)
 
@@ -138,6 +140,11 @@ class Server:
                 yield found
             low = high
             width = int(np.clip(width * np.clip(TARGET_BYTES / max(1, size), 0.25, 4.0), min(MIN_WINDOW_MS, widest), widest))
+
+
+def _sized(read: Read) -> Read:
+    """What `read` finds, and the size of the answer in bytes."""
+    return lambda body, where, say: (read(body, where, say), len(body))
 
 
 def _between(found: list[Sampled], low: int, high: int) -> list[Sampled]:

@@ -11,15 +11,19 @@ import pyarrow as pa
 
 from analytics import tables
 from analytics.sources.base import Batch, SourceError, labels, no_rows, refuse
-from analytics.sources.promapi import Sampled
+from analytics.sources.promanswers import Sampled
 from analytics.sources.times import EARLIEST_MS
 from analytics.sources.uptime_metrics import REGION_LABELS, REPLICA_LABELS, Extra, Preset
-from analytics.sources.values import DECIMALS_MS, MAX_LATENCY_MS, MS_PER, STATES, UP
+from analytics.sources.values import DECIMALS_MS, MAX_LATENCY_MS, MS_PER, STATES, UP, as_shares
 
 __all__ = ["Key", "Labelling", "checks_of", "metrics_of"]
 
 Key = tuple[str, str, str]
 """Service, region, monitor."""
+
+
+HANDOVER_MS = 300_000
+"""So long an exporter and its successor may be sampled side by side: for five minutes Prometheus holds a series for alive."""
 
 
 @dataclass
@@ -68,29 +72,37 @@ class Labelling:
             raise SourceError(f"source '{self.source}': labels: {role}: a series has no label {missing[0]}; it has {seen}")
         return "/".join(of[name] for name in names)
 
-    def check_distinct(self, found: Sequence[Mapping[str, str]], metric: str) -> None:
-        """Two series of one metric must not become the same checks."""
-        seen: dict[Key, dict[str, str]] = {}
-        for of in found:
-            own = _without_replica(of)
-            other = seen.setdefault(self.key(of), own)
-            if other != own:
-                differing = sorted(name for name in {*other, *own} if other.get(name) != own.get(name))
-                together = ", ".join([*(self.service or self.usual_service[:1]), differing[0]])
-                raise SourceError(
-                    f"source '{self.source}': two series of {metric} are both service '{self.key(of)[0]}' "
-                    f"in region '{self.key(of)[1]}'; they differ in "
-                    f"{', '.join(differing)}: tell them apart by `labels: {{service: [{together}]}}` "
-                    "or leave one out by `match`"
-                )
-
     def by_key(self, found: Sequence[Sampled]) -> dict[Key, Sampled]:
-        """Series by key, in order; of replicas the one with most samples."""
-        self.check_distinct([one.labels for one in found], found[0].labels.get("__name__", "the query") if found else "")
-        chosen: dict[Key, Sampled] = {}
+        """Series by key, in order: of replicas the one with most samples, of those that follow one another (a restart) all.
+
+        Raises
+        ------
+        SourceError
+            If two that differ in more than the name of a replica were sampled side by side: they are not one service.
+        """
+        lives: dict[Key, dict[frozenset[tuple[str, str]], Sampled]] = {}
         for one in sorted(found, key=lambda one: (-len(one.times), sorted(one.labels.items()))):
-            chosen.setdefault(self.key(one.labels), one)
-        return dict(sorted(chosen.items()))
+            lives.setdefault(self.key(one.labels), {}).setdefault(frozenset(_without_replica(one.labels).items()), one)
+        return {key: self._in_turn(key, list(series.values())) for key, series in sorted(lives.items())}
+
+    def _in_turn(self, key: Key, series: Sequence[Sampled]) -> Sampled:
+        first, *others = sorted(series, key=lambda one: (one.times[0], one.times[-1], sorted(one.labels.items())))
+        for other in others:
+            if min(first.times[-1], other.times[-1]) - other.times[0] > HANDOVER_MS:
+                raise self._side_by_side(key, first.labels, other.labels)
+            later = other.times > first.times[-1]
+            times, values = (np.concatenate([getattr(first, name), getattr(other, name)[later]]) for name in ("times", "values"))
+            first = Sampled(other.labels, times, values)
+        return first
+
+    def _side_by_side(self, key: Key, one: Mapping[str, str], other: Mapping[str, str]) -> SourceError:
+        one, other = _without_replica(one), _without_replica(other)
+        differing = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+        together = ", ".join([*(self.service or self.usual_service[:1]), differing[0]])
+        return SourceError(
+            f"source '{self.source}': two series are both service '{key[0]}' in region '{key[1]}' at the same time; they differ in "
+            f"{', '.join(differing)}: tell them apart by `labels: {{service: [{together}]}}` or leave one out by `match`"
+        )
 
 
 def _first(of: Mapping[str, str], names: Sequence[str]) -> str:
@@ -105,7 +117,9 @@ def checks_of(found: Sequence[Sampled], preset: Preset, labelling: Labelling) ->
     """Checks of one window, and the metrics that the same monitor exports beside them."""
     by_metric: dict[str, list[Sampled]] = {name: [] for name in preset.metrics}
     for one in found:
-        by_metric[one.labels["__name__"]].append(one)
+        if (name := one.labels.get("__name__", "")) not in by_metric:
+            raise SourceError(f"source '{labelling.source}': asked for {', '.join(by_metric)}, the server gave series {one.labels}")
+        by_metric[name].append(one)
     status = labelling.by_key(by_metric[preset.status])
     if status:
         yield _checks(
@@ -178,7 +192,7 @@ def _keyed(names: Sequence[str], series: npt.NDArray[np.int64]) -> pa.Dictionary
 
 
 def metrics_of(found: Mapping[str, tuple[Extra, Sequence[Sampled]]], labelling: Labelling) -> Batch:
-    """Samples of metrics; infinite ones are refused."""
+    """Samples of metrics; infinite ones, and shares outside 0 and 1, are refused."""
     parts: list[pa.Table] = []
     refused: list[tuple[str, str, str]] = []
     for name, (extra, series) in found.items():
@@ -187,17 +201,19 @@ def metrics_of(found: Mapping[str, tuple[Extra, Sequence[Sampled]]], labelling: 
             if extra.is_time_left:
                 # Some exporters give the moment (seconds since 1970) instead of the time that is left until then.
                 values = np.where(values > EARLIEST_MS / 1000, values - one.times / 1000, values)
-            finite = np.isfinite(values)
+            shares, bad = as_shares(extra.signal, values)
+            bad |= dict.fromkeys(np.flatnonzero(~np.isfinite(values)).tolist(), f"{name} is infinite")
             refused += [
-                (f"{name} of {service} at {np.datetime64(int(time), 'ms')}Z", f"{name} is infinite", str(value))
-                for time, value in zip(one.times[~finite], values[~finite], strict=True)
+                (f"{name} of {service} at {np.datetime64(int(one.times[row]), 'ms')}Z", reason, str(values[row]))
+                for row, reason in sorted(bad.items())
             ]
-            n = int(finite.sum())
+            good = np.delete(np.arange(len(values)), list(bad))
+            n = len(good)
             zero = np.zeros(n, np.int32)
             columns = [
-                pa.array(one.times[finite]).cast(pa.timestamp("ms", tz="UTC")),
+                pa.array(one.times[good]).cast(pa.timestamp("ms", tz="UTC")),
                 *(labels([text], zero) for text in (service, region, extra.signal)),
-                pa.array(values[finite]),
+                pa.array(shares[good]),
                 labels([extra.unit], zero),
             ]
             parts.append(pa.table(columns, schema=tables.schema(tables.RAW["metrics"])))

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from analytics.sources.base import SourceError
 
-__all__ = ["Block", "Position", "read_blocks"]
+__all__ = ["Block", "Position", "begins_as", "read_blocks"]
 
 # Larger blocks are given back to the system after each use: half the time would go into getting them again.
 BLOCK_BYTES = 1 << 22
@@ -115,25 +115,29 @@ def _delimiter(head: bytes, name: str) -> str:
     return max(DELIMITERS, key=first.count)
 
 
+def begins_as(path: Path, since: Position) -> bool:
+    """Whether a text begins with the very bytes before `since`."""
+    return bool(_hash_of_start(path, since).hexdigest() == since.sha256)
+
+
+def _hash_of_start(path: Path, since: Position) -> Any:
+    total, left = hashlib.sha256(), since.offset
+    with _open(path) as file:
+        while left and (piece := _read(file, min(BLOCK_BYTES, left), path)):
+            total.update(piece)
+            left -= len(piece)
+    return total
+
+
 class _Text:
     """A text file in pieces that end with a whole row; with `quotes`, a row may hold line ends. `start` is where the first piece begins."""
 
     def __init__(self, path: Path, encoding: str, since: Position | None, *, quotes: bool) -> None:
         self.path, self.encoding, self._quotes = path, encoding, quotes
-        self._total = hashlib.sha256()
-        self.start = since if since is not None and self._begins_as(since) else None
+        self.start, self._total = None, hashlib.sha256()
+        if since is not None and (total := _hash_of_start(path, since)).hexdigest() == since.sha256:
+            self.start, self._total = since, total
         self._offset, self._lines = (self.start.offset, self.start.lines) if self.start else (0, 0)
-
-    def _begins_as(self, since: Position) -> bool:
-        left = since.offset
-        with _open(self.path) as file:
-            while left and (piece := _read(file, min(BLOCK_BYTES, left), self.path)):
-                self._total.update(piece)
-                left -= len(piece)
-        if self._total.hexdigest() == since.sha256:
-            return True
-        self._total = hashlib.sha256()
-        return False
 
     def position(self, rows: int) -> Position:
         """The end of the last piece of whole rows, of which there were so many from the beginning."""
@@ -306,11 +310,26 @@ def _json_blocks(file: _Text) -> Iterator[Block]:
 
 
 def _json_record(line: bytes) -> dict[str, Any] | str:
+    """The object of a line, or why it is none that can be read."""
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
         return f"is no JSON ({error.msg} at {error.pos})"
+    except RecursionError:
+        return "is nested too deeply"
+    except ValueError:
+        return "holds a number of too many digits"
+    if b"\\ud" in line.lower() and not _is_text(record):
+        return "holds half of a surrogate pair, which is no character"
     return record if isinstance(record, dict) else f"is {type(record).__name__} instead of an object"
+
+
+def _is_text(record: Any) -> bool:
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_text(value: Any) -> str | None:
@@ -333,7 +352,22 @@ def _parquet_blocks(path: Path) -> Iterator[Block]:
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(f"{path}: row group {group} cannot be read ({error}); the file is damaged") from error
         if not batches:
-            yield Block(file.schema_arrow.empty_table(), lambda row: f"{path.name}: row {row + 1}")
+            yield Block(_with_text(file.schema_arrow.empty_table(), path), lambda row: f"{path.name}: row {row + 1}")
         for batch in batches:
-            yield Block(pa.table(batch), lambda row, base=rows_before: f"{path.name}: row {base + row + 1}")  # type: ignore[misc]
+            table = _with_text(pa.table(batch), path)
+            yield Block(table, lambda row, base=rows_before: f"{path.name}: row {base + row + 1}")  # type: ignore[misc]
             rows_before += batch.num_rows
+
+
+def _with_text(table: pa.Table, path: Path) -> pa.Table:
+    """Columns of bytes as text: some writers do not say that a column is text."""
+    for position, column in enumerate(table.itercolumns()):
+        name, kind = table.column_names[position], column.type
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            try:
+                table = table.set_column(position, name, column.cast(pa.string()))
+            except pa.ArrowInvalid:
+                raise SourceError(
+                    f"{path}: column '{name}' holds bytes that are no UTF-8 text; write it as text, or leave it out"
+                ) from None
+    return table

@@ -49,20 +49,24 @@ class Refused:
     ----------
     folder : of the fetch
     n : rows
-    first : the first of them, for the message
+    n_lost : those of them whose values are lost, unlike those of a row that is there twice
+    first : the first lost ones, for the message
     """
 
     folder: Path
     n: int = 0
+    n_lost: int = 0
     first: list[dict[str, Any]] = field(default_factory=list)
     _parts: list[Path] = field(default_factory=list)
 
-    def add(self, rows: pa.Table) -> None:
+    def add(self, rows: pa.Table, *, is_loss: bool = True) -> None:
         """Keep rows (schema of raw kind `quarantine`) in the folder."""
         if not len(rows):
             return
         self.n += len(rows)
-        self.first += rows.slice(0, SHOWN - len(self.first)).to_pylist()
+        if is_loss:
+            self.n_lost += len(rows)
+            self.first += rows.slice(0, SHOWN - len(self.first)).to_pylist()
         path = self.folder / f"refused-{len(self._parts):06d}.arrow"
         write_part(path, rows)
         self._parts.append(path)

@@ -18,7 +18,7 @@ from analytics.sources.columns import Mapped
 from analytics.sources.numbers import Decimal, to_numbers
 from analytics.sources.readers import Block
 from analytics.sources.times import TimeForm, Times, parse_times
-from analytics.sources.values import DOWN, STATES, UP, Coded, coded, latencies, no_number, standard_unit, states, status_codes
+from analytics.sources.values import DOWN, STATES, UP, Coded, as_shares, coded, latencies, no_number, standard_unit, states, status_codes
 
 __all__ = ["Held", "Signal", "Table", "to_checks", "to_metrics"]
 
@@ -258,7 +258,10 @@ def _long_metrics(block: Block, how: Table, held: Held | None) -> Batch:
             stored, factor = standard_unit(signal_name, said, where=f"source '{how.source}'")
             names += [stored] * (stored not in names)
             units[here] = names.index(stored)
-            values[here] *= factor
+            shares, bad = as_shares(signal_name, values[here] * factor)
+            values[here] = shares
+            places = np.flatnonzero(here)
+            rows.refuse({int(places[row]): reason for row, reason in bad.items()})
     return rows.batch(
         [
             _time_array(times),
@@ -275,7 +278,8 @@ def _wide_metrics(block: Block, how: Table, signal: Signal, held: Held | None) -
     rows = _Rows(block, how, "metrics", held)
     service, region = rows.required_label("service"), rows.label("region", "default")
     times = rows.times(service, region)
-    values = _values(rows, signal.column, optional=True) * signal.factor
+    values, bad = as_shares(signal.name, _values(rows, signal.column, optional=True) * signal.factor)
+    rows.refuse(bad)
     n = rows.n
     batch = rows.batch(
         [

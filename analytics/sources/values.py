@@ -14,7 +14,8 @@ from analytics.sources.base import SourceError
 from analytics.sources.numbers import EMPTY_WORDS, Decimal, to_numbers
 
 __all__ = [
-    "KUMA_STATES", "MAX_LATENCY_MS", "STATE_WORDS", "Coded", "coded", "latencies", "no_number", "standard_unit", "states", "status_codes",
+    "KUMA_STATES", "MAX_LATENCY_MS", "STATE_WORDS", "Coded", "as_shares", "coded", "latencies", "no_number", "standard_unit", "states",
+    "status_codes",
 ]  # fmt: skip
 
 STATES = tables.STATES
@@ -125,6 +126,18 @@ def no_number(text: str, decimal: Decimal) -> str:
     other = "." if decimal == "," else ","
     remedy = "; write it without separators of thousands" if decimal in text else f"; if '{other}' is decimal, say `decimal: '{other}'`"
     return f"'{text[:40]}' is no number{remedy if other in text else ''}"
+
+
+_DUST = 1e-9
+"""So far from 0 and 1 a share may lie by the error of its computation: an average of ones can be 1.0000000000000002."""
+
+
+def as_shares(signal: str, values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
+    """Values of a signal that is a share by its meaning, within 0 and 1; the reason by row for those that are none. Others as they are."""
+    if tables.SERIES_SIGNALS.get(signal) != "fraction":
+        return values, {}
+    wrong = np.flatnonzero((values < -_DUST) | (values > 1 + _DUST)).tolist()
+    return np.clip(values, 0, 1), {row: f"{signal} {values[row]:g} is no fraction from 0 to 1; is it percent?" for row in wrong}
 
 
 _SCALES: dict[str, tuple[str, float]] = {

@@ -12,7 +12,7 @@ from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
 from analytics.tables.ingest import INGEST
-from analytics.tables.raw import EVENT_KINDS, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
+from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
 from analytics.tables.validation import schema, schema_type, validate
 
@@ -25,6 +25,7 @@ __all__ = [
     "EVENT_KINDS",
     "FINDINGS",
     "FINDING_STATES",
+    "IN_FUTURE",
     "LEVELS",
     "ORIGINS",
     "RAW",
@@ -70,6 +71,7 @@ STAGES: dict[str, Stage] = {
             "What has quietly become worse (or better), since when, how badly?",
             reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes"),
             panels_read=("signals",),
+            models_read=("baseline",),
         ),
         Stage(
             "alerts",

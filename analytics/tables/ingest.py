@@ -33,15 +33,16 @@ INGEST = (
     Table(
         "outages",
         "ingest",
-        "a run of failed checks",
+        "failed checks in a row; of several monitors at the same time one",
         ("service", "region", "start"),
         (
             Column("service", "label", "the service"),
             Column("region", "label", "the region"),
             Column("start", "time", "first failed check"),
-            Column("end", "time", "first success after it; empty: not over yet", optional=True),
+            Column("end", "time", "first success after it, or where checks pause; empty: not over yet", optional=True),
             Column("n_failed", "integer", "failed checks"),
-            Column("is_confirmed", "boolean", "k of n consecutive checks failed (project.accounting)"),
+            Column("is_confirmed", "boolean", "k of n consecutive checks of a monitor failed, or k monitors saw it (project.accounting)"),
+            Column("unmeasured_s", "float", "time inside it in which the checks paused", "s"),
             Column(
                 "excluded_reason",
                 "label",
@@ -85,6 +86,7 @@ INGEST = (
                     "constant",
                     "always_down",
                     "irregular",
+                    "interval_changed",
                     "change_only",
                     "unit_jump",
                     "too_few",
@@ -118,7 +120,7 @@ INGEST = (
             Column("n_checks", "integer", "checks judged up or down"),
             Column("n_up", "integer", "successful checks"),
             Column("n_excluded", "integer", "checks in maintenance, pending or unknown"),
-            Column("n_expected", "float", "checks that the usual interval would have given"),
+            Column("n_expected", "float", "checks that were due: of each monitor one every usual interval"),
         ),
     ),
 )

@@ -10,6 +10,7 @@ __all__ = [
     "DEPENDENCIES",
     "EVENTS",
     "EVENT_KINDS",
+    "IN_FUTURE",
     "ORIGINS",
     "QUARANTINE",
     "RAW",
@@ -55,6 +56,9 @@ SERIES_SIGNALS = {
     "requests": "count",
 }
 """Signals with a fixed meaning and unit; every other metric keeps its own name and unit."""
+
+IN_FUTURE = "in the future of its collection"
+"""How the reason of a refused row ends whose time had not come yet: the clock of its monitor, or of the collector, is wrong."""
 
 TIME = Column("time", "time", "start of the check or sample")
 SERVICE = Column("service", "label", "stable id of the service")

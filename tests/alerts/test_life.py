@@ -117,6 +117,12 @@ def test_the_same_signal_again_while_the_alert_goes_on_is_the_same_alert():
     assert only(row("a", 10), row("b", 900, start=890))["n_findings"] == 2
 
 
+def test_what_comes_back_before_it_was_resolved_is_the_same_alert_however_soon_alerts_are_forgotten():
+    rows = row("a", 10), row("a", 60, end=50), row("b", 64, start=62)
+    assert only(*rows, reopen_s=0)[["n_findings", "n_reopened"]].tolist() == [2, 0]
+    assert len(raised(*rows[:2], row("b", 68, start=66), reopen_s=0).alerts) == 2
+
+
 def test_flapping_is_one_alert_however_often():
     rows = [
         one

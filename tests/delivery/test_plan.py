@@ -118,7 +118,9 @@ def test_what_may_have_been_sent_is_ended():
     channel = Channel(settings=params.Delivery(tell_within_s=0))
     channel.hears(alert(), arrives=False)
     channel.outbox.begin(channel.outbox.due("c")[0].key)
-    assert channel.hears(alert(changed=2, end=-30)) == ["resolved"]
+    assert channel.hears(alert(changed=1, n_findings=2), arrives=False) == ["updated"]
+    assert channel.hears(alert(changed=2, end=-30, n_findings=2, silenced_by="silence")) == ["resolved"]
+    assert [row["status"] for row in channel.outbox.ledger()] == ["unknown", "superseded", "sent"]
 
 
 def test_messages_are_owed_in_the_order_of_the_changes():

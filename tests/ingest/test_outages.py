@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
-from analytics import ingest, store
+from analytics import ingest, params, store
 from tests import naive, projects
 
 MONDAY = pd.Timestamp("2026-03-02T00:00Z")
@@ -55,16 +55,82 @@ def test_an_outage_over_midnight_ends_at_the_next_judged_check(project, first_of
     assert made.outages["end"].notna().all()
 
 
-def test_an_outage_of_days_without_checks_is_one(project):
+def test_an_outage_on_both_sides_of_days_without_checks_is_one_and_the_days_are_no_down_time(project):
     frame = pd.concat([checks_of("uuddd"), checks_of("ddduu", start=MONDAY + pd.Timedelta("9D"))])
     made = ingested(frame)
     assert as_tuples(made.outages) == [("a", "default", minute(2), MONDAY + pd.Timedelta("9D 3min"), 6, True)]
+    assert made.outages["unmeasured_s"].tolist() == [9 * 86_400 - 5 * 60]
+
+
+@pytest.mark.parametrize("pause", ["....", "." * 7 * 1440, "ppppp"])
+def test_an_outage_ends_one_interval_after_its_last_failure_where_checks_pause(project, pause):
+    frame = checks_of("uuuddd" + pause + "uuuuuuuuu")
+    made = ingested(frame)
+    assert as_tuples(made.outages) == [("a", "default", minute(3), minute(6), 3, True)] == naive.outages(frame, 2, 3)
+    assert made.outages["unmeasured_s"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("gap_factor", "end"), [(3, 6), (6, 10)])
+def test_what_a_pause_is_decides_where_an_outage_ends(project, gap_factor, end):
+    assert ingested(checks_of("uuuddd....uuuu"), gap_factor=gap_factor).outages["end"].tolist() == [minute(end)]
+
+
+def test_pauses_within_an_outage_of_one_day_are_not_measured(project):
+    made = ingested(checks_of("uuuuuuuuuuuddd.......ddd.....ddduu"))
+    # Two pauses of 8 and 6 minutes, one of which each would have been no pause.
+    assert made.outages[["n_failed", "unmeasured_s"]].to_numpy().tolist() == [[9, 7 * 60 + 5 * 60]]
+
+
+def test_one_of_two_monitors_that_sees_it_down_for_hours_is_one_outage(project):
+    hours = 12
+    broken, sound = (checks_of("uu" + letter * 60 * hours + "uu").assign(monitor=name) for name, letter in (("A", "d"), ("B", "u")))
+    sound = sound.assign(time=sound["time"] + pd.Timedelta("20s"))
+    made = ingested(pd.concat([broken, sound]))
+    assert as_tuples(made.outages) == [("a", "default", minute(2), minute(2 + 60 * hours), 60 * hours, True)]
+
+
+def test_a_monitor_that_is_taken_away_while_it_fails_leaves_no_open_outage(project):
+    made = ingested(pd.concat([checks_of("u" * 40).assign(monitor="A"), checks_of("uuuddd").assign(monitor="B")]))
+    assert as_tuples(made.outages) == [("a", "default", minute(3), minute(6), 3, True)]
+
+
+@pytest.mark.parametrize(("second", "is_confirmed"), [("uuuuuuduu", False), ("uuuuuduuu", True), ("uuuuduuuu", True)])
+def test_a_failure_is_confirmed_by_another_monitor_that_sees_it_too(project, second, is_confirmed):
+    made = ingested(pd.concat([checks_of("uuuuduuuu").assign(monitor="A"), checks_of(second).assign(monitor="B")]))
+    assert made.outages["is_confirmed"].any() == is_confirmed
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), k=st.integers(1, 3), extra=st.integers(0, 2))
+def test_outages_of_several_monitors_and_days_equal_a_loop(tmp_path_factory, data, k, extra):
+    frames = []
+    for monitor in range(data.draw(st.integers(1, 3))):
+        states = data.draw(st.text("uudd.p", min_size=8, max_size=60))
+        start = MONDAY + pd.Timedelta("23:40:00") + pd.Timedelta(seconds=data.draw(st.sampled_from([0, 0, 20])))
+        frames.append(checks_of(states + "u", start=start).assign(monitor=f"m{monitor}"))
+    frame = pd.concat(frames, ignore_index=True)
+    with projects.opened(tmp_path_factory.mktemp("project")):
+        store.append_raw("s", "checks", projects.raw_checks(frame))
+        found = ingest.survey(["s"], params=params.Ingest())
+        rule = params.Project(workers=1, accounting=params.Accounting(outage_k=k, outage_n=k + extra))
+        outages = ingest.measure(found, params=params.Ingest(), project=rule).outages
+    intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in found.schedules.itertuples()}
+    assert as_tuples(outages) == naive.outages(frame, k, k + extra, intervals=intervals)
 
 
 def test_three_monitors_at_one_moment_make_at_most_one_outage(project):
     frames = [checks_of(states).assign(monitor=name) for name, states in (("1", "uduu"), ("2", "uuuu"), ("3", "uduu"))]
     made = ingested(pd.concat(frames))
     assert as_tuples(made.outages) == [("a", "default", minute(1), minute(2), 2, True)]
+
+
+def failures_of(times, n, following, *, ordinal=None, newest=None):
+    """What `find_outages` asks for, of one monitor that checks at each whole number."""
+    times = np.asarray(times)
+    known = {"service": "a", "region": "default", "monitor": "m", "unseen": 0, "interval_ms": 1}
+    last = times + np.asarray(n) - 1
+    more = {"time": times, "last": last, "n": n, "ordinal": times if ordinal is None else ordinal, "next": following}
+    return pd.DataFrame({**known, **more, "newest": last.max() if newest is None and len(last) else newest})
 
 
 @given(data=st.data(), k=st.integers(1, 4), extra=st.integers(0, 3))
@@ -75,8 +141,7 @@ def test_rule_of_k_of_n_equals_a_loop(data, k, extra):
     expected = naive.outages(frame, k, k + extra)
     failed = np.flatnonzero([state == "d" for state in states])
     following = [float(at + 1) if at + 1 < len(states) else np.nan for at in failed]
-    failures = pd.DataFrame({"service": "a", "region": "default", "time": failed, "n": 1, "ordinal": failed, "next": following})
-    found = ingest.find_outages(failures, k=k, n=k + extra)
+    found = ingest.find_outages(failures_of(failed, 1, following, newest=len(states)), k=k, n=k + extra, gap_factor=3)
     if len(states) >= k + extra:
         assert [(row.start, row.n_failed, row.is_confirmed) for row in found.itertuples()] == [
             (int((start - MONDAY) / pd.Timedelta("1min")), n, confirmed) for _, _, start, _, n, confirmed in expected
@@ -86,7 +151,7 @@ def test_rule_of_k_of_n_equals_a_loop(data, k, extra):
 
 def test_more_failures_than_checks_cannot_be_asked_for():
     with pytest.raises(ValueError, match=r"outage_k is 3, more than outage_n, which is 2"):
-        ingest.find_outages(pd.DataFrame({"service": []}), k=3, n=2)
+        ingest.find_outages(pd.DataFrame({"service": []}), k=3, n=2, gap_factor=3)
 
 
 def test_no_failure_is_no_outage(project):
@@ -192,6 +257,11 @@ def test_a_fault_is_seen_although_the_one_that_works_is_probed_often(project):
     assert [(row.start, row.end) for row in made.measured.faults.itertuples()] == [(minute(30), minute(31))]
 
 
+def test_a_fault_is_seen_although_names_hold_line_feeds(project):
+    made = ingested(pd.concat([checks_of("u" * 30 + "d" + "u" * 30, service=f"a\n{number}") for number in range(4)]))
+    assert [(row.start, row.end) for row in made.measured.faults.itertuples()] == [(minute(30), minute(31))]
+
+
 def test_services_that_never_work_are_no_evidence_against_the_prober(project):
     frames = [checks_of("d" * 60, service=f"dead{number}") for number in range(8)]
     made = ingested(pd.concat([*frames, checks_of("u" * 30 + "d" * 30, service="a")]))
@@ -214,22 +284,18 @@ def test_a_fault_of_the_prober_excuses_outages_and_maintenance_wins(project, mai
 
 
 def test_reasons_equal_a_loop(rng):
-    failures = pd.DataFrame(
-        {
-            "service": "a",
-            "region": "r",
-            "time": [minute(at) for at in range(200)],
-            "n": 1,
-            "ordinal": np.arange(200) + np.arange(200) // 7,
-            "next": np.nan,
-        }
-    )
-    outages = ingest.find_outages(failures, k=1, n=1)
+    numbers = np.arange(200)
+    failures = failures_of(numbers, 1, numbers + 1, ordinal=numbers + numbers // 7)
+    # Each run ends before the next begins.
+    failures = failures.assign(next=failures["next"] - (numbers % 7 == 6) / 2)
+    outages = ingest.find_outages(failures, k=1, n=1, gap_factor=3)
+    outages = outages.assign(start=[minute(at) for at in outages["start"]])
+    failures = failures.assign(time=[minute(at) for at in failures["time"]])
     starts = rng.integers(0, 200, 40)
     masks = pd.DataFrame(
         {
             "service": None,
-            "region": rng.choice(["r", "other", None], 40),
+            "region": rng.choice(["default", "other", None], 40),
             "start": [minute(at) for at in starts],
             "end": [minute(at + 6) for at in starts],
             "reason": rng.choice(["prober", "prober", "maintenance", "incident"], 40),
@@ -276,8 +342,7 @@ def test_rows_of_many_failures_give_the_outages_of_a_loop(lengths, cuts, k, extr
     states = "".join("u" * n_up + "d" * n_down for n_up, n_down in lengths) + "u" * (k + extra)
     begins = [at for at, state in enumerate(states) if state == "d" and (states[at - 1] == "u" or at in cuts)]
     n = [next(length for length in range(1, 13) if at + length in begins or states[at + length] == "u") for at in begins]
-    failures = pd.DataFrame({"service": "a", "region": "r", "time": begins, "n": n, "ordinal": begins, "next": np.add(begins, n)})
-    found = ingest.find_outages(failures, k=k, n=k + extra)
+    found = ingest.find_outages(failures_of(begins, n, np.add(begins, n)), k=k, n=k + extra, gap_factor=3)
     expected = naive.outages(checks_of(states), k, k + extra)
     assert [(minute(row.start), minute(row.end), row.n_failed, row.is_confirmed) for row in found.itertuples()] == [
         one[2:] for one in expected

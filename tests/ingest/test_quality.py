@@ -167,7 +167,9 @@ def test_a_run_with_too_many_refused_rows_stops_and_shows_ten(project):
 
 def test_duplicates_and_future_rows_are_counted(project):
     store.append_raw("s", "checks", projects.raw_checks(regular(1000)))
-    refuse([refusal(1, "duplicate: the first is kept"), refusal(2, "duplicate: the first is kept"), refusal(3, "3 h in the future")])
+    refuse([refusal(1, "duplicate: the first is kept"), refusal(2, "duplicate: the first is kept")])
+    refuse([refusal(3, "lies after 2026-03-02 00:00 UTC, in the future of its collection")])
+    refuse([refusal(4, "service 'future' has no time"), refusal(5, "signal 'duplicate' has no value")])
     flags = projects.ingest_all().flags.sort_values("flag")
     assert flags[["flag", "n", "severity"]].to_numpy().tolist() == [["clock_skew", 1, "warning"], ["duplicates", 2, "info"]]
 
@@ -207,8 +209,11 @@ def test_real_checks_of_six_years_give_what_a_loop_gives(project, data_folder):
     for key, values in expected.items():
         assert made.signals[key].keys() == values.keys()
         np.testing.assert_allclose([made.signals[key][time] for time in values], list(values.values()), rtol=1e-6)
+    intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in made.found.schedules.itertuples()}
     found = [(row.service, row.start, None if pd.isna(row.end) else row.end, row.is_confirmed) for row in made.outages.itertuples()]
-    assert found == [(service, start, end, confirmed) for service, _, start, end, _, confirmed in naive.outages(checks, 2, 3)]
+    assert found == [
+        (service, start, end, confirmed) for service, _, start, end, _, confirmed in naive.outages(checks, 2, 3, intervals=intervals)
+    ]
 
 
 def test_all_long_pauses_are_counted_although_the_longest_only_are_named(project):

@@ -31,7 +31,8 @@ class Got:
 class Web:
     """What a web server got, and what it does next: each entry of `script` answers one request, then all are accepted.
 
-    An entry is a status; a triple of status, headers and body; bytes that are written as they are; or a function that is called first.
+    An entry is a status; a triple of status, headers and body; bytes that are written as they are, or an iterator of such; or a function
+    that is called first.
     """
 
     url: str = ""
@@ -41,6 +42,12 @@ class Web:
 
     def hang(self) -> None:
         self.released.wait(30)
+
+    def drip(self) -> Iterator[bytes]:
+        """An answer that never ends, a few bytes at a time."""
+        yield b"HTTP/1.1 200 OK\r\n"
+        while not self.released.wait(0.02):
+            yield b"x: y\r\n"
 
 
 @contextmanager
@@ -81,8 +88,9 @@ def _answer(handler: BaseHTTPRequestHandler, step: Any) -> None:
     if callable(step):
         step()
         step = 200
-    if isinstance(step, bytes):
-        handler.wfile.write(step)
+    if isinstance(step, bytes | Iterator):
+        for piece in [step] if isinstance(step, bytes) else step:
+            handler.wfile.write(piece)
         handler.close_connection = True
         return
     status, headers, body = step if isinstance(step, tuple) else (step, {}, b"")

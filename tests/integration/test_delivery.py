@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,13 +96,11 @@ def test_a_webhook_that_hangs_is_left_and_delays_no_other(tmp_path, hook):
 
 
 def test_a_webhook_that_drips_for_ever_is_left_after_the_patience_of_the_run(tmp_path, hook):
-    def drip(handler_released=hook.released):
-        handler_released.wait(20)
-
-    hook.script += [drip]
-    outcome = sent(tmp_path, alert(), patience_s=0.5, w=webhook(hook, timeout_s=20))["w"]
+    hook.script += [hook.drip()]
+    outcome = sent(tmp_path, alert(), patience_s=0.5, w=webhook(hook, timeout_s=5))["w"]
     assert (outcome.problem, outcome.n_left) == ("did not finish within 0.5 s", 1)
     hook.released.set()
+    receivers.until(lambda: not [thread for thread in threading.enumerate() if thread.name == "send-w"])
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

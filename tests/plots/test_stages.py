@@ -49,6 +49,13 @@ def test_coverage_is_classed_by_the_share_that_came():
     assert widths == [5.0, 1.0, 1.0, 1.0]
 
 
+def test_a_name_that_reads_like_a_formula_is_shown_as_it_is():
+    name = r"$\frac{a}$"
+    ax = ingest.plot_coverage(pd.DataFrame([day(1, name)]))
+    assert rows(ax) == [f"{name} · eu"]
+    assert name in to_svg(ax, alt="")
+
+
 def test_of_many_rows_the_figure_shows_the_worst_and_says_so():
     frame = pd.DataFrame([day(1, f"s{i:03d}", n_checks=1440 - i) for i in range(100)])
     ax = ingest.plot_coverage(frame)
@@ -58,7 +65,7 @@ def test_of_many_rows_the_figure_shows_the_worst_and_says_so():
 
 def test_a_missed_month_is_marked_and_not_only_coloured():
     month = pd.Timestamp("2026-03-01", tz="UTC")
-    frame = pd.DataFrame({"service": ["a", "b"], "region": "all", "period_start": month, "objective": 0.999, "compliance": [0.998, 0.9999]})
+    frame = pd.DataFrame({"service": ["a", "b"], "region": "", "period_start": month, "objective": 0.999, "compliance": [0.998, 0.9999]})
     ax = slo.plot_compliance(frame.assign(state=["missed", "kept"]))
     assert texts(ax) == [f"▾ 99.80{N}%", f"99.99{N}%"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["March 2026"]
@@ -66,17 +73,13 @@ def test_a_missed_month_is_marked_and_not_only_coloured():
 
 def test_a_missed_objective_is_not_rounded_up_to_it():
     month = pd.Timestamp("2026-03-01", tz="UTC")
-    frame = pd.DataFrame(
-        {"service": ["a", "b"], "region": "all", "period_start": month, "objective": 0.999, "compliance": [0.99897, 0.99903]}
-    )
+    frame = pd.DataFrame({"service": ["a", "b"], "region": "", "period_start": month, "objective": 0.999, "compliance": [0.99897, 0.99903]})
     assert texts(slo.plot_compliance(frame.assign(state=["missed", "kept"]))) == [f"▾ 99.897{N}%", f"99.90{N}%"]
 
 
 def test_of_many_months_the_last_fourteen_are_shown_as_bare_numbers():
     months = pd.date_range("2024-12-31T23:00Z", periods=20, freq="31D")
-    frame = pd.DataFrame(
-        {"service": "a", "region": "all", "period_start": months, "objective": 0.999, "compliance": 0.998, "state": "missed"}
-    )
+    frame = pd.DataFrame({"service": "a", "region": "", "period_start": months, "objective": 0.999, "compliance": 0.998, "state": "missed"})
     ax = slo.plot_compliance(frame, zone="Europe/Zurich")
     assert texts(ax) == [*["▾ 99.80"] * 14, "share of good checks, %"]
 
@@ -84,14 +87,14 @@ def test_of_many_months_the_last_fourteen_are_shown_as_bare_numbers():
 def test_a_month_without_checks_is_said_to_be_unmeasured():
     month = pd.Timestamp("2026-03-01", tz="UTC")
     frame = pd.DataFrame(
-        {"service": ["a"], "region": "all", "period_start": month, "objective": 0.999, "compliance": [np.nan], "state": "unmeasured"}
+        {"service": ["a"], "region": "", "period_start": month, "objective": 0.999, "compliance": [np.nan], "state": "unmeasured"}
     )
     assert texts(slo.plot_compliance(frame)) == ["not measured"]
 
 
 def test_a_month_of_few_checks_is_said_to_have_too_little_data():
     month = pd.Timestamp("2026-03-01", tz="UTC")
-    frame = pd.DataFrame({"service": ["a"], "region": "all", "period_start": month, "objective": 0.999, "compliance": [1.0]})
+    frame = pd.DataFrame({"service": ["a"], "region": "", "period_start": month, "objective": 0.999, "compliance": [1.0]})
     assert texts(slo.plot_compliance(frame.assign(state="too little data"))) == ["too little data"]
 
 

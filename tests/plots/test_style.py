@@ -101,8 +101,9 @@ def test_days_without_a_midnight_and_with_two_can_be_marked(zone, start, days):
 
 
 def test_rows_are_named_without_regions_that_say_nothing():
-    frame = pd.DataFrame({"service": ["a", "b", "c", None], "region": ["eu", "default", "all", None]})
+    frame = pd.DataFrame({"service": ["a", "b", "c", None], "region": ["eu", "default", "", None]})
     assert list(style.row_names(frame)) == ["a · eu", "b", "c", "all"]
+    assert list(style.row_names(pd.DataFrame({"service": "a", "region": ["all", "default"]}))) == ["a · all", "a"]
 
 
 def test_of_many_rows_the_worst_are_kept_in_the_order_of_the_alphabet():

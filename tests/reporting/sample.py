@@ -47,7 +47,7 @@ def budgets() -> pd.DataFrame:
     left = np.array([-0.9, 0.38, 0.41, 0.72, 1, 0.94, 0.15, 0.6, 0.88, 0.97, 0.99, 1])
     return pd.DataFrame(
         {
-            "service": SERVICES, "region": "all", "budget_s": 2592.0, "spent_s": 2592 * (1 - left), "left_share": left,
+            "service": SERVICES, "region": "", "budget_s": 2592.0, "spent_s": 2592 * (1 - left), "left_share": left,
             "left_low": left - 0.12, "left_high": np.minimum(left + 0.09, 1), "burn_rate": (1 - left) / 0.43,
         }
     )  # fmt: skip
@@ -55,7 +55,7 @@ def budgets() -> pd.DataFrame:
 
 def compliance() -> pd.DataFrame:
     rng = np.random.default_rng(3)
-    frame = pd.MultiIndex.from_product([SERVICES, ["all"], MONTHS], names=["service", "region", "period_start"]).to_frame(index=False)
+    frame = pd.MultiIndex.from_product([SERVICES, [""], MONTHS], names=["service", "region", "period_start"]).to_frame(index=False)
     share = 1 - rng.exponential(0.0006, len(frame))
     state = np.select([share < 0.999, share < 0.9993], ["missed", "at risk"], default="kept").astype(object)
     share[5], state[5] = np.nan, "unmeasured"
@@ -67,7 +67,7 @@ def burn() -> pd.DataFrame:
     time = pd.date_range(MONTHS[2], END, freq="h")
     rates = dict(zip(SERVICES[:8], [0.12, 0.05, 0.04, 0.02, 0.01, 0.005, 0.001, 0.03], strict=True))
     left = {name: 1 - np.cumsum((rng.random(len(time)) < 0.04) * rng.exponential(rate, len(time))) for name, rate in rates.items()}
-    return pd.concat([pd.DataFrame({"service": name, "region": "all", "time": time, "left_share": share}) for name, share in left.items()])
+    return pd.concat([pd.DataFrame({"service": name, "time": time, "left_share": share}) for name, share in left.items()])
 
 
 def flags() -> pd.DataFrame:

@@ -71,7 +71,7 @@ def outages(*rows):
     """(service, region, start, end, is_confirmed, excluded_reason)."""
     frame = pd.DataFrame(rows, columns=["service", "region", "start", "end", "is_confirmed", "excluded_reason"])
     times = {name: pd.to_datetime(frame[name], utc=True).astype("datetime64[ms, UTC]") for name in ("start", "end")}
-    return frame.assign(**times, n_failed=2).astype({"excluded_reason": "object", "is_confirmed": "bool"})
+    return frame.assign(**times, n_failed=2, unmeasured_s=0.0).astype({"excluded_reason": "object", "is_confirmed": "bool"})
 
 
 def masks(*rows):

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from analytics import slo
 from analytics.calendars import months
+from analytics.slo.counts import ALL
 from tests import naive
 from tests.slo import made
 
@@ -22,7 +23,7 @@ def count(signals, promises, *, outages=NONE, masks=None, zone="UTC", now=None, 
     return slo.count_checks(signals, promises, outages, made.masks() if masks is None else masks, periods, project=project, now=now)
 
 
-def total(counts, region="all", kind="availability"):
+def total(counts, region=ALL, kind="availability"):
     found = counts[(counts["region"] == region) & (counts["objective_kind"] == kind)]
     return tuple(int(found[name].sum()) for name in ("n", "n_bad", "n_excluded"))
 
@@ -37,10 +38,33 @@ def test_share_of_a_step_becomes_whole_checks(project):
     assert total(count(signals, made.promises("web"))) == (8, 2, 0)
 
 
+def test_a_share_that_a_source_gives_is_not_rounded_to_whole_checks(project):
+    signals = made.signals({("web", "eu"): [0.6] * 10, ("web", "us"): [0.998] * 10}, start="2026-03-02T00:00Z", n_checks=1)
+    counts = count(signals, made.promises("web", objective=0.6)).set_index("region")
+    assert counts["n_bad"].to_dict() == {"eu": 4.0, "us": 0.02, ALL: 4.02}
+    # Ten times 0.4 is what is allowed, and no more.
+    assert counts["exhausted_ms"].isna().all()
+
+
+@given(data=st.data(), n=st.integers(1, 100_000))
+def test_whole_checks_come_back_from_the_share_of_a_step(data, n):
+    bad = data.draw(st.integers(0, n))
+    share = np.array([[(n - bad) / n]], np.float32)
+    assert slo.counts._bad_checks(share, np.array([[float(n)]])).tolist() == [[bad]]
+
+
 def test_all_joins_regions(project):
     signals = made.signals({("web", "eu"): [1, 0], ("web", "us"): [NAN, 0]}, start="2026-03-02T00:00Z")
     counts = count(signals, made.promises("web"))
-    assert [total(counts, region) for region in ("eu", "us", "all")] == [(2, 1, 0), (1, 1, 0), (3, 2, 0)]
+    assert [total(counts, region) for region in ("eu", "us", ALL)] == [(2, 1, 0), (1, 1, 0), (3, 2, 0)]
+
+
+@pytest.mark.parametrize("name", ["all", "ALL", "default"])
+def test_a_region_may_have_any_name(project, name):
+    signals = made.signals({("web", name): [1, 0], ("web", "us"): [1, 1]}, start="2026-03-02T00:00Z")
+    counts = count(signals, made.promises("web"))
+    assert [total(counts, region) for region in (name, "us", ALL)] == [(2, 1, 0), (2, 0, 0), (4, 1, 0)]
+    assert not counts.duplicated(["service", "region", "objective_kind", "period_start"]).any()
 
 
 def test_a_step_belongs_to_the_month_of_the_reader(project):
@@ -138,7 +162,7 @@ def test_budget_of_joined_regions_is_used_up_by_both(project):
     signals = made.signals({("web", "eu"): first, ("web", "us"): second}, start="2026-03-31T22:20Z")
     counts = count(signals, made.promises("web", objective=0.9), now=pd.Timestamp("2026-04-01T00:00Z")).set_index("region")
     # 4 of 40 may be bad: the fifth is the third of us.
-    assert counts.loc["all", "exhausted_ms"] == pd.Timestamp("2026-03-31T22:55Z").value // 10**6
+    assert counts.loc[ALL, "exhausted_ms"] == pd.Timestamp("2026-03-31T22:55Z").value // 10**6
     assert np.isnan(counts.loc["eu", "exhausted_ms"])
 
 

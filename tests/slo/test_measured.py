@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from analytics import params, slo
+from analytics.slo.counts import ALL
 from analytics.slo.measured import measured_shares
 from tests.slo import made
 
@@ -90,4 +91,4 @@ def test_months_in_the_middle_of_data_lose_nothing(project, cut):
     middle = pd.Timestamp(cut)
     periods = [slo.counts.Period("a", pd.Timestamp("2026-03-02T00:00Z"), middle), slo.counts.Period("b", middle, signals.end)]
     counts = slo.count_checks(signals, made.promises("web"), made.outages(), made.masks(), periods, project=made.project(), now=signals.end)
-    npt.assert_allclose(counts[counts["region"] == "all"]["measured_s"].sum(), 700 * 60)
+    npt.assert_allclose(counts[counts["region"] == ALL]["measured_s"].sum(), 700 * 60)

@@ -10,6 +10,7 @@ import pytest
 
 from analytics import params, store, words
 from analytics.reporting import check
+from analytics.slo.counts import ALL
 from analytics.sources import simulated
 from tests import projects
 from tests.shown import NOTEBOOKS, shown
@@ -29,7 +30,7 @@ def test_slo_shows_and_saves_its_verdicts(small_world):
     page = shown("slo")
     assert check.check_page(page) == []
     compliance, budgets = store.load("slo_compliance"), store.load("error_budgets")
-    assert set(compliance["region"]) >= {"all"}
+    assert set(compliance["region"]) >= {ALL}
     assert compliance.groupby("service").size().min() >= 2
     judged = compliance[compliance["state"].isin(["kept", "at risk", "missed"])]
     assert len(judged) == len(budgets)
@@ -55,7 +56,7 @@ def test_slo_of_one_service_in_one_region_leaves_out_the_others(small_world):
     shown("slo", service=one, region=region, now="2026-04-05T00:00Z")
     compliance = store.load("slo_compliance")
     assert set(compliance["service"]) == {one}
-    assert set(compliance["region"]) == {region, "all"}
+    assert set(compliance["region"]) == {region, ALL}
     assert (compliance["period_start"] < pd.Timestamp("2026-04-05T00:00Z")).all()
     shown("slo")
 

@@ -34,6 +34,14 @@ def test_repair_times_of_two_outages():
     assert repairs["mtbf_low_s"] < 148_800 < repairs["mtbf_high_s"]
 
 
+def test_pauses_within_an_outage_are_no_down_time():
+    outages = made.outages(("web", "eu", "2026-03-02T00:00Z", "2026-03-04T00:00Z", True, None)).assign(unmeasured_s=86_400.0)
+    listed = slo.list_outages(outages, series(web="2026-03-09"), rules=RULES, now=NOW)
+    repairs = slo.repair_times(listed, series(web="2026-03-09"), level=0.95).iloc[0]
+    # It took two days, of which one was measured, out of 300,000 s.
+    npt.assert_allclose(repairs[["down_s", "mttr_s", "mtbf_s"]].to_numpy(float), [86_400, 172_800, 300_000 - 86_400])
+
+
 def test_maintenance_counts_when_the_rule_is_off():
     outages = made.outages(("web", "eu", "2026-03-04T00:00Z", "2026-03-04T05:00Z", True, "maintenance"))
     rules = params.Accounting(exclude_maintenance=False)

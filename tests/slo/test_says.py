@@ -7,6 +7,7 @@ import pytest
 from analytics import params, slo, summary, tables
 from analytics.panel import Panels
 from analytics.slo import says
+from analytics.slo.counts import ALL
 from analytics.words import NBSP
 from tests.slo import made
 
@@ -21,7 +22,7 @@ NO_CERTIFICATES = slo.find_certificates(pd.DataFrame(columns=["kind", "start", "
 def compliance(*states, is_complete=False, **more):
     """A row of 'availability' in region 'all' per (service, state)."""
     frame = pd.DataFrame(states, columns=["service", "state"])
-    plain = {"region": "all", "objective_kind": "availability", "period_start": MONTH, "period_end": END, "is_complete": is_complete}
+    plain = {"region": ALL, "objective_kind": "availability", "period_start": MONTH, "period_end": END, "is_complete": is_complete}
     numbers = {"objective": 0.999, "n": 1000, "n_bad": 5, "compliance": 0.995, "compliance_low": 0.99, "compliance_high": 0.999}
     return frame.assign(**plain, **numbers, **more)
 
@@ -80,7 +81,8 @@ def test_rules_follow_the_parameters():
     promises, judged = made.promises("web"), compliance(("web", "kept"))
     text = slo.rules(made.project(objective=0.995), params.Slo(), promises, judged)
     assert "99.5\u00a0%" in text
-    assert "2 of 3 consecutive checks" in text
+    assert f"2 of 3 consecutive checks of a monitor failed, or when 2{NBSP}monitors saw it." in text
+    assert "what several monitors of a service in a region see at the same time is one outage" in text
     assert "Left out: declared maintenance and faults of the prober itself" in text
     changed = made.project(
         accounting={"count": "confirmed", "exclude_maintenance": False, "outage_k": 3, "outage_n": 4}, latency_objective_ms=250
@@ -89,6 +91,8 @@ def test_rules_follow_the_parameters():
     for part in ("only within a confirmed outage", "3 of 4", "Not left out: declared maintenance", "250", f"3{NBSP}days"):
         assert part in other
         assert part not in text
+    single = slo.rules(made.project(accounting={"outage_k": 1}), params.Slo(), promises, judged)
+    assert "1 of 3 consecutive checks of a monitor failed." in single
 
 
 def test_rules_name_who_has_no_promise_and_who_was_never_checked():

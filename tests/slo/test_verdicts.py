@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics import params, slo, store
+from analytics.slo.counts import ALL
 from tests.slo import made
 
 NAN = np.nan
@@ -37,10 +38,10 @@ def daily(values, start="2026-01-01T00:00Z"):
 
 def test_ten_checks_in_a_month_that_is_over(project):
     verdicts = judged(daily([1, 1, 1, 0, 1, 1, 1, 1, 1, 1]), made.promises("web", objective=0.8), now=pd.Timestamp("2026-02-01T00:00Z"))
-    row = one(verdicts.compliance, region="all")
+    row = one(verdicts.compliance, region=ALL)
     assert (row["n"], row["n_bad"], row["state"], bool(row["is_complete"])) == (10, 1, "kept", True)
     npt.assert_allclose([row["compliance"], row["measured_share"]], [0.9, 10 / 31])
-    budget = one(verdicts.budgets, region="all")
+    budget = one(verdicts.budgets, region=ALL)
     # 20 % of the ten days that were measured, of which one was bad.
     npt.assert_allclose(budget[["budget_s", "spent_s", "left_share", "burn_rate"]].to_numpy(float), [2 * 86400, 86400, 0.5, 0.5])
     assert pd.isna(budget["exhausted_at"])
@@ -59,22 +60,22 @@ def test_promise_is_kept_to_the_last_check(project, objective, state):
 def test_running_month_also_has_the_budget_of_what_is_to_come(project):
     # 10 of 31 days of January, one of ten checks bad: 1 of the 6.2 days that may be bad.
     verdicts = judged(daily([1, 0, 1, 1, 1, 1, 1, 1, 1, 1]), made.promises("web", objective=0.8), recent_days=7)
-    budget = one(verdicts.budgets, region="all")
+    budget = one(verdicts.budgets, region=ALL)
     npt.assert_allclose(budget[["budget_s", "left_share", "burn_rate"]].to_numpy(float), [6.2 * 86400, 1 - 1 / 6.2, 0.5])
     assert budget["burn_rate_recent"] == 0
-    assert one(verdicts.compliance, region="all")["state"] == "kept"
+    assert one(verdicts.compliance, region=ALL)["state"] == "kept"
 
 
 def test_budget_that_will_run_out_is_at_risk_and_says_when(project):
     # Two bad days of ten, both in the last 5: 6.2 - 2 = 4.2 bad days are left, at 0.4 a day they last 10.5 days.
     verdicts = judged(daily([1, 1, 1, 1, 1, 0, 1, 0, 1, 1]), made.promises("web", objective=0.8), recent_days=5)
-    assert one(verdicts.compliance, region="all")["state"] == "at risk"
-    budget = one(verdicts.budgets, region="all")
+    assert one(verdicts.compliance, region=ALL)["state"] == "at risk"
+    budget = one(verdicts.budgets, region=ALL)
     npt.assert_allclose(budget["burn_rate_recent"], 2)
     assert budget["exhausted_at"] == pd.Timestamp("2026-01-21T12:00Z")
     # With the rate of all ten days it would last.
     assert (
-        one(judged(daily([1, 1, 1, 1, 1, 0, 1, 0, 1, 1]), made.promises("web", objective=0.8), recent_days=10).compliance, region="all")[
+        one(judged(daily([1, 1, 1, 1, 1, 0, 1, 0, 1, 1]), made.promises("web", objective=0.8), recent_days=10).compliance, region=ALL)[
             "state"
         ]
         == "kept"
@@ -97,7 +98,7 @@ def test_overspent_running_month_is_missed_and_says_since_when(project):
 
 
 def test_no_failure_leaves_all_of_the_budget_and_some_doubt(project):
-    budget = one(judged(daily([1] * 10), made.promises("web", objective=0.9)).budgets, region="all")
+    budget = one(judged(daily([1] * 10), made.promises("web", objective=0.9)).budgets, region=ALL)
     assert (budget["left_share"], budget["left_high"], budget["burn_rate"]) == (1, 1, 0)
     assert budget["left_low"] < 0.9
 
@@ -111,7 +112,7 @@ def test_calm_month_leaves_room_for_an_outage_like_that_of_an_earlier_month(proj
     values = {(service, region): days.ravel() for service, days in (("light", light), ("deep", deep)) for region in regions}
     signals = made.signals(values, start="2026-01-01T00:00Z", step_s=3600)
     found = judged(signals, made.promises("light", "deep"), now=pd.Timestamp("2026-03-01T00:00Z")).compliance
-    february = found[(found["period_start"] == pd.Timestamp("2026-02-01T00:00Z")) & (found["region"] == "all")].set_index("service")
+    february = found[(found["period_start"] == pd.Timestamp("2026-02-01T00:00Z")) & (found["region"] == ALL)].set_index("service")
     assert february.loc["light", "n_bad"] == february.loc["deep", "n_bad"] > 0
     doubt = february["compliance"] - february["compliance_low"]
     assert doubt["deep"] > 2 * doubt["light"]
@@ -131,9 +132,9 @@ def test_failures_among_too_few_checks_give_no_verdict_either(project):
 
 def test_always_down_has_spent_more_than_everything(project):
     verdicts = judged(daily([0] * 31), made.promises("web", objective=0.9), now=pd.Timestamp("2026-02-01T00:00Z"))
-    row = one(verdicts.compliance, region="all")
+    row = one(verdicts.compliance, region=ALL)
     assert (row["compliance"], row["state"]) == (0, "missed")
-    npt.assert_allclose(one(verdicts.budgets, region="all")["left_share"], -9)
+    npt.assert_allclose(one(verdicts.budgets, region=ALL)["left_share"], -9)
     # The last days of a month that is over are not its recent rate.
     assert verdicts.budgets["burn_rate_recent"].isna().all()
 
@@ -142,18 +143,18 @@ def test_two_regions_have_the_budget_of_one_and_spend_it_together(project):
     signals = made.signals({("web", "eu"): [0, 1, 1, 1], ("web", "us"): [1, 1, 1, 1]}, start="2026-01-01T00:00Z", step_s=86400)
     found = judged(signals, made.promises("web", objective=0.8), now=pd.Timestamp("2026-02-01T00:00Z")).budgets.set_index("region")
     npt.assert_allclose(found["budget_s"], 0.8 * 86400)
-    npt.assert_allclose(found.loc[["all", "eu", "us"], "spent_s"], [43200, 86400, 0])
+    npt.assert_allclose(found.loc[[ALL, "eu", "us"], "spent_s"], [43200, 86400, 0])
 
 
 def test_months_without_checks_are_unmeasured_and_have_no_budget(project):
     values = [*[1] * 31, *[NAN] * 28, *[1] * 31]
     verdicts = judged(daily(values), made.promises("web", objective=0.9), now=pd.Timestamp("2026-05-10T00:00Z"))
-    row = verdicts.compliance[verdicts.compliance["region"] == "all"]
+    row = verdicts.compliance[verdicts.compliance["region"] == ALL]
     # April lies after the last measured month and is over; May is the newest.
     assert row["state"].to_list() == ["kept", "unmeasured", "kept", "unmeasured"]
     assert [time.month for time in row["period_start"]] == [1, 2, 3, 5]
     assert row["compliance"].isna().to_list() == [False, True, False, True]
-    assert len(verdicts.budgets[verdicts.budgets["region"] == "all"]) == 2
+    assert len(verdicts.budgets[verdicts.budgets["region"] == ALL]) == 2
 
 
 def test_services_without_a_promise_are_shown_without_a_verdict(project):
@@ -171,7 +172,7 @@ def test_checks_in_maintenance_are_told_as_excluded(project):
 
 def test_month_with_a_clock_change_is_measured_wholly(project):
     signals = made.signals({("web", "eu"): np.ones(743)}, start="2026-02-28T23:00Z", step_s=3600)
-    row = one(judged(signals, made.promises("web"), zone="Europe/Zurich").compliance, region="all")
+    row = one(judged(signals, made.promises("web"), zone="Europe/Zurich").compliance, region=ALL)
     assert (row["n"], row["measured_share"], bool(row["is_complete"])) == (743, 1.0, True)
     assert row["period_end"] == pd.Timestamp("2026-03-31T22:00Z")
 

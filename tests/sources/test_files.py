@@ -552,3 +552,69 @@ def test_real_uptime_checks_are_read_whole() -> None:
     assert frame["latency_ms"].notna().sum() == (expected["up"] & expected["latency_ms"].notna()).sum()
     assert (frame["origin"] == "change").sum() == (expected["origin"] == "change").sum()
     assert (frame["time"].to_numpy() == expected["timestamp"].astype("datetime64[ms, UTC]").to_numpy()).all()
+
+
+LINE = '{"time": "2026-03-01T00:00:00Z", "service": "web", "up": true%s}\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (', "error": "w\\ud800eb"', "half of a surrogate pair"),
+        (', "w\\uD800": 1', "half of a surrogate pair"),
+        (', "latency_ms": ' + "1" * 5000, "a number of too many digits"),
+        (', "error": ' + "[" * 100_000 + "]" * 100_000, "nested too deeply"),
+    ],
+)
+def test_line_of_json_that_cannot_be_read_costs_that_line(read: Read, more: str, reason: str) -> None:
+    rows, rejected = read(LINE % "" + LINE % more + LINE.replace("00:00Z", "01:00Z") % ', "error": "\\ud83d\\ude00"', name="a.jsonl")
+    assert [row["error"] for row in rows] == [None, "\U0001f600"]
+    assert [row["place"] for row in rejected] == ["a.jsonl:2"]
+    assert reason in rejected[0]["reason"]
+
+
+def test_file_of_which_no_row_can_be_read_says_why(read: Read) -> None:
+    with pytest.raises(SourceError, match=r"no row can be read; the first, a\.jsonl:1, is no JSON .*: \{broken"):
+        read("{broken\n[1]\n", name="a.jsonl")
+
+
+def parquet(tmp_path: Path, **columns: pa.Array) -> bytes:
+    n = len(next(iter(columns.values())))
+    times = pa.array(pd.date_range("2026-03-01T00:00Z", periods=n, freq="min"))
+    pq.write_table(pa.table({"time": times, "service": ["web"] * n, "up": [True] * n} | columns), tmp_path / "written.parquet")
+    return (tmp_path / "written.parquet").read_bytes()
+
+
+def test_columns_of_parquet_that_are_no_text_are_named(read: Read, tmp_path: Path) -> None:
+    rows, _ = read(parquet(tmp_path, service=pa.array([b"web", "é".encode()], pa.binary())), name="a.parquet")
+    assert [row["service"] for row in rows] == ["web", "é"]
+    with pytest.raises(SourceError, match=r"a\.parquet: column 'service' holds bytes that are no UTF-8 text"):
+        read(parquet(tmp_path, service=pa.array([b"\xff\xfe"], pa.binary())), name="a.parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet: column 'service' \(service\) holds list<.*expected one text, number or time a row"):
+        read(parquet(tmp_path, service=pa.array([["a"]])), name="a.parquet")
+
+
+@pytest.mark.parametrize(("unit", "ms"), [("s", 90_000.0), ("ms", 90.0), ("us", 0.09), ("ns", 0.00009)])
+def test_durations_of_parquet_are_read_in_their_own_unit(read: Read, tmp_path: Path, unit: str, ms: float) -> None:
+    rows, _ = read(parquet(tmp_path, latency_ms=pa.array([90, None], pa.duration(unit))), name="a.parquet")
+    assert [row["latency_ms"] for row in rows] == [pytest.approx(ms), None]
+
+
+def test_availability_that_is_no_share_is_refused_with_its_place(read: Read) -> None:
+    given = [("fraction", 99.5), ("percent", 150), ("fraction", -0.1), ("fraction", 1.0000000000000002), ("percent", 99.5)]
+    text = "time,service,signal,value,unit\n" + "".join(
+        f"2026-03-01T00:0{m}:00Z,web,availability,{v!r},{u}\n" for m, (u, v) in enumerate(given)
+    )
+    rows, rejected = read(text, holds="metrics")
+    assert [row["value"] for row in rows] == [1.0, 0.995]
+    assert [(row["place"], row["reason"]) for row in rejected] == [
+        (f"mine.csv:{line}", f"availability {value} is no fraction from 0 to 1; is it percent?")
+        for line, value in ((2, "99.5"), (3, "1.5"), (4, "-0.1"))
+    ]
+
+
+def test_share_in_a_column_of_its_own_is_refused_too_and_load_may_be_above_all_of_one_core(read: Read) -> None:
+    signals = {name: {"column": name[0], "unit": "percent"} for name in ("availability", "cpu")}
+    rows, rejected = read("time,service,a,c\n2026-03-01T00:00:00Z,web,101,101\n", holds="metrics", signals=signals)
+    assert [(row["signal"], row["value"]) for row in rows] == [("cpu", 1.01)]
+    assert [row["reason"] for row in rejected] == ["availability 1.01 is no fraction from 0 to 1; is it percent?"]

@@ -16,10 +16,11 @@ import pandas as pd
 import pytest
 
 from analytics.sources import Batch, SourceError
-from analytics.sources.promapi import BACKOFF_S, Sampled, parse_export, parse_matrix
+from analytics.sources.promanswers import Sampled, parse_export, parse_matrix
+from analytics.sources.promapi import BACKOFF_S
 from analytics.sources.prometheus import Prometheus
-from analytics.sources.promrows import Labelling, checks_of
-from analytics.sources.uptime_metrics import PRESETS
+from analytics.sources.promrows import Labelling, checks_of, metrics_of
+from analytics.sources.uptime_metrics import PRESETS, Extra
 
 START = pd.Timestamp("2026-03-01T00:00Z")
 END = pd.Timestamp("2026-03-01T06:00Z")
@@ -58,6 +59,8 @@ class Fake:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.headers: list[dict[str, str]] = []
         self.slept: list[float] = []
+        self.more_headers: dict[str, str] = {}
+        self.drips = False
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,6 +75,13 @@ class Fake:
                     return
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
+                for name, value in fake.more_headers.items():
+                    self.send_header(name, value)
+                if fake.drips:
+                    self.end_headers()
+                    while not fake.released.wait(0.02):
+                        self.wfile.write(b" ")
+                    return
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.end_headers()
                 self.wfile.write(body.encode())
@@ -129,6 +139,92 @@ def test_server_that_hangs_is_given_up(fake: Fake) -> None:
     fake.answer = lambda path, query: (0, "", "")
     with pytest.raises(SourceError, match=r"no answer within 0\.1 s"):
         fake.fetch(timeout_s=0.1)
+
+
+def test_server_that_drips_is_given_up(fake: Fake) -> None:
+    fake.drips = True
+    with pytest.raises(SourceError, match=r"after 4 attempts: no answer within 0\.1 s"):
+        fake.fetch(timeout_s=0.1)
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_server_that_is_asked_too_often_is_left_alone_as_long_as_it_wants(fake: Fake, status: int) -> None:
+    refusals = iter([(status, "text/plain", "Too Many Requests" if status != 503 else "busy")] * 2)
+    fake.more_headers = {"Retry-After": "7"}
+    fake.answer = lambda path, query: next(refusals, None) or good(path, query)
+    assert sum(len(batch.rows) for batch in fake.fetch()) == 3
+    assert fake.slept == [7.0, 7.0]
+    assert fake.windows() == [query for query in fake.windows() if "21600000ms" in query]
+
+
+def test_server_that_wants_to_be_left_alone_for_an_hour_is_given_up(fake: Fake) -> None:
+    fake.more_headers = {"Retry-After": "3600"}
+    fake.answer = lambda path, query: (429, "text/html", "<html>slow down</html>")
+    with pytest.raises(SourceError, match="after 1 attempt: HTTP 429"):
+        fake.fetch()
+    assert fake.slept == []
+
+
+TWO = matrix(UP, ({"__name__": "probe_success", "instance": "api"}, UP[1]))
+
+
+@pytest.mark.parametrize("end", [TWO.index("]]") + 2, TWO.index("]]") + 3, len(TWO) // 2, len(TWO) - 1, 0])
+def test_answer_that_was_cut_off_is_asked_for_again(fake: Fake, end: int) -> None:
+    bodies = iter([TWO[:end], TWO])
+    fake.answer = lambda path, query: (
+        (200, "application/json", next(bodies, matrix())) if "[" in query.get("query", "") else good(path, query)
+    )
+    assert [len(batch.rows) for batch in fake.fetch()] == [6]
+    assert fake.slept == [BACKOFF_S[0]]
+
+
+@pytest.mark.parametrize("said", [{"isPartial": True}, {"warnings": ["store 10.0.0.7 is unavailable"]}])
+def test_partial_answer_is_no_answer(fake: Fake, said: dict[str, Any]) -> None:
+    fake.answer = lambda path, query: (
+        (200, "application/json", json.dumps({**json.loads(matrix(UP)), **said})) if "[" in query.get("query", "") else good(path, query)
+    )
+    with pytest.raises(SourceError, match="after 4 attempts: the answer is partial: "):
+        fake.fetch()
+
+
+def test_server_is_asked_to_give_no_partial_answer(fake: Fake) -> None:
+    fake.fetch()
+    assert {(query.get("partial_response"), query.get("deny_partial_response")) for _, query in fake.asked} == {("false", "1")}
+
+
+def test_other_warnings_of_the_server_are_told(fake: Fake) -> None:
+    body = json.dumps({**json.loads(matrix(UP)), "warnings": ["PromQL warning: odd"]})
+    fake.answer = lambda path, query: (200, "application/json", body) if "[" in query.get("query", "") else good(path, query)
+    source, told = fake.source(), list[str]()
+    source.progress = told.append
+    assert len(list(source.fetch(START, END))) == 1
+    assert f"{fake.url} warns: PromQL warning: odd" in told
+
+
+@pytest.mark.parametrize(
+    ("at", "data"),
+    [
+        ("values", None),
+        ("series", {"a": 1}),
+        ("series", ["a"]),
+        ("quantile", {"resultType": "vector", "result": [{}]}),
+        ("quantile", None),
+        ("[", {"resultType": "matrix", "result": None}),
+        ("[", {"resultType": "matrix", "result": [{"metric": {"instance": "web"}, "values": [[1772323260, "1"]]}]}),
+        ("[", {"resultType": "matrix", "result": [{"metric": UP[0], "values": [[1772323260, "0x1p3"]]}]}),
+        ("[", {"resultType": "matrix", "result": [{"metric": UP[0], "values": [[1772323260]]}]}),
+    ],
+)
+def test_answer_of_another_shape_is_explained(fake: Fake, at: str, data: Any) -> None:
+    fake.answer = lambda path, query: success(data) if at in path or at in query.get("query", "") else good(path, query)
+    with pytest.raises(SourceError, match=r"expected|the server gave series|no time and number"):
+        fake.source().discover() if at in ("quantile", "series") else fake.fetch()
+
+
+def test_scalar_median_is_read(fake: Fake) -> None:
+    scalar = success({"resultType": "scalar", "result": [1, "0.25"]})
+    fake.answer = lambda path, query: scalar if "quantile" in query.get("query", "") else good(path, query)
+    assert "median now 0.25 s" in fake.source().discover().says[0]
 
 
 def test_server_that_refuses_the_connection_is_explained() -> None:
@@ -273,6 +369,12 @@ def test_answer_is_read_the_same_however_it_is_written(separators: tuple[str, st
     assert (two.times.tolist(), two.values.tolist()) == ([3001], [1e-05])
 
 
+def test_values_may_stand_before_their_labels() -> None:
+    text = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [{"values": [[1, "2"]], "metric": {"a": "b"}}]}})
+    (one,) = parse_matrix(text.replace(" ", "").encode(), "here")
+    assert (one.labels, one.times.tolist(), one.values.tolist()) == ({"a": "b"}, [1000], [2.0])
+
+
 def test_infinite_values_are_read() -> None:
     (one,) = parse_matrix(matrix(({"__name__": "a"}, [(1, "+Inf"), (2, "-Inf")])).encode(), "here")
     assert one.values.tolist() == [np.inf, -np.inf]
@@ -282,6 +384,14 @@ def test_answer_without_series_is_empty_and_a_cut_one_an_error() -> None:
     assert parse_matrix(matrix().encode(), "here") == []
     with pytest.raises(SourceError, match="cut off"):
         parse_matrix(matrix(UP).encode()[:-40], "here")
+
+
+def test_export_that_was_cut_off_is_an_error() -> None:
+    line = b'{"metric":{"__name__":"a"},"values":[1],"timestamps":[1000]}\n'
+    with pytest.raises(SourceError, match="cut off"):
+        parse_export(line + line[:-9], "here")
+    with pytest.raises(SourceError, match="no export"):
+        parse_export(b'{"metric":{"__name__":"a"},"values":null,"timestamps":[1000]}', "here")
 
 
 def test_export_of_victoria_metrics_is_read() -> None:
@@ -362,11 +472,35 @@ def test_labels_can_be_chosen() -> None:
         rows("blackbox", sampled("probe_success", [1], instance="web", team="shop"), service=("teem",))
 
 
-def test_two_series_of_one_service_are_an_error_with_the_remedy() -> None:
+def test_two_series_of_one_service_at_the_same_time_are_an_error_with_the_remedy() -> None:
     with pytest.raises(
-        SourceError, match=r"both service 'web' in region 'default'; they differ in job: .*`labels: \{service: \[instance, job\]\}`"
+        SourceError,
+        match=r"both service 'web' in region 'default' at the same time; they differ in job: .*`labels: \{service: \[instance, job\]\}`",
     ):
-        rows("blackbox", sampled("probe_success", [1], instance="web", job="a"), sampled("probe_success", [1], instance="web", job="b"))
+        rows(
+            "blackbox",
+            sampled("probe_success", [1] * 9, instance="web", job="a"),
+            sampled("probe_success", [1] * 9, instance="web", job="b"),
+        )
+
+
+def test_restarted_exporter_goes_on_where_the_first_ended(fake: Fake) -> None:
+    labels = {"target_alias": "Shop", "check_type": "http"}
+    found = rows(
+        "uptime",
+        sampled("uptime_status_health", [1, 1, 1], instance="new", times=[3, 4, 5], **labels),
+        sampled("uptime_status_health", [1, 0, 1, 0], instance="old", times=[0, 1, 2, 3], **labels),
+        sampled("uptime_response_time_seconds", [0.1, 0.2, 0.3], instance="old", times=[0, 2, 3], **labels),
+        sampled("uptime_response_time_seconds", [0.4, 0.5], instance="new", times=[4, 5], **labels),
+    )
+    minutes = [(row["time"] - START) / pd.Timedelta("1min") for row in found]
+    assert minutes == [0, 1, 2, 3, 4, 5]
+    assert [row["state"] for row in found] == ["up", "down", "up", "down", "up", "up"]
+    assert [row["latency_ms"] for row in found] == [100, None, 200, None, 400, 500]
+    fake.answer = lambda path, query: (
+        success([{**UP[0], "pod": "1"}, {**UP[0], "pod": "2"}]) if path == "/api/v1/series" else good(path, query)
+    )
+    assert "2 series of probe_success" in fake.source().discover().says[0]
 
 
 def test_replicas_are_one_series() -> None:
@@ -386,4 +520,15 @@ def test_impossible_samples_are_refused_with_the_reason() -> None:
         "probe_success 0.5 is no state",
         "probe_duration_seconds -1 is no response time",
         "probe_duration_seconds 1e+09 is no response time",
+    ]
+
+
+def test_availability_that_is_no_share_is_refused() -> None:
+    availability = Extra("availability", "fraction")
+    found = {"up": (availability, [sampled("up", [0.5, 99.5, np.inf, 1 + 1e-12], instance="web")])}
+    batch = metrics_of(found, Labelling("mine", ("instance",), ""))
+    assert batch.rows.column("value").to_pylist() == [0.5, 1.0]
+    assert [row["reason"] for row in batch.rejected.to_pylist()] == [
+        "availability 99.5 is no fraction from 0 to 1; is it percent?",
+        "up is infinite",
     ]

@@ -20,6 +20,7 @@ def outages(n_failed=1):
             "start": START,
             "end": [pd.NaT, START + pd.Timedelta("1min")],
             "n_failed": n_failed,
+            "unmeasured_s": 0.0,
             "is_confirmed": True,
             "excluded_reason": [None, "prober"],
         }

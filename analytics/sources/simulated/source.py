@@ -63,6 +63,14 @@ class Simulated:
         """Nothing to remember."""
         return {}
 
+    def meaning(self) -> dict[str, Any]:
+        """Another world is told by its rows, which contradict those of the first."""
+        return {}
+
+    def was_rewritten(self, state: dict[str, Any]) -> bool:
+        """A world stays as it is."""
+        return False
+
 
 def _between(rows: pa.Table, start: pd.Timestamp, end: pd.Timestamp) -> pa.Table:
     kind = rows.schema.field("time").type

@@ -5,15 +5,27 @@ before is kept, a repetition adds nothing, a contradiction is handed back as ref
 and last time, its number of rows), so that the question "is this row there already?" rarely has to open a column.
 """
 
-from analytics.store.raw.appending import Appended, append_raw, compact_raw, write_raw, write_raw_day
+from analytics.store.raw.appending import (
+    Appended,
+    Sifted,
+    add_raw,
+    append_raw,
+    compact_raw,
+    sift_raw,
+    write_raw,
+    write_raw_day,
+)
 from analytics.store.raw.cursors import cursor, set_cursor
 from analytics.store.raw.reading import RawDay, raw_days, raw_sources, read_raw, read_raw_table
+from analytics.store.raw.removing import remove_raw, tidy_raw
 from analytics.store.raw.rows import Run
 
 __all__ = [
     "Appended",
     "RawDay",
     "Run",
+    "Sifted",
+    "add_raw",
     "append_raw",
     "compact_raw",
     "cursor",
@@ -21,7 +33,10 @@ __all__ = [
     "raw_sources",
     "read_raw",
     "read_raw_table",
+    "remove_raw",
     "set_cursor",
+    "sift_raw",
+    "tidy_raw",
     "write_raw",
     "write_raw_day",
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,9 +18,12 @@ from analytics.store.raw.encoding import TIMED, described, encode, runs_in_file
 from analytics.store.raw.reading import RawDay, kind_folder, raw_days, read_raw
 from analytics.store.raw.rows import key_order, runs_of, taken, times_of
 
-__all__ = ["Appended", "append_raw", "compact_raw", "write_raw", "write_raw_day"]
+__all__ = ["Appended", "Sifted", "add_raw", "append_raw", "compact_raw", "sift_raw", "write_raw", "write_raw_day"]
 
 DAY_MS = 86_400_000
+DUPLICATE = "duplicate: the first is kept"
+SAME_FETCH = "contradicts a row of the same fetch: the first is kept; is a column that tells them apart not used?"
+STORED = "contradicts a stored row: the first is kept"
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,23 @@ class Appended:
     n_new: int
     n_repeated: int
     refused: pa.Table
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Rows on their way into the store.
+
+    Attributes
+    ----------
+    new : those that are not stored yet, sorted by key within each day
+    n_repeated : those that are stored already
+    duplicates, contradictions : those refused (schema of raw kind `quarantine`): said before with the same values, or with others
+    """
+
+    new: pa.Table
+    n_repeated: int
+    duplicates: pa.Table
+    contradictions: pa.Table
 
 
 def write_raw_day(source: str, kind: str, day: date, rows: pa.Table) -> None:
@@ -58,35 +80,54 @@ def append_raw(source: str, kind: str, rows: pa.Table) -> Appended:
     Rows of kind `quarantine` have no key and are stored as they are, once per content.
     """
     table = tables.RAW[kind]
-    rows = _conform(rows, table)
-    nothing = tables.schema(tables.RAW["quarantine"]).empty_table()
     if not table.key:
-        content = encode(rows, table)
+        content = encode(_conform(rows, table), table)
         if len(rows):
             write_atomically(kind_folder(source, kind) / f"{digest(content)[:16]}.parquet", content)
-        return Appended(len(rows), 0, nothing)
-    if not len(rows):
-        return Appended(0, 0, nothing)
+        return Appended(len(rows), 0, tables.schema(table).empty_table())
+    sifted = sift_raw(source, kind, rows)
+    add_raw(source, kind, sifted.new)
+    return Appended(len(sifted.new), sifted.n_repeated, pa.concat_tables([sifted.duplicates, sifted.contradictions]))
+
+
+def sift_raw(source: str, kind: str, rows: pa.Table, *, afresh: bool = False) -> Sifted:
+    """Tell rows that are new from those that were said before, among themselves and (unless `afresh`) in the store; nothing is written."""
+    table = tables.RAW[kind]
+    rows = _conform(rows, table)
     order, repeated = key_order(rows, table)
-    refused = [_refused(rows.take(pa.array(order[repeated])), source, kind, "duplicate: the first is kept")] if repeated.any() else []
-    kept = taken(rows, order[~repeated])
-    epoch_days = times_of(kept) // DAY_MS
-    n_new = n_known = 0
-    stored = {raw_day.day: raw_day for raw_day in raw_days(source, kind)}
-    days = np.unique(epoch_days)
-    for epoch_day in days:
-        day = date(1970, 1, 1) + timedelta(days=int(epoch_day))
-        part = kept.filter(pa.array(epoch_days == epoch_day)) if len(days) > 1 else kept
+    first = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(order))))[repeated]
+    equal = _equal(rows, order[repeated], order[first], table)
+    duplicates, contradicting = (rows.take(pa.array(order[repeated][chosen])) for chosen in (equal, ~equal))
+    contradictions = [_refused(contradicting, source, kind, SAME_FETCH)]
+    stored = {} if afresh else {raw_day.day: raw_day for raw_day in raw_days(source, kind)}
+    new, n_repeated = [], 0
+    for day, part in _by_day(taken(rows, order[~repeated])):
         if day in stored:
             part, n_same, contradicting = _unknown_rows(part, stored[day], table)
-            n_known += n_same
-            if len(contradicting):
-                refused.append(_refused(contradicting, source, kind, "contradicts a stored row: the first is kept"))
-        if len(part):
-            content = encode(part, table)
-            write_atomically(kind_folder(source, kind) / f"{day}.{digest(content)[:12]}.seg.parquet", content)
-            n_new += len(part)
-    return Appended(n_new, n_known, pa.concat_tables(refused) if refused else nothing)
+            n_repeated += n_same
+            contradictions.append(_refused(contradicting, source, kind, STORED))
+        new.append(part)
+    return Sifted(
+        pa.concat_tables([rows.slice(0, 0), *new]).unify_dictionaries(),
+        n_repeated,
+        _refused(duplicates, source, kind, DUPLICATE),
+        pa.concat_tables(contradictions),
+    )
+
+
+def add_raw(source: str, kind: str, rows: pa.Table) -> None:
+    """Store rows that `sift_raw` has found to be new: one segment per day."""
+    table = tables.RAW[kind]
+    for day, part in _by_day(rows):
+        content = encode(part.unify_dictionaries().combine_chunks(), table)
+        write_atomically(kind_folder(source, kind) / f"{day}.{digest(content)[:12]}.seg.parquet", content)
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    epoch_days = times_of(rows) // DAY_MS
+    days = np.unique(epoch_days).tolist()
+    for epoch_day in days:
+        yield date(1970, 1, 1) + timedelta(days=epoch_day), rows.filter(pa.array(epoch_days == epoch_day)) if len(days) > 1 else rows
 
 
 def compact_raw(source: str, *, before: date) -> int:
@@ -152,14 +193,19 @@ def _unknown_rows(part: pa.Table, stored: RawDay, table: tables.Table) -> tuple[
     both = pa.concat_tables([known, part]).unify_dictionaries().combine_chunks()
     order, repeated = key_order(both, table)
     second, first = order[repeated], order[np.flatnonzero(repeated) - 1]
-    values = [name for name in table.names if name not in table.key]
-    same = np.ones(len(second), bool)
-    for name in values:
-        ours, theirs = (_plain(both.column(name).take(pa.array(rows))) for rows in (second, first))
-        equal = pc.equal(ours, theirs).fill_null(False).to_numpy(zero_copy_only=False)
-        same &= equal | (ours.is_null().to_numpy(zero_copy_only=False) & theirs.is_null().to_numpy(zero_copy_only=False))
+    same = _equal(both, second, first, table)
     fresh = np.setdiff1d(np.arange(len(known), len(both)), second)
     return both.take(pa.array(fresh)), int(same.sum()), both.take(pa.array(second[~same]))
+
+
+def _equal(rows: pa.Table, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64], table: tables.Table) -> npt.NDArray[np.bool_]:
+    """Whether rows `one` and rows `other`, of equal keys, have equal values."""
+    same = np.ones(len(one), bool)
+    for name in (name for name in table.names if name not in table.key) if len(one) else ():
+        ours, theirs = (_plain(rows.column(name).take(pa.array(chosen))) for chosen in (one, other))
+        equal = pc.equal(ours, theirs).fill_null(False).to_numpy(zero_copy_only=False)
+        same &= equal | (ours.is_null().to_numpy(zero_copy_only=False) & theirs.is_null().to_numpy(zero_copy_only=False))
+    return same
 
 
 def _plain(column: pa.ChunkedArray) -> pa.Array:

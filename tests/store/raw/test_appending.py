@@ -1,5 +1,6 @@
 """Raw rows are stored once, whatever the order, the number of parts, or the moment at which a run dies."""
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -53,11 +54,37 @@ def test_a_row_that_contradicts_a_stored_one_is_refused_with_the_reason(project,
     assert made.stored()[1]["latency_ms"] == 10.0
 
 
-def test_repeats_within_one_append_are_refused(project):
-    added = store.append_raw("s", "checks", made.checks([1, 2, 2, 2], latency_ms=[1.0, 2.0, 2.0, 3.0]))
+def test_repeats_within_one_append_are_refused_as_duplicates_or_contradictions(project):
+    added = store.append_raw("s", "checks", made.checks([1, 2, 2, 2, 2], latency_ms=[1.0, 2.0, 2.0, 3.0, 3.0]))
     assert added.n_new == 2
-    assert added.refused.column("reason").to_pylist() == ["duplicate: the first is kept"] * 2
+    assert added.refused.column("reason").to_pylist() == [appending.DUPLICATE, appending.SAME_FETCH, appending.SAME_FETCH]
     assert [row["latency_ms"] for row in made.stored()] == [1.0, 2.0]
+
+
+def test_sifting_tells_what_an_append_would_do_and_writes_nothing(project):
+    store.append_raw("s", "checks", made.checks([1, 2], latency_ms=1.0))
+    before = made.files(project)
+    rows = made.checks([1, 2, 3, 3, 1500], latency_ms=[1.0, 9.0, 5.0, 5.0, 6.0])
+    sifted = store.sift_raw("s", "checks", rows)
+    assert sifted.new.column("latency_ms").to_pylist() == [5.0, 6.0]
+    assert (sifted.n_repeated, len(sifted.duplicates), len(sifted.contradictions)) == (1, 1, 1)
+    assert store.sift_raw("s", "checks", rows, afresh=True).new.num_rows == 4
+    assert made.files(project) == before
+    store.add_raw("s", "checks", sifted.new)
+    assert [row["latency_ms"] for row in made.stored()] == [1.0, 1.0, 5.0, 6.0]
+
+
+def test_what_a_killed_writer_left_is_removed_and_that_of_a_living_one_is_not(project):
+    store.append_raw("s", "checks", made.checks([1]))
+    folder = project / "data" / "raw" / "s" / "checks"
+    dead, alive = folder / ".2026-03-02.parquet.4194303.tmp", folder / f".2026-03-02.parquet.{os.getpid()}.tmp"
+    for path in (dead, alive):
+        path.write_bytes(b"half")
+    store.tidy_raw("s")
+    assert (dead.exists(), alive.exists()) == (False, True)
+    store.remove_raw("s")
+    assert not folder.parent.exists()
+    store.tidy_raw("s")
 
 
 @settings(max_examples=10)
