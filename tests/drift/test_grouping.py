@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from analytics import drift, tables
-from analytics.drift import grouping
+from analytics import tables
+from analytics.drift import attribution, grouping, severity
 from tests.drift import made
 
 
@@ -132,19 +132,20 @@ def test_columns_are_those_of_the_tables():
     assert set(grouping.MEMBERS) - {"kind", "detected_at"} <= set(members.names)
 
 
-def test_drifts_with_all_their_parts_are_the_tables(rng):
-    """What the verbs of this package return, put side by side, is what tables `changes`, `drifts` and `drift_members` take."""
+def test_drifts_with_all_their_parts_are_the_tables():
+    """What the verbs of this package return, put side by side, is what tables `drifts` and `drift_members` take."""
     changes = made.changes(made.change("web/eu/a"), made.change("web/us/a"), made.change("db/eu/b", start=50.0, kind="spread"))
-    found = drift.group(changes, since=made.at(-900), now=made.at(100))
+    found = grouping.group(changes, since=made.at(-900), now=made.at(100))
     events = pd.DataFrame(columns=tables.RAW["events"].names)
     calls = pd.DataFrame(columns=["caller", "callee"])
-    causes = drift.attribute(found.drifts, events, calls, window=pd.Timedelta(hours=3), since=made.at(-900))
-    graded = drift.grade(found.drifts.assign(exposure=0.5), now=made.at(100))
-    cost = drift.weekly_cost(
+    causes = attribution.attribute(found.drifts, events, calls, window=pd.Timedelta(hours=3), since=made.at(-900))
+    graded = severity.grade(found.drifts.assign(exposure=0.5), now=made.at(100))
+    cost = severity.weekly_cost(
         found.drifts.assign(exposure=0.5, checks_per_week=2016.0, effect_ms=3.0, extra_bad_share=0.001, objective=0.999)
     )
-    drifts = pd.concat([found.drifts, graded, cost, causes], axis=1).assign(state="open")
-    members = found.members.assign(severity=0.0)
-    for name, frame in (("changes", changes), ("drifts", drifts), ("drift_members", members)):
+    drifts = pd.concat([found.drifts, graded, cost, causes], axis=1).assign(state="open", q_value=0.5)
+    key = ["series_id", "kind", "detected_at"]
+    members = found.members.merge(changes[[*key, "start"]], on=key).assign(severity=0.0)
+    for name, frame in (("drifts", drifts), ("drift_members", members)):
         table = next(table for table in tables.DRIFT if table.name == name)
         assert tables.validate(frame[table.names], table).num_rows == len(frame)
