@@ -74,7 +74,7 @@ def series(*series_ids, first=-24 * 28, last=24 * 14, step_s=300):
 
 def found(*rows, known=None, checks=1000, decisions=NO_DECISIONS, events=NO_EVENTS, now=NOW, settings=None, objective=None):
     """Drifts of changes; every service and region had `checks` in the last week."""
-    frame = changes(*({"before": 100.0, **row} for row in rows))
+    frame = changes(*({"before": 100.0, **row} for row in rows)).reindex(columns=[*change(), "before"])
     known = series(*sorted(set(frame["series_id"]))) if known is None else known
     places = known[["service", "region"]].drop_duplicates()
     coverage = places.assign(day=now - pd.Timedelta(days=2), n_checks=checks)
