@@ -22,6 +22,7 @@ usual ways in:
   analytics collect               fetch what is new from the sources in params.yaml
   analytics status                what is stale and why, how old the data are
   analytics alerts send           tell people of what was found, by the channels in params.yaml
+  analytics drift accept ID       make a lasting change the new normal
 
 exit codes:
   0  done        1  failed, the message says why
@@ -108,6 +109,7 @@ def _parser() -> _Parser:
 
     _add(commands, "status", _status, "what is stale and why, and how old the data are")
     _add_alerts(commands)
+    _add_drift(commands)
 
     audit = _add(commands, "audit", _audit, "re-run a revision from a clean checkout and compare every output")
     audit.add_argument("revision", nargs="?", default="HEAD", help="commit, tag or branch (default: %(default)s)")
@@ -148,6 +150,27 @@ def _add_alerts(commands: Any) -> None:
 
     test = _add(inner, "test", _alerts_test, "send a test message by one channel")
     test.add_argument("channel", metavar="CHANNEL", help="its name under delivery.channels in params.yaml")
+
+
+def _add_drift(commands: Any) -> None:
+    drift = commands.add_parser(
+        "drift", help="what has drifted; what of it is the new normal", description="Drifts, and what becomes of them."
+    )
+    inner = drift.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(inner, "list", _drift_list, "drifts that are open, the gravest first")
+    listing.add_argument("--all", action="store_true", help="also those that are accepted or over")
+
+    accept = _add(inner, "accept", _drift_accept, "make a drift the new normal (written to data/decisions/rebaselines.csv)")
+    accept.add_argument("drift_id", nargs="?", metavar="DRIFT_ID", help="which: its id or the beginning of it")
+    accept.add_argument("--event", metavar="EVENT_ID", help="instead of a drift: whatever begins with this declared event")
+    accept.add_argument("--direction", choices=("regression", "improvement", "neutral"), help="with --event: only what goes this way")
+    accept.add_argument("--bound", type=float, metavar="FRACTION", help="with --event: only what is at most so large, e.g. 0.3")
+
+    reject = _add(inner, "reject", _drift_reject, "take back that a drift was accepted")
+    reject.add_argument("drift_id", metavar="DRIFT_ID", help="which: its id or the beginning of it")
+    for parser in (accept, reject):
+        parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
+        parser.add_argument("--author", metavar="NAME", help="who decides it (default: git's user.name, or the name you are logged in by)")
 
 
 def _add(commands: Any, name: str, command: Any, meaning: str) -> _Parser:
@@ -296,6 +319,55 @@ def _alerts_test(given: argparse.Namespace) -> int:
 
     _say(tell.try_channel(session.root(), given.channel, now=_now()))
     return 0
+
+
+def _drift_list(given: argparse.Namespace) -> int:
+    from analytics import params, session
+    from analytics.drift import decide
+
+    zone = params.load(session.root() / "params.yaml").project.zone
+    for line in decide.list_drifts(zone=zone, is_all=given.all):
+        _say(line)
+    return 0
+
+
+def _drift_accept(given: argparse.Namespace) -> int:
+    from analytics.drift import decide
+
+    if given.event is None:
+        if given.drift_id is None or given.direction is not None or given.bound is not None:
+            raise ValueError("name one drift (analytics drift list), or --event with --direction and --bound")
+        lines = decide.accept(given.drift_id, **_decision(given))
+    else:
+        if given.drift_id is not None or given.direction is None or given.bound is None:
+            raise ValueError("--event needs --direction and --bound, and no drift")
+        lines = decide.accept_event(given.event, direction=given.direction, bound=given.bound, **_decision(given))
+    for line in lines:
+        _say(line)
+    return 0
+
+
+def _drift_reject(given: argparse.Namespace) -> int:
+    from analytics.drift import decide
+
+    for line in decide.reject(given.drift_id, **_decision(given)):
+        _say(line)
+    return 0
+
+
+def _decision(given: argparse.Namespace) -> dict[str, Any]:
+    """Who decides, why, when; and the zone to answer in."""
+    import getpass
+    import shutil
+    import subprocess
+
+    from analytics import params, session
+
+    root = session.root()
+    asked = ["git", "-C", str(root), "config", "user.name"]
+    of_git = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() if shutil.which("git") else ""
+    author = given.author or of_git or getpass.getuser()
+    return {"author": author, "reason": given.reason, "zone": params.load(root / "params.yaml").project.zone, "now": _now()}
 
 
 def _audit(given: argparse.Namespace) -> int:

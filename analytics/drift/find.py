@@ -130,7 +130,7 @@ def _details(
     rows = rows.merge(members[KEY], on=["series_id", "detected_at"], how="left", suffixes=("", "_of_drift"))
     rows = rows.drop_duplicates(["drift_id", *KEY]).merge(weights.assign(share=weights["n_week"] / of_service), on=["service", "region"])
     promised = services.set_index("service")["objective"].astype(float)
-    rows = rows.assign(exposure=rows["share"], objective=rows["service"].map(promised).fillna(project.objective))
+    rows = rows.assign(exposure=rows["share"], objective=rows["service"].map(promised).astype(float).fillna(project.objective))
     return rows.join(grade(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
 
 

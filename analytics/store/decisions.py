@@ -80,7 +80,7 @@ def _check(row: dict[str, str], table: tables.Table, where: str) -> dict[str, ob
 def _value(column: tables.Column, text: str, where: str) -> object:
     if not text and not column.optional:
         raise ValueError(f"{where}: '{column.name}' is empty ({column.meaning})")
-    if column.choices and text not in column.choices:
+    if column.choices and text and text not in column.choices:
         raise ValueError(f"{where}, '{column.name}': '{text}' is none of {', '.join(column.choices)}")
     if column.kind != "time" or not text:
         return text or None

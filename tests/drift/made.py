@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analytics import params, tables
+from analytics.drift import find
+
 MONDAY = pd.Timestamp("2026-03-02T00:00Z").as_unit("ms")
 
 
@@ -42,3 +45,40 @@ def changes(*rows):
     for name in ("start", "start_low", "start_high", "detected_at", "end"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[ms, UTC]")
     return frame
+
+
+NOW = at(24 * 14)
+NO_EVENTS = pd.DataFrame(columns=tables.TABLES["events"].names)
+NO_DEPENDENCIES = pd.DataFrame(columns=tables.TABLES["dependencies"].names)
+NO_DECISIONS = pd.DataFrame(columns=tables.DECISIONS["rebaselines"].names)
+
+
+def series(*series_ids, first=-24 * 28, last=24 * 14, step_s=300):
+    """Rows of table `series`."""
+    names = [name.split("/") for name in series_ids]
+    return pd.DataFrame(
+        {
+            "series_id": list(series_ids),
+            **{column: [name[place] for name in names] for place, column in enumerate(("service", "region", "signal"))},
+            "unit": ["1" if name[2] == "availability" else "ms" for name in names],
+            "step_s": step_s,
+            "origin": "check",
+            "first": at(first),
+            "last": at(last),
+            "n": 1,
+            "missing_share": 0.0,
+            "block": 0,
+        }
+    )
+
+
+def found(*rows, known=None, checks=1000, decisions=NO_DECISIONS, events=NO_EVENTS, now=NOW, settings=None, objective=None):
+    """Drifts of changes; every service and region had `checks` in the last week."""
+    frame = changes(*({"before": 100.0, **row} for row in rows)).reindex(columns=[*change(), "before"])
+    known = series(*sorted(set(frame["series_id"]))) if known is None else known
+    places = known[["service", "region"]].drop_duplicates()
+    coverage = places.assign(day=now - pd.Timedelta(days=2), n_checks=checks)
+    services = pd.DataFrame({"service": places["service"].unique(), "objective": objective})
+    plain = frame[[name for name in frame.columns if name not in ("service", "region", "signal")]]
+    options = {"settings": settings or params.Drift(), "project": params.Project(objective=0.99, workers=1), "now": now}
+    return find.find_drifts(plain, known, services, coverage, events, NO_DEPENDENCIES, decisions, **options)
