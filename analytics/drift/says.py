@@ -90,7 +90,7 @@ def chance_sentence(found: Drifts) -> str:
 def where(row: Any) -> str:
     """'payments', 'api in ap-south', 'several services'."""
     service = "several services" if pd.isna(row.service) else str(row.service)
-    return service if pd.isna(row.region) else f"{service} in {row.region}"
+    return service if pd.isna(row.region) or row.region == "default" else f"{service} in {row.region}"
 
 
 def headline(row: Any, found: Drifts, zone: str) -> str:
