@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-__all__ = ["accepted_changes", "is_accepted"]
+__all__ = ["SLACK", "accepted_changes", "is_accepted"]
 
 DAY = pd.Timedelta(days=1)
 """A change that a rule accepts begins at most so long after the event: what a deploy does, it does within a day."""
+
+SLACK = pd.Timedelta(hours=6)
+"""What the estimated onset of a change may lie before the one that was accepted: hours later it is known better."""
 
 COLUMNS = ["series_id", "start", "time"]
 KEY = ["series_id", "kind", "detected_at"]
@@ -59,5 +62,5 @@ def is_accepted(changes: pd.DataFrame, accepted: pd.DataFrame) -> pd.Series:
     """Whether each change is one that was accepted: it began with or after, and was known before the decision."""
     decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"})
     met = changes[[*KEY, "start"]].reset_index(names="row").merge(decided, on="series_id")
-    meant = met.loc[(met["start"] >= met["accepted_start"]) & (met["detected_at"] <= met["accepted_at"]), "row"]
+    meant = met.loc[(met["start"] + SLACK >= met["accepted_start"]) & (met["detected_at"] <= met["accepted_at"]), "row"]
     return pd.Series(changes.index.isin(meant), index=changes.index)

@@ -84,7 +84,7 @@ def held_stretches(changes: pd.DataFrame, accepted: pd.DataFrame) -> pd.DataFram
     key = ["series_id", "kind", "detected_at"]
     decided = accepted.rename(columns={"start": "accepted_start", "time": "accepted_at"})
     met = changes[[*key, "start"]].merge(decided[["series_id", "accepted_start", "accepted_at"]], on="series_id")
-    is_meant = (met["start"] >= met["accepted_start"]) & (met["detected_at"] <= met["accepted_at"])
+    is_meant = (met["start"] + rebaselines.SLACK >= met["accepted_start"]) & (met["detected_at"] <= met["accepted_at"])
     rows = changes.merge(met[is_meant].groupby(key, as_index=False, observed=True)["accepted_at"].min(), on=key, how="left")
     names, until = rows["series_id"], rows["accepted_at"].fillna(FOR_EVER)
     during = {"series_id": names, "known": rows["detected_at"], "until": until, "start": rows["start"], "end": rows["end"].fillna(FOR_EVER)}

@@ -99,6 +99,8 @@ def _of_one_cause(changes: pd.DataFrame) -> pd.DataFrame:
 
 def _widened(changes: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
     """Changes whose onset intervals are longer by so much at both ends, shorter if it is negative."""
+    if changes.empty:
+        return changes
     low, high = changes["start_low"] - by, changes["start_high"] + by
     return changes.assign(
         start_low=low.where(low < changes["start"], changes["start"]), start_high=high.where(high > changes["start"], changes["start"])

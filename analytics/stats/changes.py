@@ -20,10 +20,12 @@ IntArray = npt.NDArray[np.int64]
 LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 7.86, -1.31
 """Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
 
-BACK = (5.0, 3.0, 3.0, 5.0, 3.0)
-BACK_DAYS = (4, 1, 1, 4, 1)
+BACK = (5.0, 5.0, 3.0, 5.0, 3.0)
+BACK_DAYS = (4, 2, 1, 4, 1)
 """A change is over when the days since, at least so many, are e^5 (e^3) times likelier without it and look usual. Level and shape wander
 for days, so they need more of both."""
+ONSET_H = 3
+"""Shortest time since its onset that a change is dated by: the shortest window there is."""
 FURTHER = 3.0
 """Evidence beyond the level that a further change needs while one is open: chance tells it about ten times more rarely."""
 
@@ -111,8 +113,7 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         current = scan.score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)), shortest_h=shortest_h)
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
         if changed is not None and (closed < 0 or changed[0] < closed):
-            again = _onset(changed[1], current, changed[0] + 1)[0]
-            if _returns(kind, evidence, detected + 1, window, again, changed[0] + 1):
+            if _returns(kind, evidence, detected + 1, window, changed[0] + 1):
                 closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
         since = evidence.statistic[0, kind, column : stop - evidence.first]
@@ -147,7 +148,8 @@ def _begun_again(evidence: Evidence, kind: int, since: int) -> Evidence:
 def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
     """Start of the window that says most, and the first and last start that say hardly less (twice the log likelihood within 3.84)."""
     day = evidence.channels.bins_per_day
-    shortest = max(1, day if kind == SEASON else SHORTEST_H[kind] * day // 24)
+    # That something has changed is known; only since when is asked.
+    shortest = max(1, day if kind == SEASON else ONSET_H * day // 24)
     lengths = np.arange(shortest, evidence.reference.windows[-1] + 1)
     frame = Frame.of(evidence.reference, np.array([end]), lengths)
     profile = scan.likelihood_ratio(kind, evidence.channels, evidence.reference, frame, is_guarded=False)[0, 0]
@@ -168,10 +170,15 @@ def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
     return int(ends[over[0]]) - 1 if over.size else -1
 
 
-def _returns(kind: int, evidence: Evidence, end: int, window: int, onset: int, now: int) -> bool:
-    """Whether a series that has changed again at `onset` is since then, up to `now`, what it was before the change told at `end`."""
-    frame = Frame.of(evidence.reference, np.array([now]), np.array([max(now - onset, 1)]))
-    return bool(_back(kind, evidence, end, window, frame)[0] >= BACK[kind])
+def _returns(kind: int, evidence: Evidence, end: int, window: int, now: int) -> bool:
+    """Whether a series of which it is told `now` that it has changed again is what it was before the change told at `end`.
+
+    It is no longer what that change made of it; if it is nearer to the reference it is back. Looked at in a short window: longer ones may
+    still hold what is over.
+    """
+    shortest = max(1, (SHORTEST_H[kind] if kind == SEASON else 2 * ONSET_H) * evidence.channels.bins_per_day // 24)
+    frame = Frame.of(evidence.reference, np.array([now]), np.array([shortest]))
+    return bool(_back(kind, evidence, end, window, frame)[0] > 0)
 
 
 def _back(kind: int, evidence: Evidence, end: int, window: int, frame: Frame) -> FloatArray:

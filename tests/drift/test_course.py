@@ -45,7 +45,7 @@ def test_course_spans_two_weeks_before_to_now_and_leaves_its_expectation(course)
     onset = START + pd.Timedelta(days=35)
     assert (rows["time"].iloc[0], rows["time"].iloc[-1]) == (
         onset - drift.course.BEFORE,
-        START + pd.Timedelta(days=45) - pd.Timedelta("1h"),
+        START + pd.Timedelta(days=45) - pd.Timedelta("3h"),
     )
     before, since = rows[rows["time"] < onset], rows[rows["time"] >= onset]
     assert abs(before["residual"].median()) < 0.5

@@ -126,9 +126,10 @@ def test_unsure_drifts_have_large_q_values():
     assert drifts["q_value"].tolist() == [pytest.approx(3e-6), pytest.approx(0.03), pytest.approx(0.5)]
 
 
-def test_the_gravest_drift_stands_first_whatever_its_direction():
-    rows = [change("a/eu/latency_ms", effect=0.2), change("b/eu/latency_ms", start=99, effect=-0.6, direction="improvement")]
-    assert found(*rows).drifts["service"].tolist() == ["b", "a"]
+def test_what_became_worse_stands_first_the_gravest_on_top():
+    better = change("b/eu/latency_ms", start=99, effect=-0.6, direction="improvement")
+    rows = [better, change("a/eu/latency_ms", effect=0.2), change("c/eu/latency_ms", start=199, effect=0.5)]
+    assert found(*rows).drifts["service"].tolist() == ["c", "a", "b"]
 
 
 def test_the_declared_change_just_before_is_named():
@@ -149,7 +150,7 @@ SAID = [
     ({"kind": "tail", "effect": 0.021}, "2.1 more of 100 answers of web in eu are slow since 2 Mar"),
     ({"kind": "tail", "effect": -0.02, "direction": "improvement"}, "2 fewer of 100 answers of web in eu are slow since 2 Mar"),
     ({"kind": "season", "effect": 0.5, "direction": "neutral"}, "the day of web in eu swings 50 % more since 2 Mar"),
-    ({"series_id": "web/eu/availability", "kind": "availability", "effect": 0.004}, "0.4 % more checks of web in eu fail since 2 Mar"),
+    ({"series_id": "web/eu/availability", "kind": "availability", "effect": 0.004}, "0.4 more of 100 checks of web in eu fail since 2 Mar"),
 ]
 
 
