@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Period", "holiday_dates", "local_hours_of_week", "local_offset_ms", "midnights", "months", "zone_of"]
+__all__ = ["Clock", "Period", "clock", "holiday_dates", "local_hours_of_week", "local_offset_ms", "midnights", "months", "zone_of"]
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -23,6 +23,51 @@ class Period:
     label: str
     start: pd.Timestamp
     end: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a regular grid of times reads on the clocks of a region.
+
+    Attributes
+    ----------
+    start_ms : start of the first step, ms since 1970 UTC
+    step_s : length of a step, s
+    local_ms : int array, shape (n_times,); clock on the wall at the start of each step, ms since 1970 there
+    is_holiday : bool array, shape (n_times,)
+    """
+
+    start_ms: int
+    step_s: int
+    local_ms: npt.NDArray[np.int64]
+    is_holiday: npt.NDArray[np.bool_]
+
+    @property
+    def hour_of_week(self) -> npt.NDArray[np.float64]:
+        """Hours since Monday 00:00 of the local week at the middle of each step, 0 to 168, shape (n_times,)."""
+        middle = self.local_ms + self.step_s * 500
+        # 1970-01-01 was a Thursday, three days after a Monday.
+        return (middle / HOUR_MS + 72) % 168
+
+    @property
+    def steps_per_cell(self) -> int:
+        """Steps that make one cell: an hour, or a step that is longer."""
+        return max(1, 3600 // self.step_s)
+
+    @property
+    def lead(self) -> int:
+        """Steps of the first cell that lie before the first step, so that cells are full hours of the clock."""
+        return int(self.local_ms[0] % HOUR_MS) // (self.step_s * 1000) if self.steps_per_cell > 1 and len(self.local_ms) else 0
+
+    @property
+    def n_cells(self) -> int:
+        """Cells that the steps lie in."""
+        return -(-(self.lead + len(self.local_ms)) // self.steps_per_cell)
+
+    def between(self, first: int, stop: int) -> Clock:
+        """The steps from number `first` to before `stop`."""
+        here = slice(first, stop)
+        return Clock(self.start_ms + first * self.step_s * 1000, self.step_s, self.local_ms[here], self.is_holiday[here])
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -77,6 +122,18 @@ def local_hours_of_week(times_ms: npt.NDArray[np.int64], zone: str) -> npt.NDArr
     local = times_ms + local_offset_ms(times_ms, zone)
     # 1970-01-01 was a Thursday, three days after a Monday.
     return (local // HOUR_MS + 72) % 168
+
+
+def clock(start_ms: int, n_times: int, *, step_s: int, zone: str, holidays: str = "") -> Clock:
+    """Clock of a region for `n_times` steps from `start_ms` (ms since 1970 UTC) on; `holidays` is a calendar code or empty."""
+    times_ms = start_ms + np.arange(n_times, dtype=np.int64) * step_s * 1000
+    local_ms = times_ms + local_offset_ms(times_ms, zone)
+    is_holiday = np.zeros(n_times, bool)
+    if holidays and n_times:
+        days = local_ms // DAY_MS
+        first, last = (np.datetime64(int(day), "D").item() for day in days[[0, -1]])
+        is_holiday = np.isin(days, [(day - date(1970, 1, 1)).days for day in holiday_dates(holidays, first, last)])
+    return Clock(start_ms, step_s, local_ms, is_holiday)
 
 
 def holiday_dates(calendar: str, first: date, last: date) -> dict[date, str]:

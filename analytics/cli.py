@@ -21,6 +21,8 @@ usual ways in:
   analytics analyze checks.csv    finished reports for data of your own, nothing to configure
   analytics collect               fetch what is new from the sources in params.yaml
   analytics status                what is stale and why, how old the data are
+  analytics alerts send           tell people of what was found, by the channels in params.yaml
+  analytics drift accept ID       make a lasting change the new normal
 
 exit codes:
   0  done        1  failed, the message says why
@@ -106,6 +108,8 @@ def _parser() -> _Parser:
     _add_verbosity(analyze)
 
     _add(commands, "status", _status, "what is stale and why, and how old the data are")
+    _add_alerts(commands)
+    _add_drift(commands)
 
     audit = _add(commands, "audit", _audit, "re-run a revision from a clean checkout and compare every output")
     audit.add_argument("revision", nargs="?", default="HEAD", help="commit, tag or branch (default: %(default)s)")
@@ -121,6 +125,52 @@ def _parser() -> _Parser:
     _add(commands, "doctor", _doctor, "what is missing on this machine")
     _add(commands, "version", _version, "versions of this program and of what it stands on")
     return parser
+
+
+def _add_alerts(commands: Any) -> None:
+    alerts = commands.add_parser("alerts", help="what is open; tell people; silence", description="Alerts: what is open, who is told.")
+    inner = alerts.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(inner, "list", _alerts_list, "alerts that are open, the most urgent first")
+    listing.add_argument("--all", action="store_true", help="also those that nobody is told of, with the reason, and the resolved")
+
+    sending = _add(inner, "send", _alerts_send, "deliver what is due by every channel in params.yaml")
+    sending.add_argument("--dry-run", action="store_true", help="only say what would be sent where")
+    _add_verbosity(sending)
+
+    silence = _add(inner, "silence", _alerts_silence, "do not tell of some alerts for a while (written to data/decisions/silences.csv)")
+    silence.add_argument(
+        "matcher", nargs="+", metavar="NAME=PATTERN", help="which: service, region, signal, finding, severity, alert; all must hold"
+    )
+    silence.add_argument("--reason", required=True, help="why; it is shown wherever the silence is")
+    length = silence.add_mutually_exclusive_group(required=True)
+    length.add_argument("--until", metavar="TIME", help="until this time (with a zone)")
+    length.add_argument("--for", dest="length", metavar="LENGTH", help="for so long, e.g. 4h or 2d")
+    silence.add_argument("--from", dest="start", metavar="TIME", help="from this time (with a zone) instead of from now")
+    silence.add_argument("--author", help="who decides it (default: the name you are logged in by)")
+
+    test = _add(inner, "test", _alerts_test, "send a test message by one channel")
+    test.add_argument("channel", metavar="CHANNEL", help="its name under delivery.channels in params.yaml")
+
+
+def _add_drift(commands: Any) -> None:
+    drift = commands.add_parser(
+        "drift", help="what has drifted; what of it is the new normal", description="Drifts, and what becomes of them."
+    )
+    inner = drift.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add(inner, "list", _drift_list, "drifts that are open, the gravest first")
+    listing.add_argument("--all", action="store_true", help="also those that are accepted or over")
+
+    accept = _add(inner, "accept", _drift_accept, "make a drift the new normal (written to data/decisions/rebaselines.csv)")
+    accept.add_argument("drift_id", nargs="?", metavar="DRIFT_ID", help="which: its id or the beginning of it")
+    accept.add_argument("--event", metavar="EVENT_ID", help="instead of a drift: whatever begins with this declared event")
+    accept.add_argument("--direction", choices=("regression", "improvement", "neutral"), help="with --event: only what goes this way")
+    accept.add_argument("--bound", type=float, metavar="FRACTION", help="with --event: only what is at most so large, e.g. 0.3")
+
+    reject = _add(inner, "reject", _drift_reject, "take back that a drift was accepted")
+    reject.add_argument("drift_id", metavar="DRIFT_ID", help="which: its id or the beginning of it")
+    for parser in (accept, reject):
+        parser.add_argument("--reason", required=True, help="why; it is kept with the decision")
+        parser.add_argument("--author", metavar="NAME", help="who decides it (default: git's user.name, or the name you are logged in by)")
 
 
 def _add(commands: Any, name: str, command: Any, meaning: str) -> _Parser:
@@ -227,6 +277,99 @@ def _status(given: argparse.Namespace) -> int:
     return 0
 
 
+def _alerts_list(given: argparse.Namespace) -> int:
+    from analytics import session, tell
+
+    for line in tell.list_alerts(session.root(), is_all=given.all, now=_now()):
+        _say(line)
+    return 0
+
+
+def _alerts_send(given: argparse.Namespace) -> int:
+    from analytics import session, tell
+
+    said = tell.send(session.root(), is_dry=given.dry_run, now=_now())
+    for line in said.lines if given.verbosity != "quiet" else ():
+        _say(line)
+    for line in said.problems:
+        _complain(line)
+    return FAILED if said.problems else 0
+
+
+def _alerts_silence(given: argparse.Namespace) -> int:
+    import getpass
+    import shlex
+
+    from analytics import dvcfiles, session, tell
+
+    root = session.root()
+    start = _now() if given.start is None else _time(given.start)
+    until = start + _length(given.length) if given.until is None else _time(given.until)
+    matcher = " ".join(shlex.quote(part) if any(letter in part for letter in " \t'\"\\") else part for part in given.matcher)
+    author = given.author or getpass.getuser()
+    for line in tell.silence(root, matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
+        _say(line)
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
+        _say("dvc.yaml: the chain reads the silences now")
+    return 0
+
+
+def _alerts_test(given: argparse.Namespace) -> int:
+    from analytics import session, tell
+
+    _say(tell.try_channel(session.root(), given.channel, now=_now()))
+    return 0
+
+
+def _drift_list(given: argparse.Namespace) -> int:
+    from analytics import params, session
+    from analytics.drift import decide
+
+    zone = params.load(session.root() / "params.yaml").project.zone
+    for line in decide.list_drifts(zone=zone, is_all=given.all):
+        _say(line)
+    return 0
+
+
+def _drift_accept(given: argparse.Namespace) -> int:
+    from analytics.drift import decide
+
+    if given.event is None:
+        if given.drift_id is None or given.direction is not None or given.bound is not None:
+            raise ValueError("name one drift (analytics drift list), or --event with --direction and --bound")
+        lines = decide.accept(given.drift_id, **_decision(given))
+    else:
+        if given.drift_id is not None or given.direction is None or given.bound is None:
+            raise ValueError("--event needs --direction and --bound, and no drift")
+        lines = decide.accept_event(given.event, direction=given.direction, bound=given.bound, **_decision(given))
+    for line in lines:
+        _say(line)
+    return 0
+
+
+def _drift_reject(given: argparse.Namespace) -> int:
+    from analytics.drift import decide
+
+    for line in decide.reject(given.drift_id, **_decision(given)):
+        _say(line)
+    return 0
+
+
+def _decision(given: argparse.Namespace) -> dict[str, Any]:
+    """Who decides, why, when; and the zone to answer in."""
+    import getpass
+    import shutil
+    import subprocess
+
+    from analytics import params, session
+
+    root = session.root()
+    asked = ["git", "-C", str(root), "config", "user.name"]
+    of_git = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() if shutil.which("git") else ""
+    author = given.author or of_git or getpass.getuser()
+    return {"author": author, "reason": given.reason, "zone": params.load(root / "params.yaml").project.zone, "now": _now()}
+
+
 def _audit(given: argparse.Namespace) -> int:
     from analytics import audit, session
 
@@ -327,6 +470,24 @@ def _time(text: str) -> Any:
     if time.tzinfo is None:
         raise ValueError(f"'{text}' has no zone; write it with one (2026-03-01T00:00Z)")
     return time.tz_convert("UTC")
+
+
+def _now() -> Any:
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC")
+
+
+def _length(text: str) -> Any:
+    import pandas as pd
+
+    try:
+        length = pd.Timedelta(text)
+    except ValueError as error:
+        raise ValueError(f"'{text}' is no length of time; write 30min, 4h or 2d") from error
+    if not length > pd.Timedelta(0):
+        raise ValueError(f"'{text}' is no length of time that lasts; write 30min, 4h or 2d")
+    return length
 
 
 def _say_findings(root: Path) -> None:

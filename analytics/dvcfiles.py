@@ -200,6 +200,7 @@ def _data(root: Path, stage: tables.Stage, reached: imports.Reached) -> list[str
     deps = [f"data/tables/{name}.parquet" for name in stage.reads] + [f"data/panels/{name}" for name in stage.panels_read]
     if stage.name == "ingest":
         deps += [f"data/raw/{name}" for name in sources_of(root)]
+    deps += [f"data/models/{name}" for name in stage.models_read]
     # Files that people keep in git are an input once they exist: what is monitored of ingest, decisions of the stages that name them.
     if stage.name == "ingest":
         deps += [str(path.relative_to(root)) for path in sorted((root / "data").glob("*.csv"))]

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,10 +30,13 @@ from pydantic import BaseModel
 from analytics import imports, store
 from analytics.environment import THREAD_VARIABLES
 
-__all__ = ["map", "prune"]
+__all__ = ["fold", "map", "prune"]
 
 Result = TypeVar("Result")
+State = TypeVar("State")
 ATTEMPTS = 3
+# The newest link of a chain is usually not over yet, and one more may have come since: the states before both are wanted.
+STATES_KEPT = 3
 # A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
 POINTS_PER_WORKER = 4_000_000
 KEPT_BYTES = 2 * 2**30
@@ -68,6 +72,78 @@ def map(
         yield from _pooled(memo, function, partitions, workers)
     if memo is not None:
         prune(keep_bytes=KEPT_BYTES)
+
+
+def fold(
+    function: Callable[[State | None, Any], tuple[State, Result]],
+    chains: Sequence[Sequence[Any]],
+    *,
+    workers: int = 1,
+    points: int | None = None,
+) -> Iterator[list[Result]]:
+    """Results along each chain of partitions, where each is computed from the state that the one before has left.
+
+    What is kept is kept link by link: a chain that has grown by a link, or whose last link has changed, costs that link.
+
+    Parameters
+    ----------
+    function : importable function `(state, partition) -> (state, result)`, or a partial of one; the first state is None
+    chains : each a sequence of partitions in order, usually of time
+    workers, points : as in `map`; a chain is computed by one worker
+
+    Yields
+    ------
+    The list of results of one chain, in the order of its partitions; chains in their order.
+    """
+    memo = _Memo(function, _name(function))
+    stale = [chain for chain in chains if not all(path.is_file() for path in memo.chain(chain))]
+    share = None if points is None else points * len(stale) // max(1, len(chains))
+    for _ in map(functools.partial(_follow, function), [_Chain(chain) for chain in stale], workers=workers, points=share, keep=False):
+        pass
+    for chain in chains:
+        results = [memo.read(path) for path in memo.chain(chain)]
+        if None in results:
+            # Damaged on disk, or deleted by another run since.
+            _follow(function, _Chain(chain))
+            results = [memo.read(path) for path in memo.chain(chain)]
+        yield [result[0] for result in results if result is not None]
+    prune(keep_bytes=KEPT_BYTES)
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """A chain as one partition for a worker."""
+
+    links: Sequence[Any]
+
+
+def _follow(function: Callable[[State | None, Any], tuple[State, Result]], chain: _Chain) -> None:
+    """Compute and keep what is missing of a chain, from the newest state that is still there."""
+    memo = _Memo(function, _name(function))
+    paths = memo.chain(chain.links)
+    begin, state = _newest_state(memo, paths)
+    for index in range(begin, len(paths)):
+        state, result = function(state, chain.links[index])
+        memo.write(paths[index], result)
+        if index >= len(paths) - STATES_KEPT:
+            memo.write(_state_path(paths[index]), state)
+    for path in paths[:-STATES_KEPT]:
+        _state_path(path).unlink(missing_ok=True)
+
+
+def _newest_state(memo: _Memo, paths: list[Path]) -> tuple[int, Any]:
+    """Where to go on and from which state: after the last link up to which every result is whole."""
+    whole = 0
+    while whole < len(paths) and memo.read(paths[whole]) is not None:
+        whole += 1
+    for index in reversed(range(max(0, whole - STATES_KEPT - 1), whole)):
+        if (found := memo.read(_state_path(paths[index]))) is not None:
+            return index + 1, found[0]
+    return 0, None
+
+
+def _state_path(path: Path) -> Path:
+    return path.with_suffix(".state.pickle")
 
 
 def prune(*, keep_bytes: int) -> int:
@@ -177,7 +253,7 @@ def _start_worker(session: dict[str, str]) -> None:
     pa.set_memory_pool(pa.system_memory_pool())
 
 
-def _name(function: Callable[[Any], Any]) -> str:
+def _name(function: Callable[..., Any]) -> str:
     """Where to import a function from; what has no such place works in one process and fails in a pool, so it never works."""
     plain = function
     while isinstance(plain, functools.partial):
@@ -194,7 +270,7 @@ class _Memo:
     They are pickled: local files of this project's own making, never exchanged, safe to delete. (Models are never pickled.)
     """
 
-    def __init__(self, function: Callable[[Any], Any], name: str) -> None:
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
         # Another version may give other last digits: then a run with kept results would differ from an audit, which has none.
         versions = (sys.version, np.__version__, pd.__version__, pa.__version__)
@@ -203,6 +279,15 @@ class _Memo:
     def path(self, partition: Any) -> Path:
         key = partition if isinstance(partition, str) else partition.key
         return self.folder / f"{store.digest(self.made_by, key, canonical(partition))}.pickle"
+
+    def chain(self, links: Sequence[Any]) -> list[Path]:
+        """Where the results of a chain lie: each under the hash of everything up to it."""
+        paths, before = [], ""
+        for link in links:
+            path = self.path(link)
+            before = store.digest(before, path.stem)
+            paths.append(path.with_stem(before))
+        return paths
 
     def read(self, path: Path) -> tuple[Any] | None:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 __all__ = ["Params", "comments", "describe", "dump", "load", "parse"]
 
@@ -71,6 +71,64 @@ class Ingest(Section):
     prober_share: float = Field(0.9, gt=0.5, le=1, description="... and at least this share of all it probes are down at once")
 
 
+class Baseline(Section):
+    """What is normal for each series."""
+
+    weeks: int = Field(
+        4, ge=1, le=52, description="history that a baseline is learnt from, weeks; three are needed for own hours of the week"
+    )
+    season_weeks: int = Field(
+        8, ge=2, le=52, description="history that seasons are looked for in, weeks; periods up to half of it are found"
+    )
+    false_alarms_per_series_year: float = Field(
+        1.0, gt=0.01, le=100, description="lasting changes told in a year of a series in which nothing changes"
+    )
+    min_relative_change: float = Field(0.03, ge=0, description="smallest change of a level that matters, as a fraction")
+    min_effect_size: float = Field(0.1, ge=0, description="... and in robust spreads of the residual")
+    min_latency_change_ms: float = Field(1.0, ge=0, description="... and of a response time, ms")
+    min_shape_change: float = Field(0.15, ge=0, description="smallest change of spread or course of the day, as a fraction")
+    min_slow_change: float = Field(0.003, ge=0, description="smallest change of the share of slow answers, as a fraction")
+    min_failing_change: float = Field(0.0005, ge=0, description="smallest change of the share of failing checks, as a fraction")
+    shown_days: int = Field(14, ge=1, le=60, description="length of the figure of observed against expected, days")
+
+
+class Drift(Section):
+    """What has lastingly changed. How sure it must be, and what matters, stands in section `baseline`: it decides what is learnt."""
+
+    event_hours: float = Field(6.0, ge=0, description="a declared change this long before the onset may be the reason, h")
+    suspected_hours: float = Field(12.0, ge=0, description="a drift is called suspected until it has been known for so long, h")
+    expire_weeks: float = Field(26.0, gt=0, description="a drift that nobody decides on is called expired after so many weeks")
+    shown: int = Field(4, ge=1, le=20, description="drifts drawn one by one on the page")
+
+
+class Alerts(Section):
+    """Which findings are told, how urgently, and which of them are one alert."""
+
+    info_from: float = Field(10.0, ge=0, le=100, description="severity (0 to 100) from which a finding is told at all")
+    warning_from: float = Field(25.0, ge=0, le=100, description="severity from which an alert is a warning")
+    critical_from: float = Field(60.0, ge=0, le=100, description="severity from which an alert is critical")
+    near_s: int = Field(3600, ge=0, description="findings of one service that begin within this time of each other are one alert, s")
+    quiet_s: int = Field(900, ge=0, description="what is over counts as resolved after this time without a relapse, s")
+    reopen_s: int = Field(21600, ge=0, description="what comes back within this time belongs to its old alert, s")
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> Alerts:
+        if not self.info_from <= self.warning_from <= self.critical_from:
+            raise ValueError(
+                f"info_from {self.info_from:g}, warning_from {self.warning_from:g}, critical_from {self.critical_from:g} must not fall"
+            )
+        return self
+
+
+class Delivery(Section):
+    """Who is told, by which channel: `analytics alerts send`."""
+
+    channels: dict[str, dict[str, Any]] = Field({}, description="where alerts go: name -> kind and options; secrets by name of a variable")
+    report_url: str | None = Field(None, description="address at which the folder reports/ can be read, for links in messages")
+    tell_within_s: int = Field(86400, ge=0, description="what was over before anybody was told is told if not older than this, s")
+    give_up_s: int = Field(86400, ge=60, description="a message that could not be delivered for this long is given up, s")
+
+
 class Slo(Section):
     """Promises and error budgets."""
 
@@ -95,6 +153,10 @@ class Params(Section):
     )
     simulate: Simulate = Simulate()
     ingest: Ingest = Ingest()
+    baseline: Baseline = Baseline()
+    drift: Drift = Drift()
+    alerts: Alerts = Alerts()
+    delivery: Delivery = Delivery()
     slo: Slo = Slo()
     summary: Summary = Summary()
 
@@ -173,6 +235,9 @@ def _block(value: Any, depth: int) -> str:
             inner = getattr(value, name)
             if isinstance(inner, BaseModel):
                 lines.append(f"{indent}{name}:{_block(inner, depth + 1)}")
+            elif isinstance(inner, dict) and inner:
+                head = f"{indent}{name}:"
+                lines.append(f"{head:<44}  # {field.description}{_block(inner, depth + 1)}")
             else:
                 text = f"{indent}{name}: {_scalar(inner)}"
                 lines.append(f"{text:<44}  # {field.description}\n")

@@ -19,7 +19,7 @@ from analytics import tables
 if TYPE_CHECKING:
     from analytics import params
 
-__all__ = ["begin", "current_stage", "is_alive", "is_draft", "out", "root", "sources", "staging_folder"]
+__all__ = ["begin", "current_stage", "is_alive", "is_draft", "out", "published", "root", "sources", "staging_folder"]
 
 
 @dataclass
@@ -51,6 +51,18 @@ def out() -> Path:
 def is_draft() -> bool:
     """An analyst's session: it sees its own drafts before what is published."""
     return "ANALYTICS_OUT" not in os.environ or "ANALYTICS_DRAFT" in os.environ
+
+
+@contextlib.contextmanager
+def published() -> Iterator[None]:
+    """While it lasts only what is published is seen: what others are told of must not come from a draft."""
+    before = os.environ.get("ANALYTICS_OUT")
+    os.environ["ANALYTICS_OUT"] = before or str(root())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ANALYTICS_OUT"]
 
 
 def current_stage() -> tables.Stage | None:

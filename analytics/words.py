@@ -8,12 +8,15 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 __all__ = [
+    "change",
+    "change_interval",
+    "change_sentence",
     "count",
     "counted",
     "day",
@@ -228,3 +231,56 @@ def short_names(names: Iterable[str], *, width: int) -> dict[str, str]:
         n_alike = sum(other == text or other.startswith(f"{text} (") for other in found.values())
         found[name] = f"{text} ({n_alike + 1})" if n_alike else text
     return found
+
+
+SHARES = {"tail": ("answers", "are slow"), "availability": ("checks", "fail")}
+"""Kind of a lasting change that is one of a share -> of what, and what that share does; its effect is counted in 100 of them."""
+
+COURSES = {"spread": "spread of ", "season": "daily swing of "}
+"""Kind of a lasting change -> what of the signal has changed; without an entry it is the signal itself."""
+
+
+def change(kind: str, effect: float, signals: Sequence[str]) -> str:
+    """A lasting change in a few words: latency_ms +18 %, spread of cpu −20 %, 2.1 more of 100 answers are slow."""
+    if kind in SHARES:
+        what, does = SHARES[kind]
+        return f"{_in_hundred(effect)} of 100 {what} {does}"
+    return f"{COURSES.get(kind, '')}{listed(_without_quantiles(signals))} {signed(effect, percent)}"
+
+
+def change_interval(kind: str, effect: float, low: float, high: float) -> str:
+    """The interval of its effect, in the unit and direction in which `change` says it: [15, 21]."""
+    if kind not in SHARES:
+        return interval(low, high, percent)
+    ends = (low, high) if effect > 0 else (-high, -low)
+    return interval(100 * ends[0], 100 * ends[1], _two_digits)
+
+
+def change_sentence(kind: str, effect: float, *, place: str, signals: Sequence[str], since: str) -> str:
+    """The same as a sentence without its full stop: payments became 18 % slower on 17 Mar; `since` is its day."""
+    if kind in SHARES:
+        what, does = SHARES[kind]
+        return f"{_in_hundred(effect)} of 100 {what} of {place} {does} since {since}"
+    is_time = any(signal.startswith("latency") for signal in signals)
+    size, more = percent(abs(effect), 0), "more" if effect > 0 else "less"
+    if kind == "spread":
+        return f"{'response times' if is_time else listed(signals)} of {place} scatter {size} {more} since {since}"
+    if kind == "season":
+        return f"the day of {place} swings {size} {more} since {since}"
+    if is_time:
+        return f"{place} became {size} {'slower' if effect > 0 else 'faster'} on {since}"
+    return f"{listed(signals)} of {place} {'rose' if effect > 0 else 'fell'} by {size} on {since}"
+
+
+def _without_quantiles(signals: Sequence[str]) -> list[str]:
+    """Names of signals; of response times the quantiles only where the median has not changed, for mostly they move together."""
+    is_median = "latency_ms" in signals
+    return [signal for signal in signals if not (is_median and signal.startswith("latency_p"))]
+
+
+def _two_digits(value: float) -> str:
+    return number(value, 2)
+
+
+def _in_hundred(share: float) -> str:
+    return f"{_two_digits(100 * abs(share))} {'more' if share > 0 else 'fewer'}"

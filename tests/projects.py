@@ -94,6 +94,15 @@ def ingest_all(*, workers: int = 1, **settings: object) -> Ingested:
     return Ingested(found, measured, known, outages, flags, signals())
 
 
+def find_nothing(*stages: str) -> None:
+    """Save empty tables for stages that are not run."""
+    for stage in stages:
+        store.begin(stage)
+        for name in tables.writes(stage):
+            empty = tables.schema(tables.TABLES[name]).empty_table().to_pandas()
+            store.save(empty, name)
+
+
 def signals() -> dict[tuple[str, str, str], dict[pd.Timestamp, tuple[float, int]]]:
     """Panels `signals` as {(service, region, signal): {step start: (value, n_checks)}}; a step without checks has no value."""
     long = store.panels("signals").frame()

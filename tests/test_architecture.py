@@ -115,7 +115,7 @@ def test_importing_the_package_loads_nothing_else():
     assert loaded_by("import analytics") - loaded_by("pass") == {"analytics"}
 
 
-@pytest.mark.parametrize("module", ["store", "ingest", "engine", "registry", "calendars"])
+@pytest.mark.parametrize("module", ["store", "ingest", "engine", "registry", "calendars", "alerts", "delivery"])
 def test_importing_a_part_loads_no_heavy_library(module):
     loaded = loaded_by(f"import analytics.{module}")
     assert loaded & {*HEAVY, "matplotlib", "duckdb", "dvc", "papermill", "nbconvert", "httpx", "holidays", "scipy"} == set()

@@ -117,6 +117,12 @@ def test_stage_that_saves_a_model_has_it_as_output(tmp_path):
     assert {"data/models/slo": {"persist": True}} in dvcfiles.stages(root)["slo"]["outs"]
 
 
+def test_stage_depends_on_the_models_that_it_reads():
+    stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert "data/models/baseline" in stages["drift"]["deps"]
+    assert any("data/models/baseline" in out for out in stages["baseline"]["outs"])
+
+
 def test_stale_file_is_told_and_written_again(tmp_path):
     root = trial.make(tmp_path)
     assert dvcfiles.check(root) == ["dvc.yaml does not exist; write it with: analytics dvc-deps"]

@@ -165,6 +165,60 @@ def test_kept_results_do_not_grow_without_end(project, monkeypatch):
     assert len(list((project / "data" / "memo").rglob("*.pickle"))) == 3
 
 
+def chain(*contents, name="w"):
+    return [Part(f"{name}{index}", list(content)) for index, content in enumerate(contents)]
+
+
+def folded(trace, *chains, **options):
+    return list(engine.fold(partial(mapped.running_sum, trace=str(trace)), chains, **options))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fold_carries_its_state_along_each_chain(project, trace, workers):
+    found = folded(trace, chain([1], [2, 3], [4]), chain([10], [20], name="v"), [], workers=workers)
+    assert found == [[1, 6, 10], [10, 30], []]
+    assert sorted(called(trace)) == ["v0", "v1", "w0", "w1", "w2"]
+
+
+@pytest.mark.parametrize(
+    ("after", "computed", "found"),
+    [
+        (([1], [2], [3], [4]), [], [1, 3, 6, 10]),
+        (([1], [2], [3], [4], [5]), ["w4"], [1, 3, 6, 10, 15]),
+        (([1], [2], [3], [40]), ["w3"], [1, 3, 6, 46]),
+        (([1], [2], [3], [40], [5]), ["w3", "w4"], [1, 3, 6, 46, 51]),
+        (([10], [2], [3], [4]), ["w0", "w1", "w2", "w3"], [10, 12, 15, 19]),
+    ],
+)  # fmt: skip
+def test_a_fold_computes_from_the_first_change_on(project, trace, after, computed, found):
+    folded(trace, chain([1], [2], [3], [4]))
+    trace.unlink()
+    assert folded(trace, chain(*after)) == [found]
+    assert called(trace) == computed
+
+
+def test_only_chains_that_have_changed_are_followed(project, trace):
+    folded(trace, chain([1], [2]), chain([5], name="v"))
+    trace.unlink()
+    assert folded(trace, chain([1], [2]), chain([5], [6], name="v"), workers=2) == [[1, 3], [5, 11]]
+    assert called(trace) == ["v1"]
+
+
+@pytest.mark.parametrize("kind", ["*.state.pickle", "*.pickle"])
+def test_a_fold_survives_damage_of_what_was_kept(project, trace, kind):
+    folded(trace, chain([1], [2], [3], [4]))
+    for path in (project / "data" / "memo").rglob(kind):
+        path.write_bytes(path.read_bytes()[:-1])
+    assert folded(trace, chain([1], [2], [3], [4], [5])) == [[1, 3, 6, 10, 15]]
+    assert folded(trace, chain([1], [2], [3], [4], [5])) == [[1, 3, 6, 10, 15]]
+
+
+def test_a_fold_keeps_few_states(project, trace):
+    for length in (10, 15, 20):
+        folded(trace, chain(*([number] for number in range(length))))
+    assert len(list((project / "data" / "memo").rglob("*.state.pickle"))) == engine.STATES_KEPT
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

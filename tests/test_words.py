@@ -128,6 +128,28 @@ def test_short_names_stay_different():
 
 
 @pytest.mark.parametrize(
+    ("kind", "effect", "signals", "said"),
+    [
+        ("level", 0.18, ["latency_ms", "latency_p95_ms"], "web became 18 % slower on 3 Mar"),
+        ("level", -0.18, ["latency_p95_ms"], "web became 18 % faster on 3 Mar"),
+        ("level", -0.5, ["cpu", "requests"], "cpu and requests of web fell by 50 % on 3 Mar"),
+        ("spread", 0.4, ["latency_ms"], "response times of web scatter 40 % more since 3 Mar"),
+        ("spread", -0.4, ["cpu"], "cpu of web scatter 40 % less since 3 Mar"),
+        ("season", 0.3, ["cpu"], "the day of web swings 30 % more since 3 Mar"),
+        ("tail", 0.0447, ["latency_ms"], "4.5 more of 100 answers of web are slow since 3 Mar"),
+        ("availability", -0.0056, ["availability"], "0.56 fewer of 100 checks of web fail since 3 Mar"),
+    ],
+)
+def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said):
+    assert words.change_sentence(kind, effect, place="web", signals=signals, since="3 Mar").replace(N, " ") == said
+
+
+def test_response_times_are_named_once_unless_only_a_quantile_changed():
+    assert words.change("level", 0.18, ["latency_ms", "latency_p95_ms"]).replace(N, " ") == "latency_ms +18 %"
+    assert words.change("level", 0.18, ["latency_p95_ms"]).replace(N, " ") == "latency_p95_ms +18 %"
+
+
+@pytest.mark.parametrize(
     ("text", "alike"),
     [
         ("latency -5 ms is negative", "latency … ms is negative"),

@@ -18,7 +18,7 @@ from analytics.plots.style import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Tone", "bars_in_time", "decimate", "grid_map", "key", "line_with_band"]
+__all__ = ["Tone", "bars_in_time", "decimate", "grid_map", "key", "line_with_band", "rows"]
 
 MAX_RECTANGLES = 1200
 """More become a picture: beyond this a path weighs more than the pixels it fills."""
@@ -95,7 +95,7 @@ def grid_map(ax: Axes, level: NDArray[np.intp], *, tones: Sequence[Tone], edges:
     else:
         for index, tone in enumerate(tones):
             _draw_rectangles(ax, _runs(level == index, edges), tone)
-    _rows(ax, labels)
+    rows(ax, labels)
 
 
 def _n_runs(level: NDArray[np.intp]) -> int:
@@ -134,7 +134,8 @@ def _draw_picture(ax: Axes, level: NDArray[np.intp], tones: Sequence[Tone], edge
     ax.imshow(pixels, aspect="auto", interpolation="none", extent=(edges[0], edges[-1], len(level) - 0.5, -0.5))
 
 
-def _rows(ax: Axes, labels: Sequence[str]) -> None:
+def rows(ax: Axes, labels: Sequence[str]) -> None:
+    """The vertical axis of a grid: one row per label, the first on top."""
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(max(len(labels), 1) - 0.4, -0.6)
     ax.tick_params(axis="y", labelsize=8.5 if len(labels) <= 24 else 7.5)
@@ -159,7 +160,7 @@ def bars_in_time(
     shortest = width / 400
     for index, tone in enumerate(tones):
         _draw_rectangles(ax, _joined(bars[tone_of == index], shortest), tone, height=0.62)
-    _rows(ax, labels)
+    rows(ax, labels)
     ax.hlines(np.arange(len(labels)) + 0.5, 0, 1, transform=ax.get_yaxis_transform(), color=COLOURS["grid"], lw=0.6)
 
 

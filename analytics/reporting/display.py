@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["figure", "finding", "kicker", "statements", "table", "text", "tiles", "title", "todo"]
+__all__ = ["chapters", "figure", "finding", "kicker", "statements", "table", "text", "tiles", "title", "todo"]
 
 ROLE = "analytics"
 """Key of the output's metadata that holds its role."""
@@ -82,6 +82,7 @@ def table(
     caption: str,
     formats: Mapping[str, frames.Format] | None = None,
     chips: Mapping[str, Mapping[Any, str]] | None = None,
+    links: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     sort: str | None = None,
     zone: str = "UTC",
@@ -92,7 +93,9 @@ def table(
     if frame.empty:
         _show_empty(empty)
         return
-    body = frames.table_html(frame, caption=caption, formats=formats, chips=chips, headers=headers, sort=sort, zone=zone, limit=limit)
+    body = frames.table_html(
+        frame, caption=caption, formats=formats, chips=chips, links=links, headers=headers, sort=sort, zone=zone, limit=limit
+    )
     _show("table", body, caption)
 
 
@@ -143,6 +146,24 @@ def figure(
     _show("figure", body, f"{title}. {alt}")
 
 
+def chapters(items: Sequence[Mapping[str, Any]], *, empty: str = "There is nothing to tell.") -> None:
+    """Findings one after the other; without any, the sentence `empty`.
+
+    Parameters
+    ----------
+    items
+        Each with its `heading`, a sentence; its `text`, a paragraph; its `anchor`, with which a link to it ends; and its `figures`, a
+        list of arguments of `figure`.
+    """
+    if not items:
+        _show_empty(empty)
+    for item in items:
+        heading = f'<h3 id="{html.escape(item["anchor"], quote=True)}">{html.escape(item["heading"])}</h3>'
+        _show("chapter", f"{heading}<p>{html.escape(item['text'])}</p>", f"{item['heading']}\n{item['text']}")
+        for drawn in item["figures"]:
+            figure(**drawn)
+
+
 def statements(items: Sequence[tuple[Any, ...]]) -> None:
     """Numbered statements, each (what, why, chip, link): chip is (words, tone) or None, link is (words, address) or None."""
     rows = [(*item, None, None, None)[:4] for item in items]
@@ -162,16 +183,9 @@ def todo(items: Sequence[str | tuple[str, str]], *, title: str = "What to do") -
 
 def _statement(what: str, why: str | None, mark: tuple[str, str] | None, link: tuple[str, str] | None) -> str:
     pill = " " + frames.chip(*mark) if mark else ""
-    evidence = f' <a href="{_address(link[1])}">{html.escape(link[0])}</a>' if link else ""
+    evidence = f' <a href="{frames.address(link[1])}">{html.escape(link[0])}</a>' if link else ""
     reason = f'<p class="why">{html.escape(why or "")}{evidence}</p>' if why or evidence else ""
     return f'<p class="what">{html.escape(what)}{pill}</p>{reason}'
-
-
-def _address(target: str) -> str:
-    scheme = target.partition(":")[0] if ":" in target.partition("/")[0] else ""
-    if scheme.lower() not in ("", "http", "https", "mailto"):
-        raise ValueError(f"link '{target}': only pages of the reports (drift.html#…), http, https and mailto are linked")
-    return html.escape(target, quote=True)
 
 
 def markdown_html(source: str) -> str:

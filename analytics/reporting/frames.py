@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analytics import words
 from analytics.plots.marks import decimate
 
-__all__ = ["FORMATS", "TONES", "Format", "chip", "sparkline", "table_html"]
+__all__ = ["FORMATS", "TONES", "Format", "address", "chip", "sparkline", "table_html"]
 
 Tone = Literal["bad", "worse", "good", "calm"]
 TONES = ("bad", "worse", "good", "calm")
@@ -41,6 +41,7 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
     "ms": lambda value, _: words.milliseconds(value),
     "count": lambda value, _: words.count(value),
     "number": lambda value, _: words.number(value),
+    "number0": lambda value, _: words.fixed(value, 0),
     "number1": lambda value, _: words.fixed(value, 1),
     "number2": lambda value, _: words.fixed(value, 2),
     "day": lambda value, zone: words.day(value, zone, year=True),
@@ -73,6 +74,20 @@ def chip(text: str, tone: str) -> str:
     return f'<span class="chip {tone}">{html.escape(text)}</span>'
 
 
+def address(target: str) -> str:
+    """Where a link leads, fit for its attribute.
+
+    Raises
+    ------
+    ValueError
+        For what no reader of a page should follow, such as a script.
+    """
+    scheme = target.partition(":")[0] if ":" in target.partition("/")[0] else ""
+    if scheme.lower() not in ("", "http", "https", "mailto"):
+        raise ValueError(f"link '{target}': only pages of the reports (drift.html#…), http, https and mailto are linked")
+    return html.escape(target, quote=True)
+
+
 def sparkline(values: Sequence[float] | NDArray[Any], *, mark: int | None = None) -> str:
     """A line the size of a word, with a dot at index `mark`; it says its range to those who do not see it."""
     y = np.asarray(values, dtype="float64")
@@ -101,6 +116,7 @@ def table_html(
     caption: str,
     formats: Mapping[str, Format] | None = None,
     chips: Mapping[str, Mapping[Any, str]] | None = None,
+    links: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     sort: str | None = None,
     zone: str = "UTC",
@@ -115,6 +131,8 @@ def table_html(
         Column -> format; without it the type and the unit in the column's name decide.
     chips : dict, optional
         Column -> value -> tone (bad, worse, good, calm) of its chip.
+    links : dict, optional
+        Column -> column that holds where its values lead; that one is not shown, and a missing address is no link.
     headers : dict, optional
         Column -> its heading; without it the column's name, with its unit where the cells do not have one.
     sort : str, optional
@@ -127,10 +145,11 @@ def table_html(
     ValueError
         For a format, tone or column that does not exist.
     """
-    formats, chips, headers = dict(formats or {}), dict(chips or {}), dict(headers or {})
+    formats, chips, links, headers = dict(formats or {}), dict(chips or {}), dict(links or {}), dict(headers or {})
     key = (sort or "").removeprefix("-")
-    _check_columns(frame, [*formats, *chips, *headers, *([key] if key else [])])
-    kinds = {str(column): formats.get(str(column), _usual(frame[column], str(column))) for column in frame.columns}
+    _check_columns(frame, [*formats, *chips, *links, *links.values(), *headers, *([key] if key else [])])
+    names = [column for column in frame.columns if column not in links.values()]
+    kinds = {str(column): formats.get(str(column), _usual(frame[column], str(column))) for column in names}
     for column, kind in kinds.items():
         if isinstance(kind, str) and kind not in FORMATS and kind != "spark":
             raise ValueError(f"column '{column}': format '{kind}' is none of {', '.join(FORMATS)}, spark; a function works too")
@@ -141,11 +160,12 @@ def table_html(
         + "."
         + _remarks(len(frame), len(shown), zone if TIMES & {k for k in kinds.values() if isinstance(k, str)} else "")
     )
+    leads = {column: shown[target] for column, target in links.items()}
     columns = [
-        _cells(shown[column], kinds[str(column)], chips.get(str(column), {}), zone, is_sortable, is_first=position == 0)
-        for position, column in enumerate(frame.columns)
+        _cells(shown[c], kinds[str(c)], chips.get(str(c), {}), zone, is_sortable, is_first=position == 0, targets=leads.get(str(c)))
+        for position, c in enumerate(names)
     ]
-    head = "".join(_heading(frame[c], str(c), kinds[str(c)], headers, sort, is_sortable) for c in frame.columns)
+    head = "".join(_heading(frame[c], str(c), kinds[str(c)], headers, sort, is_sortable) for c in names)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
     label = html.escape(caption, quote=True)
     return (
@@ -201,18 +221,29 @@ def _is_left(values: pd.Series, kind: Format) -> bool:
     return kind in LEFT if isinstance(kind, str) else not pd.api.types.is_numeric_dtype(values.dtype)
 
 
-def _cells(values: pd.Series, kind: Format, tones: Mapping[Any, str], zone: str, is_sortable: bool, *, is_first: bool) -> list[str]:
+def _cells(
+    values: pd.Series,
+    kind: Format,
+    tones: Mapping[Any, str],
+    zone: str,
+    is_sortable: bool,
+    *,
+    is_first: bool,
+    targets: pd.Series | None,
+) -> list[str]:
     if kind == "spark":
         return [f"<td>{sparkline(value)}</td>" for value in values]
     is_left = _is_left(values, kind)
     write: Callable[[Any], str] = (lambda value: FORMATS[kind](value, zone)) if isinstance(kind, str) else kind
     side = _wrapping([str(value) for value in values], is_first) if is_left else "n"
-    if side == "w" and kind == "text" and not tones:
+    if side == "w" and kind == "text" and not tones and targets is None:
         return _names(values)
     start = f'<td class="{side}"' if side else "<td"
     # The script sorts by what is written unless the cell carries the number itself.
     keys = [_sort_key(value) if is_sortable and not is_left else "" for value in values]
     said = [_said(value, write(value), tones) for value in values]
+    if targets is not None:
+        said = [_linked(text, target) for text, target in zip(said, targets, strict=True)]
     return [f"{start}{key}>{text}</td>" for key, text in zip(keys, said, strict=True)]
 
 
@@ -241,6 +272,10 @@ def _said(value: Any, text: str, tones: Mapping[Any, str]) -> str:
     if tones and pd.api.types.is_scalar(value) and not pd.isna(value) and value in tones:
         return chip(text, tones[value])
     return html.escape(text)
+
+
+def _linked(text: str, target: Any) -> str:
+    return text if pd.isna(target) else f'<a href="{address(str(target))}">{text}</a>'
 
 
 def _sort_key(value: Any) -> str:

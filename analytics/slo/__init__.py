@@ -1,6 +1,6 @@
 """Promises and error budgets: were they kept, how much may still fail?"""
 
-from analytics.slo import says, shows, summary
+from analytics.slo import says, shows
 from analytics.slo.burn import burn_down, worst_budgets
 from analytics.slo.certificates import find_certificates
 from analytics.slo.counts import count_checks, recent_period
@@ -27,6 +27,5 @@ __all__ = [
     "rules",
     "says",
     "shows",
-    "summary",
     "worst_budgets",
 ]

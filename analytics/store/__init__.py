@@ -1,10 +1,11 @@
 """Load and save tables, panels and raw data, validated: the one place that reads and writes `data/` (with `registry`)."""
 
 from analytics.session import begin, out, root, sources
+from analytics.store.decisions import decide, decisions
 from analytics.store.declared import declared_services
 from analytics.store.files import DiskFull, digest, naming_full_disk, write_atomically
 from analytics.store.frames import load, now, save
-from analytics.store.panels import block_of, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
+from analytics.store.panels import block_of, cut, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
     Appended,
     RawDay,
@@ -38,6 +39,9 @@ __all__ = [
     "block_of",
     "compact_raw",
     "cursor",
+    "cut",
+    "decide",
+    "decisions",
     "declared_services",
     "digest",
     "encode_panel",

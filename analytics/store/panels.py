@@ -6,10 +6,12 @@ keys and times as (nearly free) columns, so that any tool can read it. Blocks ar
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 from analytics.store import frames
 from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
 
-__all__ = ["block_of", "encode_panel", "n_blocks", "panel_file_name", "panels", "read_panel", "write_panels"]
+__all__ = ["block_of", "cut", "encode_panel", "n_blocks", "panel_file_name", "panels", "read_panel", "write_panels"]
 
 PANEL_FORMAT = 1
 SERVICES_PER_BLOCK = 8
@@ -133,6 +135,26 @@ def _ref(name: str, block: int, step_s: int, weeks: list[tuple[int, Path]], seri
     return PanelRef(name, block, step_s, mine, files, digest(state), first, last, read_panel)
 
 
+def cut(ref: PanelRef, start_ms: int, end_ms: int) -> PanelRef:
+    """The panel of exactly the steps in [start, end), NaN where it has none; its key changes only with the contents of the weeks there."""
+    files = tuple(path for path in ref.files if _monday(path) < end_ms and _monday(path) + WEEK_MS > start_ms)
+    # By contents: stage ingest writes all weeks again, those without news with the same bytes.
+    return replace(
+        ref, start_ms=start_ms, end_ms=end_ms, files=files, key=digest(*(part for path in files for part in (path.name, _contents(path))))
+    )
+
+
+def _contents(path: Path) -> str:
+    said = path.stat()
+    return _digest_of(path, said.st_size, said.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, changed_ns: int) -> str:
+    """Hash of a file's contents; each is in the windows of several weeks."""
+    return digest(path)
+
+
 def read_panel(ref: PanelRef) -> Panel:
     """Load one panel: the series and steps that `ref` names, NaN where a week's file does not know a series."""
     step_ms = ref.step_s * 1000
@@ -162,6 +184,7 @@ def read_panel(ref: PanelRef) -> Panel:
     return Panel(ref.series, ref.start_ms, ref.step_s, values, n_checks)
 
 
+@functools.lru_cache(maxsize=65_536)
 def _monday(path: Path) -> int:
     match = _FILE.fullmatch(path.name)
     if match is None:

@@ -7,19 +7,31 @@ save, so that a wrong table is refused where it is made and not where it is used
 
 from __future__ import annotations
 
+from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
+from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
+from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
 from analytics.tables.validation import schema, schema_type, validate
 
 __all__ = [
+    "DECISIONS",
+    "DRIFT",
+    "DRIFT_DIRECTIONS",
+    "DRIFT_KINDS",
+    "DRIFT_STATES",
     "EVENT_KINDS",
+    "FINDINGS",
+    "FINDING_STATES",
     "IN_FUTURE",
+    "LEVELS",
     "ORIGINS",
     "RAW",
     "ROLES",
     "SERIES_SIGNALS",
+    "SILENCED_BY",
     "STAGES",
     "STATES",
     "TABLES",
@@ -34,13 +46,40 @@ __all__ = [
     "writes",
 ]
 
-TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *SLO)}
+TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *DRIFT, *ALERTS, *SLO)}
+
+DECISIONS: dict[str, Table] = {table.name: table for table in (REBASELINES, SILENCES)}
+"""What people decide: small files `data/decisions/<name>.csv` in git."""
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage("simulate", None, "Simulate", "What would a service landscape with known faults look like?"),
         Stage("ingest", 5, "Data quality", "What was measured, and can it be trusted?", panels_written=("signals",)),
+        Stage(
+            "baseline",
+            10,
+            "Baselines",
+            "What is normal for each service?",
+            reads=("services", "regions", "series", "masks", "events"),
+            panels_read=("signals",),
+        ),
+        Stage(
+            "drift",
+            15,
+            "Drift",
+            "What has quietly become worse (or better), since when, how badly?",
+            reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes"),
+            panels_read=("signals",),
+            models_read=("baseline",),
+        ),
+        Stage(
+            "alerts",
+            42,
+            "Alerts",
+            "Which findings must someone know about?",
+            reads=("services", "series", "events", "dependencies", "masks", "drifts", "drift_members"),
+        ),
         Stage(
             "slo",
             55,
@@ -54,7 +93,19 @@ STAGES: dict[str, Stage] = {
             65,
             "Summary",
             "The one page for the person with one minute",
-            reads=("services", "regions", "series", "quality_flags", "coverage", "outages", "events", "slo_compliance", "error_budgets"),
+            reads=(
+                "services",
+                "regions",
+                "series",
+                "quality_flags",
+                "coverage",
+                "outages",
+                "events",
+                "drifts",
+                "alerts",
+                "slo_compliance",
+                "error_budgets",
+            ),
             panels_read=("signals",),
         ),
     )

@@ -46,7 +46,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the chain: its number (that of its notebook), its question, the tables and panels it reads."""
+    """One stage of the chain: its number (that of its notebook), its question, the tables, panels and models (of stages) it reads."""
 
     name: str
     number: int | None
@@ -55,3 +55,4 @@ class Stage:
     reads: tuple[str, ...] = ()
     panels_read: tuple[str, ...] = ()
     panels_written: tuple[str, ...] = ()
+    models_read: tuple[str, ...] = ()

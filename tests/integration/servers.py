@@ -14,7 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-__all__ = ["blackbox", "free_port", "import_lines", "needs", "prometheus", "prometheus_with", "victoria_metrics", "wait_for"]
+__all__ = [
+    "alertmanager",
+    "blackbox",
+    "free_port",
+    "import_lines",
+    "needs",
+    "prometheus",
+    "prometheus_with",
+    "victoria_metrics",
+    "wait_for",
+]
 
 PACKAGES = {
     "prometheus": "prometheus",
@@ -23,6 +33,7 @@ PACKAGES = {
     "victoria-metrics": "victoria-metrics",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "chromium": "chromium",
+    "openssl": "openssl",
 }
 START_S = 30.0
 
@@ -145,6 +156,28 @@ def blackbox(folder: Path) -> Iterator[str]:
         f"--web.listen-address={url.removeprefix('http://')}",
     ]
     with _running(command, f"{url}/-/healthy", folder / "blackbox.log"):
+        yield url
+
+
+@contextmanager
+def alertmanager(folder: Path, *, receiver: str, mail_port: int | None = None) -> Iterator[str]:
+    """An Alertmanager that tells a webhook at once (and, where a port is given, a mail server on this machine); its address."""
+    needs("prometheus-alertmanager")
+    mail = (
+        f"    email_configs: [{{to: ops@example.org, from: am@example.org, smarthost: '127.0.0.1:{mail_port}', require_tls: false}}]\n"
+        if mail_port
+        else ""
+    )
+    (folder / "alertmanager.yml").write_text(
+        "route: {receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\n"
+        f"receivers:\n  - name: test\n    webhook_configs: [{{url: '{receiver}', send_resolved: true}}]\n{mail}"
+    )
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [
+        "prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address=",
+    ]  # fmt: skip
+    with _running(command, f"{url}/-/ready", folder / "alertmanager.log"):
         yield url
 
 

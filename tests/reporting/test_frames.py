@@ -93,6 +93,18 @@ def test_rows_beyond_the_limit_are_counted():
     assert "The first 60 of 3,211 rows." in body
 
 
+def test_a_value_leads_to_the_address_of_its_row():
+    frame = pd.DataFrame({"what": ["a <b>", "c"], "where": ["drift.html#1", None], "n": [1, 2]})
+    body = frames.table_html(frame, caption="c", links={"what": "where"})
+    assert '<a href="drift.html#1">a &lt;b&gt;</a>' in body
+    assert cells(body) == ["a &lt;b&gt;", "1", "c", "2"]
+    assert "where" not in body.lower()
+    with pytest.raises(ValueError, match="only pages of the reports"):
+        frames.table_html(frame.assign(where="javascript:x"), caption="c", links={"what": "where"})
+    with pytest.raises(ValueError, match="column 'gone' is not in the table"):
+        frames.table_html(frame, caption="c", links={"what": "gone"})
+
+
 def test_a_verdict_is_a_chip_with_its_word():
     body = frames.table_html(
         pd.DataFrame({"state": ["missed", "kept", "new"]}), caption="c", chips={"state": {"missed": "bad", "kept": "good"}}

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
 from analytics import params, store, words
-from analytics.reporting import check, render
+from analytics.reporting import check
 from analytics.slo.counts import ALL
 from analytics.sources import simulated
 from tests import projects
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-
-
-def shown(stage, **given):
-    """The page of a notebook whose cells ran in this process with these parameters."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from IPython.utils.capture import capture_output
-    from traitlets.config import Config
-
-    InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    notebook = nbformat.read(next(NOTEBOOKS.glob(f"*_{stage}.ipynb")), 4)
-    names: dict[str, object] = {}
-    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        with capture_output() as captured:
-            exec(cell.source, names)
-        if "parameters" in cell.metadata.get("tags", []):
-            names.update(given)
-        cell.outputs = [nbformat.v4.new_output("display_data", data=one.data, metadata=one.metadata) for one in captured.outputs]
-    return render.render(notebook, stage=stage, provenance={"Data": "made"}, pages=[("index.html", "Summary")], site="Trial")
+from tests.shown import NOTEBOOKS, shown
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +22,7 @@ def small_world(tmp_path_factory):
     with projects.opened(tmp_path_factory.mktemp("slo") / "project") as root:
         simulated.write_world(params.Simulate(services=8, regions=2, days=20, step_s=300, end="2026-04-10"), workers=1)
         projects.ingest_all()
+        projects.find_nothing("drift", "alerts")
         yield root
 
 
@@ -96,6 +76,7 @@ def test_notebooks_of_metrics_without_checks_say_so(tmp_path):
         for day, rows in frame.groupby(frame["time"].dt.date):
             store.write_raw_day("metrics", "metrics", day, projects.raw_metrics(rows))
         projects.ingest_all()
+        projects.find_nothing("drift", "alerts")
         assert "Nothing was measured that a promise could be judged by" in shown("slo")
         assert "No promise could be judged" in shown("summary")
 
@@ -110,6 +91,7 @@ def test_declared_certificate_reaches_both_pages(tmp_path):
         event = {"event_id": "1", "start": expiry, "kind": "certificate", "service": "web"}
         store.write_raw("made", "events", projects.raw_events([event]))
         projects.ingest_all()
+        projects.find_nothing("drift", "alerts")
         assert "declared" in shown("slo").partition("Certificates that expire</h2>")[2]
         assert f"The certificate of web expires in 9{words.NBSP}days." in shown("summary")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import params, slo
+from analytics import params, slo, summary, tables
 from analytics.panel import Panels
-from analytics.slo import says, summary
+from analytics.slo import says
 from analytics.slo.counts import ALL
 from analytics.words import NBSP
 from tests.slo import made
@@ -64,7 +64,11 @@ def test_nothing_judged_is_no_share_of_promises_kept():
     coverage = pd.DataFrame({"n_checks": [3], "n_excluded": [0], "n_expected": [3.0]})
     listed = pd.DataFrame({"verdict": [], "is_open": pd.Series(dtype=bool), "duration_s": []})
     month = summary.newest(rows, budgets(rows).head(0))
-    assert summary.tiles(month, coverage, flags(), listed)[0] == ("Objectives kept", "–", "no service can be judged")
+    assert summary.tiles(month, coverage, flags(), listed, pd.DataFrame(columns=tables.TABLES["alerts"].names))[0] == (
+        "Objectives kept",
+        "–",
+        "no service can be judged",
+    )
     assert says.proof_sentence(budgets(rows).head(0)) == "No promise can be judged this month."
 
 

@@ -1,6 +1,6 @@
 """The page for one minute: what matters, as rows of one frame. It computes no number that another page does not show.
 
-Every stage that finds something adds a function that returns statements; `rank` puts them in order.
+For every stage that finds something there is a function that returns statements; `rank` puts them in order.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from analytics import words
+from analytics import alerts as telling, words
 from analytics.slo import says, shows
 from analytics.slo.counts import ALL
 from analytics.slo.regions import with_worst_region
 
 __all__ = [
-    "about_budgets", "about_certificates", "about_data", "about_outages", "about_stopped", "came_share", "doubts", "finding", "kicker",
-    "newest", "overview", "rank", "shown", "tiles", "title", "todo",
+    "about_alerts", "about_budgets", "about_certificates", "about_data", "about_outages", "about_stopped", "came_share",
+    "doubts", "finding", "kicker", "newest", "overview", "rank", "shown", "tiles", "title", "todo",
 ]  # fmt: skip
 
 COLUMNS = ["weight", "what", "why", "chip", "tone", "address", "link"]
@@ -30,6 +30,8 @@ LONG_OUTAGE_S = 3600
 RECENT = pd.Timedelta("7D")
 SPARK_DAYS = 56
 MISSED, DOWN, EXPIRING, AT_RISK, STOPPED, CRITICAL, LONG, OTHERS = 100.0, 95.0, 80.0, 70.0, 60.0, 50.0, 40.0, 30.0
+ALERT, PER_SEVERITY = 40.0, 0.3
+"""Weight of an alert of severity 0, and how it grows: one of severity 100 weighs as much as a budget at risk."""
 FLAGS = {
     "always_down": ("never worked while it was checked", "never worked while they were checked"),
     "unit_jump": ("changed its unit, it seems", "changed their unit, it seems"),
@@ -165,6 +167,56 @@ def about_certificates(certificates: pd.DataFrame, zone: str) -> pd.DataFrame:
     return _statements(rows)
 
 
+def about_alerts(alerts: pd.DataFrame, drifts: pd.DataFrame, *, zone: str) -> pd.DataFrame:
+    """What somebody is told of and goes on, unless it is for the better: urgent alerts alone, the others together."""
+    told = telling.shows.open_alerts(alerts)
+    told = told[told["direction"] != "improvement"].sort_values(["score", "alert_id"], ascending=[False, True])
+    if told.empty:
+        return _statements([])
+    # An alert leads to its gravest finding; of a drift the table says more than the alert's title.
+    found = drifts.set_index("drift_id").reindex(told["evidence"].str.partition("#")[2])
+    named = told.assign(**{f"drift_{name}": found[name].to_numpy() for name in ("kind", "effect", "effect_low", "effect_high", "start")})
+    alone = named[named["severity"] != "info"].head(LONE)
+    rows = [_alert(row, zone) for row in alone.itertuples(index=False)]
+    others = named.drop(index=alone.index)
+    if len(others):
+        n = words.counted(len(others), "more alert" if rows else "alert")
+        what = f"{n} of what became worse {'is' if len(others) == 1 else 'are'} open."
+        gravest = _headline(next(others.itertuples(index=False)), zone)
+        why = f"{gravest}." if len(others) == 1 else f"{_services(others)}; the gravest: {gravest}."
+        severity, tone = others["severity"].iloc[0], telling.shows.SEVERITY_TONES[others["severity"].iloc[0]]
+        rows.append((ALERT, what, why, severity, tone, "alerts.html#what-is-open", "Alerts"))
+    return _statements(rows)
+
+
+def _services(alerts: pd.DataFrame) -> str:
+    return words.listed(alerts["service"].drop_duplicates(), limit=6)
+
+
+def _alert(row: Any, zone: str) -> tuple[object, ...]:
+    more = f", and {words.count(row.n_findings - 1)} more" if row.n_findings > 1 else ""
+    size = ""
+    if pd.notna(row.drift_kind):
+        between = words.change_interval(row.drift_kind, row.drift_effect, row.drift_effect_low, row.drift_effect_high)
+        size = f"{words.change(row.drift_kind, row.drift_effect, row.signals)} {between}, "
+    near = f"near its start: {row.event}" if pd.notna(row.event) else "nothing was declared near its start"
+    why = f"{size}severity {words.fixed(row.score, 0)}; {near}."
+    link = "Drift" if row.finding == "drift" else "Evidence"
+    tone = telling.shows.SEVERITY_TONES[row.severity]
+    said = _headline(row, zone)
+    # Names are written as they are.
+    what = said if said.startswith((row.service, *row.signals)) else f"{said[0].upper()}{said[1:]}"
+    return (ALERT + PER_SEVERITY * row.score, f"{what}{more}.", why, row.severity, tone, row.evidence, link)
+
+
+def _headline(row: Any, zone: str) -> str:
+    """An alert as a sentence without its full stop: payments became 18 % slower on 17 Mar."""
+    if pd.isna(row.drift_kind):
+        return str(row.title)
+    since = words.day(row.drift_start, zone)
+    return words.change_sentence(row.drift_kind, row.drift_effect, place=_in_region(row), signals=row.signals, since=since)
+
+
 def _statements(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=COLUMNS)
 
@@ -173,7 +225,7 @@ def rank(statements: Iterable[pd.DataFrame], *, limit: int) -> pd.DataFrame:
     """Statements of all stages, the heaviest first, `limit` at most; one that says so when nothing matters."""
     filled = [frame for frame in statements if len(frame)]
     if not filled:
-        why = "No promise is missed or at risk, nothing is down, no certificate expires soon, and no data are in doubt."
+        why = "No promise is missed or at risk, nothing is down or became worse, no certificate expires soon, and no data are in doubt."
         return _statements([(0.0, "Nothing needs attention.", why, "calm", "good", "slo.html", "Objectives")])
     joined = pd.concat(filled, ignore_index=True)
     return joined.sort_values(["weight", "what"], ascending=[False, True], kind="stable", ignore_index=True).head(limit)
@@ -239,8 +291,10 @@ def _in_region(row: Any) -> str:
     return row.service if pd.isna(row.region) else f"{row.service} in {row.region}"
 
 
-def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, listed: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Objectives kept, availability, data trust, open outages."""
+def tiles(
+    month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, listed: pd.DataFrame, alerts: pd.DataFrame
+) -> list[tuple[str, str, str]]:
+    """Objectives kept, availability, data trust, open alerts and outages."""
     states = says.service_states(month, month["period_start"].max()) if len(month) else pd.Series(dtype="object")
     judged = states[states.isin(["kept", "at risk", "missed"])]
     checks = month[(month["objective_kind"] == "availability") & month["objective"].notna()]
@@ -249,13 +303,6 @@ def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, list
     worst = [
         words.listed(judged.index[judged == state], limit=2) + f" {state}" for state in ("missed", "at risk") if (judged == state).any()
     ]
-    counting = listed[listed["verdict"] == "counts"]
-    n_open = int(counting["is_open"].sum())
-    longest = (
-        f"longest {words.duration(counting.loc[counting['is_open'], 'duration_s'].max())}"
-        if n_open
-        else "nothing is down where the data end"
-    )
     return [
         (
             "Objectives kept",
@@ -268,8 +315,21 @@ def tiles(month: pd.DataFrame, coverage: pd.DataFrame, flags: pd.DataFrame, list
             words.percent(came_share(coverage)),
             "; ".join(doubts(flags)) or "all of the data can be trusted",
         ),
-        ("Open outages", words.count(n_open), longest),
+        ("Open alerts", words.count(len(telling.shows.open_alerts(alerts))), f"{_urgent(alerts)}; {_down(listed)}"),
     ]
+
+
+def _urgent(alerts: pd.DataFrame) -> str:
+    severity = telling.shows.open_alerts(alerts)["severity"]
+    said = [f"{words.count(n)} {name}" for name in ("critical", "warning") if (n := int((severity == name).sum()))]
+    return ", ".join(said) or "none is urgent"
+
+
+def _down(listed: pd.DataFrame) -> str:
+    lasting = listed.loc[(listed["verdict"] == "counts") & listed["is_open"], "duration_s"]
+    if lasting.empty:
+        return "nothing is down where the data end"
+    return f"{words.counted(len(lasting), 'open outage')}, the longest {words.duration(lasting.max())}"
 
 
 def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame, listed: pd.DataFrame, zone: str) -> pd.DataFrame:
@@ -307,14 +367,16 @@ def _daily(coverage: pd.DataFrame) -> dict[str, list[float]]:
     return {str(service): values for service, values in zip(share.index, share.reindex(columns=days).to_numpy().tolist(), strict=True)}
 
 
-def todo(month: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, flags: pd.DataFrame, zone: str) -> list[tuple[str, str]]:
+def todo(
+    month: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, flags: pd.DataFrame, alerts: pd.DataFrame, zone: str
+) -> list[tuple[str, str]]:
     """What to do, at most four things."""
     judged = month[~month["service"].isin(never_up(flags)) & month["left_share"].notna()]
-    items = says.todo(judged, listed, certificates, zone)
+    nothing = ("Nothing has to be done.", "Every promise that was measured is kept, nothing is down, and no urgent alert is open.")
+    items = [*says.todo(judged, listed, certificates, zone), *telling.says.todo(alerts)]
     gone = sorted(never_up(flags))
     if gone:
-        items = [item for item in items if item[0] != "Nothing has to be done."]
         items.append(
             (f"Take {words.listed(gone, limit=3)} out of the checks, or correct how they are probed.", "Nothing of them ever answered.")
         )
-    return items[:4]
+    return [item for item in items if item[0] != nothing[0]][:4] or [nothing]

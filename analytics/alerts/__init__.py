@@ -1,0 +1,17 @@
+"""Which findings must someone know about: findings in, alerts out. Nothing is sent here."""
+
+from analytics.alerts import says, shows
+from analytics.alerts.findings import findings_of_drifts, no_findings
+from analytics.alerts.raised import Raised, raise_alerts
+from analytics.alerts.silences import apply_silences, parse_matcher
+
+__all__ = [
+    "Raised",
+    "apply_silences",
+    "findings_of_drifts",
+    "no_findings",
+    "parse_matcher",
+    "raise_alerts",
+    "says",
+    "shows",
+]

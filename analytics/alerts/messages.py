@@ -1,0 +1,67 @@
+"""What an alert says: what, where, since when, how large, likely why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from analytics import words
+from analytics.alerts.life import Alert, Change, Finding
+
+__all__ = ["change_text", "text", "title"]
+
+DIRECTIONS = {"regression": "worse", "improvement": "better", "neutral": "neither better nor worse"}
+OVER = {"accepted": "it was accepted as the new normal", "reverted": "it went back", "expired": "it was given up after its time"}
+ALSO = 5
+"""Further findings that a message lists; the page has all."""
+
+
+def title(alert: Alert) -> str:
+    """One line: `checkout: latency_ms +18 % in eu-west, and 2 more`."""
+    first, *others = alert.findings
+    where = f" in {first.region}" if first.region else ""
+    return f"{alert.lead.service}: {first.what}{where}" + (f", and {len(others)} more" if others else "")
+
+
+def text(alert: Alert, *, zone: str) -> str:
+    """A few lines, the gravest finding first."""
+    first, *others = alert.findings
+    lines = [
+        f"What: {_what(first)}",
+        f"Where: {alert.lead.service}, {_listed(alert, 'region') or 'all its regions'}",
+        f"Since: {_since(alert, zone)}",
+        f"Likely why: {first.event or next((row.event for row in others if row.event), 'nothing was declared near its start')}",
+    ]
+    lines += [f"Also: {_what(row)}" + (f" in {row.region}" if row.region else "") for row in others[:ALSO]]
+    lines += [f"Also: {len(others) - ALSO} more"] * (len(others) > ALSO)
+    if alert.n_reopened:
+        lines.append(f"It came back {words.counted(alert.n_reopened, 'time')} after it was resolved.")
+    return "\n".join(lines)
+
+
+def _what(finding: Finding) -> str:
+    size = f": {finding.size}" if finding.size else ""
+    return f"{finding.what}{size} ({finding.finding}, {DIRECTIONS[finding.direction]})"
+
+
+def _since(alert: Alert, zone: str) -> str:
+    said = f"{_moment(alert.start, zone)}, known {_moment(alert.detected_at, zone)}"
+    if alert.end is None:
+        return said
+    why = OVER.get(alert.findings[0].state)
+    return f"{said}; over {_moment(alert.end, zone)}" + (f", {why}" if why else "")
+
+
+def _listed(alert: Alert, name: str) -> str:
+    return words.listed(sorted({value for row in alert.findings if (value := getattr(row, name))}))
+
+
+def change_text(change: Change) -> str:
+    """What happened, as a line of the timeline."""
+    row = change.finding
+    if row is None:
+        return "nothing of it goes on"
+    return row.what + (f" in {row.region}" if row.region else "")
+
+
+def _moment(time: datetime, zone: str) -> str:
+    return words.moment(time, zone, year=True)

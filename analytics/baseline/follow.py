@@ -1,0 +1,263 @@
+"""Baselines week by week: each is learnt from the weeks before it, and holds until the next one.
+
+The first ones come when a series is a day and three days old, then one every Monday. None knows anything that was not known when it
+began to hold. A window names all that a version depends on, so that what was learnt from a window that has not changed is not learnt
+again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import calendars, engine, expected, params, store
+from analytics.baseline.fit import Learnt, learn
+from analytics.calendars import DAY_MS
+from analytics.expected import Kind
+from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
+
+__all__ = [
+    "Group",
+    "Version",
+    "Window",
+    "clock_of",
+    "follow",
+    "groups",
+    "held_cells",
+    "in_ms",
+    "learn_window",
+    "masked_cells",
+    "places_of",
+    "windows",
+]
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+YOUNG_DAYS = (1, 3)
+"""Ages at which a new series gets a baseline without waiting for Monday: a level, then the hours of the day."""
+
+BLOCKS = 8
+"""Blocks of services on a grid of 5 minutes that are learnt together, on coarser grids more: few values cost as much as many."""
+
+KEYS = ["series_id", "service", "region", "signal"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The history that baselines of some series are learnt from.
+
+    Attributes
+    ----------
+    key : text that changes with the history
+    refs : panels of blocks of services on one grid, up to `valid_from_ms`
+    valid_from_ms : when the baselines begin to hold, ms since 1970
+    until : int array, shape (n_series,); when each is replaced, ms since 1970; 0: it is the newest
+    masks : stretches that must not be learnt from: service, region (empty: all), start_ms, end_ms
+    held : the same of single series, in which a change was open: series_id, start_ms, end_ms
+    places : zone and calendar of holidays by region
+    """
+
+    key: str
+    refs: tuple[PanelRef, ...]
+    valid_from_ms: int
+    until: IntArray
+    masks: pd.DataFrame
+    held: pd.DataFrame
+    places: dict[str, tuple[str, str]]
+
+    @property
+    def size(self) -> int:
+        """Points of all panels."""
+        return sum(ref.size for ref in self.refs)
+
+    @property
+    def series(self) -> pd.DataFrame:
+        """The series of all panels, one after the other."""
+        return pd.concat([ref.series for ref in self.refs], ignore_index=True)
+
+    def load(self) -> Panel:
+        """All panels as one."""
+        parts = [ref.load() for ref in self.refs]
+        values, n_checks = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "n_checks"))
+        return Panel(self.series, parts[0].start_ms, parts[0].step_s, values, n_checks)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series of a window that are learnt together: same scale, same clock."""
+
+    rows: IntArray
+    kind: Kind
+    zone: str
+    holidays: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """What was learnt from a window, group by group; `rows` of a group count the series of the window; `data` is the hash of its values."""
+
+    groups: list[tuple[Group, Learnt]]
+    data: str
+
+
+def follow(found: list[Window], *, workers: int) -> Iterator[tuple[Window, Version]]:
+    """Every window with what was learnt from it, in their order."""
+    size = sum(window.size for window in found)
+    yield from zip(found, engine.map(learn_window, found, workers=workers, points=size), strict=True)
+
+
+def windows(
+    signals: Panels, masks: pd.DataFrame, held: pd.DataFrame, regions: pd.DataFrame, *, settings: params.Baseline, now: pd.Timestamp
+) -> list[Window]:
+    """The histories of all baselines that begin to hold before `now`, in the order of these times.
+
+    Parameters
+    ----------
+    held : DataFrame
+        Columns `series_id, known_ms, until_ms, start_ms, end_ms`: stretches of single series that baselines which begin to hold in
+        [known_ms, until_ms) must not learn from.
+    """
+    places = places_of(regions)
+    bundles: dict[tuple[int, int], list[PanelRef]] = {}
+    for ref in signals:
+        bundles.setdefault((ref.block // (BLOCKS * max(1, ref.step_s // 300)), ref.step_s), []).append(ref)
+    found = [window for refs in bundles.values() for window in _of_bundle(refs, in_ms(masks, now), held, places, settings, to_ms(now))]
+    return sorted(found, key=lambda window: (window.valid_from_ms, window.refs[0].block, window.refs[0].step_s))
+
+
+def _of_bundle(
+    refs: list[PanelRef],
+    masks: pd.DataFrame,
+    held: pd.DataFrame,
+    places: dict[str, tuple[str, str]],
+    settings: params.Baseline,
+    now_ms: int,
+) -> Iterator[Window]:
+    first_ms = min(ref.start_ms for ref in refs)
+    due = _due(refs, held, settings, now_ms)
+    # Columns that the next day changes (last, n) do not belong to a window of the past.
+    series = [ref.series[KEYS] for ref in refs]
+    for valid_from in sorted(due):
+        # Whole days, so that all blocks are on one grid.
+        start = max(valid_from - settings.weeks * WEEK_MS, first_ms // DAY_MS * DAY_MS)
+        past: list[PanelRef] = []
+        until: list[int] = []
+        for number, rows in due[valid_from].items():
+            mine = replace(refs[number], series=series[number].iloc[list(rows)].reset_index(drop=True))
+            past.append(store.cut(mine, start, valid_from))
+            until += rows.values()
+        services = {name for ref in past for name in ref.series["service"]}
+        concerned = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
+        concerned = concerned[concerned["service"].isna() | concerned["service"].isin(services)].reset_index(drop=True)
+        names = {name for ref in past for name in ref.series["series_id"]}
+        known = held[(held["known_ms"] <= valid_from) & (held["until_ms"] > valid_from) & held["series_id"].isin(names)]
+        open_then = known.loc[(known["start_ms"] < valid_from) & (known["end_ms"] > start), ["series_id", "start_ms", "end_ms"]]
+        key = "+".join(ref.key for ref in past)
+        yield Window(key, tuple(past), valid_from, np.array(until, np.int64), concerned, open_then.reset_index(drop=True), places)
+
+
+def _due(refs: list[PanelRef], held: pd.DataFrame, settings: params.Baseline, now_ms: int) -> dict[int, dict[int, dict[int, int]]]:
+    """Time -> number of the panel -> row of the series that gets a baseline then -> when that ends."""
+    due: dict[int, dict[int, dict[int, int]]] = {}
+    for number, ref in enumerate(refs):
+        for row, times in enumerate(_begins(ref, held, settings, now_ms)):
+            for begin, end in itertools.pairwise(times):
+                due.setdefault(begin, {}).setdefault(number, {})[row] = end
+    return due
+
+
+def _begins(ref: PanelRef, held: pd.DataFrame, settings: params.Baseline, now_ms: int) -> list[list[int]]:
+    """Times at which each series of a panel gets a baseline, in order, and when the last of them ends; 0: it is the newest.
+
+    While a change is open there is none: the one that there was stays. A series that has vanished has none any more once the history
+    would be empty.
+    """
+    found = []
+    mine = held[held["series_id"].isin(ref.series["series_id"])]
+    ends = mine[["until_ms", "end_ms"]].min(axis=1)
+    open_of = {name: list(zip(rows["known_ms"], ends[rows.index], strict=True)) for name, rows in mine.groupby("series_id")}
+    for name, first, last in zip(ref.series["series_id"], ref.series["first"], ref.series["last"], strict=True):
+        midnight = -(-to_ms(first) // DAY_MS) * DAY_MS
+        gone = week_start(to_ms(last)) + (settings.weeks + 1) * WEEK_MS
+        young = [midnight + age * DAY_MS for age in YOUNG_DAYS]
+        mondays = range(week_start(midnight + DAY_MS - 1) + WEEK_MS, min(now_ms, gone), WEEK_MS)
+        is_open = open_of.get(name, [])
+        times = sorted({at for at in (*young, *mondays) if at < now_ms and not any(known <= at < end for known, end in is_open)})
+        found.append([*times, gone if gone < now_ms else 0])
+    return found
+
+
+def in_ms(masks: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Masks as service, region (None: all), start_ms, end_ms; those that are not over end `now`."""
+    ends = masks["end"].fillna(now)
+    times = {"start_ms": [to_ms(time) for time in masks["start"]], "end_ms": [to_ms(time) for time in ends]}
+    text = {name: masks[name].astype("object").where(masks[name].notna(), None).to_numpy() for name in ("service", "region")}
+    return pd.DataFrame({**text, **times}).astype({"start_ms": "int64", "end_ms": "int64"})
+
+
+def learn_window(window: Window) -> Version:
+    """Baselines of the series of a window."""
+    panel = window.load()
+    data = store.digest(np.ascontiguousarray(panel.values).tobytes(), np.ascontiguousarray(panel.n_checks).tobytes())
+    return Version([(group, _learn_group(panel, group, window)) for group in groups(panel.series, window.places)], data)
+
+
+def places_of(regions: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Zone and calendar of holidays of each region; UTC and none where they are unknown."""
+    known = regions.astype("object").where(regions.notna(), None)
+    return {row.region: (row.zone or "UTC", row.holidays or "") for row in known.itertuples()}
+
+
+def groups(series: pd.DataFrame, places: dict[str, tuple[str, str]]) -> list[Group]:
+    """Series by scale and clock."""
+    found: dict[tuple[Kind, str, str], list[int]] = {}
+    for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
+        found.setdefault((expected.kind_of(signal), *places.get(region, ("UTC", ""))), []).append(row)
+    return [Group(np.array(rows), *keys) for keys, rows in sorted(found.items())]
+
+
+def _learn_group(panel: Panel, group: Group, window: Window) -> Learnt:
+    rows = group.rows
+    clock = clock_of(panel, group)
+    mine = replace(panel, series=panel.series.iloc[rows], values=panel.values[rows], n_checks=panel.n_checks[rows])
+    checks = mine.n_checks if group.kind == "logit" else None
+    is_excluded = masked_cells(mine, clock, window.masks) | held_cells(mine, clock, window.held)
+    return learn(mine.values, clock, kind=group.kind, is_excluded=is_excluded, n_checks=checks)
+
+
+def clock_of(panel: Panel, group: Group) -> calendars.Clock:
+    """Clock of a group of series of a panel."""
+    return calendars.clock(panel.start_ms, panel.values.shape[1], step_s=panel.step_s, zone=group.zone, holidays=group.holidays)
+
+
+def masked_cells(panel: Panel, clock: calendars.Clock, masks: pd.DataFrame) -> BoolArray:
+    """Cells that a mask touches, shape (n_series, clock.n_cells)."""
+    masked = np.zeros((len(panel.series), clock.n_cells), bool)
+    service, region = panel.series["service"].to_numpy(), panel.series["region"].to_numpy()
+    for mask in masks.itertuples():
+        concerned = (pd.isna(mask.service) | (service == mask.service)) & (pd.isna(mask.region) | (region == mask.region))
+        masked[concerned, _touched(panel, clock, mask.start_ms, mask.end_ms)] = True
+    return masked
+
+
+def held_cells(panel: Panel, clock: calendars.Clock, held: pd.DataFrame) -> BoolArray:
+    """Cells of single series in which a change was open, shape (n_series, clock.n_cells)."""
+    cells = np.zeros((len(panel.series), clock.n_cells), bool)
+    row_of = {name: row for row, name in enumerate(panel.series["series_id"])}
+    for one in held.itertuples():
+        if one.series_id in row_of:
+            cells[row_of[one.series_id], _touched(panel, clock, one.start_ms, one.end_ms)] = True
+    return cells
+
+
+def _touched(panel: Panel, clock: calendars.Clock, start_ms: int, end_ms: int) -> slice:
+    """Cells that the interval [start_ms, end_ms) touches."""
+    step_ms = panel.step_s * 1000
+    begin_ms, cell_ms = panel.start_ms - clock.lead * step_ms, clock.steps_per_cell * step_ms
+    return slice(max((start_ms - begin_ms) // cell_ms, 0), max(-((begin_ms - end_ms) // cell_ms), 0))

@@ -1,0 +1,174 @@
+"""One drift looked at closely: its clearest series against what was expected before, and what is different since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import calendars, expected, registry, words
+from analytics.drift import says
+from analytics.drift.attribution import CAUSES
+from analytics.drift.find import Drifts
+from analytics.expected import Baselines
+from analytics.panel import Panel, Panels
+
+__all__ = ["Course", "Known", "look_at"]
+
+FloatArray = npt.NDArray[np.float64]
+
+BEFORE, AFTER = pd.Timedelta(days=14), pd.Timedelta(days=21)
+LEVELS = (0.5, 0.9, 0.95, 0.99)
+PREFERRED = ("latency_ms", "latency_p95_ms", "availability", "requests")
+"""Signals that a drift is drawn by, the first that is among its members."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A drift in its clearest series.
+
+    Attributes
+    ----------
+    drift : its row of table `drifts`, with `start`, `start_low`, `start_high` and `end` of this series
+    heading, text, label, alt : what it is in a sentence, in a paragraph, at the onset in the figure, for those who do not see that
+    series : service, region, signal, unit of the series
+    events, masks : what was declared of the series in that time
+    course : time, value, expected, low, high (5 and 95 % of the reference; in the unit; of availability the share that fails), residual
+        (in spreads); a row for three hours (six of shares), about as wide as a line
+    days : time, value, expected, residual of the same by day
+    quantiles : quantile, reference, current: of the values before and since the onset
+    profile : hour, reference, current: mean by local hour before and since
+    """
+
+    drift: Any
+    heading: str
+    text: str
+    label: str
+    alt: str
+    series: dict[str, Any]
+    events: pd.DataFrame
+    masks: pd.DataFrame
+    course: pd.DataFrame
+    days: pd.DataFrame
+    quantiles: pd.DataFrame
+    profile: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Known:
+    """Tables that a drift is told with."""
+
+    baselines: pd.DataFrame
+    regions: pd.DataFrame
+    events: pd.DataFrame
+    masks: pd.DataFrame
+
+
+def look_at(found: Drifts, signals: Panels, known: Known, *, n: int, zone: str, now: pd.Timestamp) -> list[Course]:
+    """The first `n` drifts that could hardly be chance, or have a severity."""
+    drifts = found.drifts
+    chosen = drifts[(drifts["q_value"] <= says.SURE) | (drifts["severity"].abs() >= 1)].head(n)
+    courses = [_of_drift(row, found, signals, known, zone, now) for row in chosen.itertuples()]
+    return [course for course in courses if course is not None]
+
+
+def _of_drift(row: Any, found: Drifts, signals: Panels, known: Known, zone: str, now: pd.Timestamp) -> Course | None:
+    members = found.details[found.details["drift_id"] == row.drift_id]
+    rank = members["signal"].map({name: place for place, name in enumerate(PREFERRED)}).fillna(len(PREFERRED))
+    alike = members["kind"] != row.kind
+    member = members.assign(rank=rank, alike=alike).sort_values(["alike", "rank", "detected_at", "series_id"]).iloc[0]
+    ref = next((ref for ref in signals if (ref.series["series_id"] == member["series_id"]).any()), None)
+    versions = known.baselines[known.baselines["series_id"] == member["series_id"]]
+    valid = versions[versions["valid_from"] <= member["start"]]
+    if ref is None or valid.empty:
+        return None
+    until = now if pd.isna(member["end"]) else min(now, member["end"] + pd.Timedelta(days=4))
+    begin = member["start"] - BEFORE
+    mine = replace(ref, series=ref.series[ref.series["series_id"] == member["series_id"]].reset_index(drop=True))
+    panel = mine.load().between(begin, min(until, member["start"] + AFTER))
+    model = registry.load(f"{valid['valid_from'].max():%Y-%m-%d}", stage="baseline")
+    reference = expected.unpack(model.arrays, np.array([member["series_id"]]))[0][1]
+    clock = _clock(panel, known.regions)
+    drift = row._replace(**{name: member[name] for name in ("start", "start_low", "start_high", "end")})
+    series = {name: member[name] for name in ("service", "region", "signal", "unit")}
+    is_after = (panel.times >= np.datetime64(drift.start.tz_localize(None))) & (
+        np.ones(len(panel.times), bool) if pd.isna(drift.end) else panel.times < np.datetime64(drift.end.tz_localize(None))
+    )
+    values = panel.values[0].astype(float)
+    is_before = panel.times < np.datetime64(drift.start.tz_localize(None))
+    course = _course(panel, reference, clock)
+    size = words.signed(member["effect"], words.percent)
+    return Course(
+        drift=drift,
+        heading=says.heading(row, found, zone),
+        text=says.story(row, found, known.events, zone),
+        label=f"{size} {words.interval(member['effect_low'], member['effect_high'], words.percent)}",
+        alt=says.alt_sentence(row, found, zone),
+        series=series,
+        events=_concerning(known.events[known.events["kind"].isin(CAUSES)], series, panel),
+        masks=_concerning(known.masks, series, panel),
+        course=course,
+        days=_by_day(course),
+        quantiles=_quantiles(values, is_before, is_after),
+        profile=_profile(values, clock, is_before, is_after),
+    )
+
+
+def _concerning(declared: pd.DataFrame, series: dict[str, Any], panel: Panel) -> pd.DataFrame:
+    """What was declared of a series and lies in its panel; ends are never missing."""
+    service, region = (declared[name].astype("object") for name in ("service", "region"))
+    mine = declared[(service.isna() | (service == series["service"])) & (region.isna() | (region == series["region"]))]
+    first, last = (pd.Timestamp(time).tz_localize("UTC") for time in panel.times[[0, -1]])
+    shown = mine[(mine["start"] < last) & (mine["end"].fillna(mine["start"]) >= first)]
+    return shown.assign(end=shown["end"].fillna(shown["start"]).clip(upper=last), start=shown["start"].clip(lower=first))
+
+
+def _clock(panel: Panel, regions: pd.DataFrame) -> calendars.Clock:
+    region = regions[regions["region"] == panel.series["region"].iloc[0]]
+    zone = "UTC" if region.empty or pd.isna(region["zone"].iloc[0]) else str(region["zone"].iloc[0])
+    holidays = "" if region.empty or pd.isna(region["holidays"].iloc[0]) else str(region["holidays"].iloc[0])
+    return calendars.clock(panel.start_ms, panel.values.shape[1], step_s=panel.step_s, zone=zone, holidays=holidays)
+
+
+def _course(panel: Panel, reference: Baselines, clock: calendars.Clock) -> pd.DataFrame:
+    is_share = reference.kind == "logit"
+    step = pd.Timedelta(hours=6 if is_share else 3)
+    rows = pd.DataFrame(
+        {
+            "time": pd.to_datetime(panel.times).tz_localize("UTC").as_unit("ms"),
+            "value": panel.values[0].astype(float),
+            "expected": expected.quantile(reference, clock, 0.5)[0] if not is_share else expected.at(reference, clock)[0],
+            "low": expected.quantile(reference, clock, 0.05)[0],
+            "high": expected.quantile(reference, clock, 0.95)[0],
+            "residual": expected.residual(reference, panel.values, clock)[0] / np.where(reference.scale > 0, reference.scale, np.nan),
+        }
+    )
+    if is_share:
+        # Failures are what a reader looks for: 0.4 % is seen, 99.6 % is not. A band of single steps says nothing about six hours.
+        rows = rows.assign(value=1 - rows["value"], expected=1 - rows["expected"], residual=-rows["residual"])
+        rows = rows.assign(low=rows["expected"], high=rows["expected"])
+    coarse = rows.groupby(rows["time"].dt.floor(max(step, pd.Timedelta(seconds=panel.step_s))))
+    return (coarse.mean() if is_share else coarse.median()).drop(columns="time").rename_axis("time").reset_index()
+
+
+def _by_day(course: pd.DataFrame) -> pd.DataFrame:
+    day = course["time"].dt.floor("D").rename("day")
+    return course.groupby(day)[["value", "expected", "residual"]].median().reset_index()
+
+
+def _quantiles(values: FloatArray, is_before: npt.NDArray[np.bool_], is_after: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    both = [
+        np.nanquantile(values[part], LEVELS) if np.isfinite(values[part]).any() else np.full(len(LEVELS), np.nan)
+        for part in (is_before, is_after)
+    ]
+    return pd.DataFrame({"quantile": LEVELS, "reference": both[0], "current": both[1]})
+
+
+def _profile(values: FloatArray, clock: calendars.Clock, is_before: npt.NDArray[np.bool_], is_after: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    hour = (clock.local_ms // 3_600_000 % 24).astype(int)
+    frame = pd.DataFrame({"hour": hour, "value": values})
+    both = [frame[part].groupby("hour")["value"].median().reindex(range(24)) for part in (is_before, is_after)]
+    return pd.DataFrame({"hour": range(24), "reference": both[0].to_numpy(), "current": both[1].to_numpy()})

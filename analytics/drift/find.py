@@ -1,0 +1,199 @@
+"""Changes of single series -> drifts: what belongs together, how bad it is, why it may be, where it is in its life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import params, rebaselines, tables
+from analytics.drift.attribution import attribute
+from analytics.drift.grouping import group
+from analytics.drift.severity import grade, weekly_cost
+from analytics.panel import Panels
+from analytics.stats import multiplicity
+
+__all__ = ["Drifts", "find_drifts", "of_signals"]
+
+WEEK = pd.Timedelta(days=7)
+SLACK = pd.Timedelta(hours=3)
+"""What the onset intervals of one cause may lie apart: the shortest window that changes are told by."""
+KEY = ["series_id", "kind", "detected_at"]
+
+
+@dataclass(frozen=True)
+class Drifts:
+    """Tables `drifts` and `drift_members`, and what the members are beside that (service, region, signal, unit, before, end)."""
+
+    drifts: pd.DataFrame
+    members: pd.DataFrame
+    details: pd.DataFrame
+    n_series: int
+    series_years: float
+
+
+def of_signals(frame: pd.DataFrame, signals: Panels) -> pd.DataFrame:
+    """Rows of the series that are in the panels."""
+    known = {name for ref in signals for name in ref.series["series_id"]}
+    return frame[frame["series_id"].isin(known)].reset_index(drop=True)
+
+
+def find_drifts(
+    changes: pd.DataFrame,
+    series: pd.DataFrame,
+    services: pd.DataFrame,
+    coverage: pd.DataFrame,
+    events: pd.DataFrame,
+    dependencies: pd.DataFrame,
+    decisions: pd.DataFrame,
+    *,
+    settings: params.Drift,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> Drifts:
+    """Drifts known at `now`: what became worse, the gravest first, then what became better, then the rest.
+
+    Parameters
+    ----------
+    changes, series, services, coverage, events, dependencies : tables of these names
+    decisions : rows of `data/decisions/rebaselines.csv`
+    """
+    known = changes[changes["detected_at"] <= now].merge(series[["series_id", "service", "region", "signal", "unit"]], on="series_id")
+    since = series["first"].min()
+    named = _of_one_cause(known.astype({"service": "object", "region": "object", "signal": "object", "kind": "object"}))
+    grouped = group(_widened(named, SLACK), since=since, now=now)
+    weights = _weights(series, coverage, now)
+    details = _details(grouped.members, known, weights, services, project, now)
+    drifts = _with_effects(_widened(grouped.drifts, -SLACK), details).merge(_totals(details), on="drift_id", how="left")
+    drifts = drifts.join(grade(drifts, now=now)).assign(
+        q_value=multiplicity.q_values(drifts["p_value"].to_numpy(float), n_tests=max(len(series), len(drifts)))
+    )
+    accepted = rebaselines.accepted_changes(decisions, changes, events, series)
+    near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
+    drifts = drifts.join(near).assign(state=_states(drifts, _accepted(details, accepted), settings, now))
+    rank = drifts["direction"].map({"regression": 0, "improvement": 1, "neutral": 2}).astype(int)
+    order = drifts.assign(rank=rank, size=-drifts["severity"].abs()).sort_values(["rank", "size", "q_value", "drift_id"])
+    years = float(((series["last"] - series["first"]) / pd.Timedelta(days=365.25)).sum())
+    return Drifts(
+        _typed(order, "drifts"), _typed(details, "drift_members"), details.reset_index(drop=True), len(series), years
+    )  # fmt: skip
+
+
+def _of_one_cause(changes: pd.DataFrame) -> pd.DataFrame:
+    """Changes of response times of one service and region that begin together, under one kind: that of the median, told first.
+
+    A wider spread shows in the tail as well, a slower median in both; what the median does not show and the tail does is of the tail.
+    """
+    is_time = changes["signal"].str.startswith("latency") & (changes["kind"] != "season")
+    kinds = changes["kind"].copy()
+    for _, rows in changes[is_time].groupby(["service", "region", "direction"], sort=True):
+        for together in _overlapping(_widened(rows, SLACK).sort_values(["start_low", "series_id", "kind"])):
+            ordered = together.sort_values(["detected_at", "kind"])
+            medians = ordered[ordered["signal"] == "latency_ms"]
+            tails = ordered[ordered["kind"] == "tail"]
+            kinds.loc[together.index] = next(rows["kind"].iloc[0] for rows in (medians, tails, ordered) if len(rows))
+    return changes.assign(kind=kinds)
+
+
+def _widened(changes: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
+    """Changes whose onset intervals are longer by so much at both ends, shorter if it is negative."""
+    if changes.empty:
+        return changes
+    low, high = changes["start_low"] - by, changes["start_high"] + by
+    return changes.assign(
+        start_low=low.where(low < changes["start"], changes["start"]), start_high=high.where(high > changes["start"], changes["start"])
+    )
+
+
+def _overlapping(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Rows whose onset intervals overlap, together; sorted by their lower ends."""
+    until = rows["start_high"].cummax().shift()
+    number = (rows["start_low"] > until).cumsum()
+    return [together for _, together in rows.groupby(number, sort=True)]
+
+
+def _weights(series: pd.DataFrame, coverage: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Checks of the last week of each service and region, steps where there are only metrics: service, region, n_week."""
+    lately = coverage[coverage["day"] >= now - WEEK].groupby(["service", "region"], as_index=False, observed=True)["n_checks"].sum()
+    steps = series.groupby(["service", "region"], as_index=False, observed=True).agg(step_s=("step_s", "min"))
+    both = steps.merge(lately, on=["service", "region"], how="left")
+    n_week = both["n_checks"].where(both["n_checks"] > 0, WEEK.total_seconds() / both["step_s"])
+    return both.assign(n_week=n_week.astype(float))[["service", "region", "n_week"]].astype({"service": "object", "region": "object"})
+
+
+def _details(
+    members: pd.DataFrame, known: pd.DataFrame, weights: pd.DataFrame, services: pd.DataFrame, project: params.Project, now: pd.Timestamp
+) -> pd.DataFrame:
+    """Members with all that is known of them and their own severity: how much of their service's checks they are."""
+    of_service = weights.groupby("service")["n_week"].transform("sum")
+    rows = members.drop(columns=["effect", "kind"]).merge(known, on=["series_id", "detected_at"], how="left")
+    rows = rows.merge(members[KEY], on=["series_id", "detected_at"], how="left", suffixes=("", "_of_drift"))
+    rows = rows.drop_duplicates(["drift_id", *KEY]).merge(weights.assign(share=weights["n_week"] / of_service), on=["service", "region"])
+    promised = services.set_index("service")["objective"].astype(float)
+    rows = rows.assign(exposure=rows["share"], objective=rows["service"].map(promised).astype(float).fillna(project.objective))
+    return rows.join(grade(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
+
+
+def _with_effects(drifts: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+    """Drifts with the median effect of those members that have changed in the way the drift is named after."""
+    kind_of = details["drift_id"].map(drifts.set_index("drift_id")["kind"])
+    alike = details[details["kind"] == kind_of].groupby("drift_id")
+    names = ("effect", "effect_low", "effect_high", "effect_size")
+    return drifts.assign(**{name: drifts["drift_id"].map(alike[name].median()) for name in names})
+
+
+def _totals(details: pd.DataFrame) -> pd.DataFrame:
+    """Per drift: the share of the week's checks concerned, and what it costs a week."""
+    places = details.drop_duplicates(["drift_id", "service", "region"])
+    all_weeks = places.assign(whole=places["n_week"] / places["share"]).drop_duplicates(["drift_id", "service"])
+    exposed = places.groupby("drift_id")["n_week"].sum() / all_weeks.groupby("drift_id")["whole"].sum()
+    medians = details[(details["signal"] == "latency_ms") & (details["kind"] == "level")]
+    failing = details[details["kind"] == "availability"]
+    lost_ms = medians.assign(lost=medians["effect"] * medians["before"] * medians["n_week"]).groupby("drift_id")["lost"].sum()
+    burning = failing.assign(burning=failing["effect"] * failing["share"]).groupby("drift_id")["burning"].sum()
+    cost = weekly_cost(
+        pd.DataFrame(
+            {
+                "exposure": 1.0,
+                "checks_per_week": 1.0,
+                "effect_ms": lost_ms.reindex(exposed.index),
+                "extra_bad_share": burning.reindex(exposed.index),
+                "objective": details.groupby("drift_id")["objective"].max().reindex(exposed.index),
+            }
+        )
+    )
+    return cost.assign(exposure=exposed.clip(upper=1.0)).rename_axis("drift_id").reset_index()
+
+
+def _placed(drifts: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+    """Drifts with a service and region to look for events of: those of their first member where they have several."""
+    first = details.drop_duplicates("drift_id").set_index("drift_id")
+    return drifts.assign(**{name: drifts[name].fillna(drifts["drift_id"].map(first[name])) for name in ("service", "region")})
+
+
+def _accepted(details: pd.DataFrame, accepted: pd.DataFrame) -> set[str]:
+    """Drifts all of whose members, but those that are over, were accepted."""
+    is_meant = rebaselines.is_accepted(details, accepted)
+    by_drift = pd.DataFrame({"whole": is_meant | details["end"].notna(), "any": is_meant}).groupby(details["drift_id"])
+    return {str(name) for name, rows in by_drift if rows["whole"].all() and rows["any"].any()}
+
+
+def _states(drifts: pd.DataFrame, accepted: set[str], settings: params.Drift, now: pd.Timestamp) -> npt.NDArray[np.object_]:
+    """Where each drift is in its life."""
+    is_young = drifts["detected_at"] > now - pd.Timedelta(hours=settings.suspected_hours)
+    is_old = drifts["start"] < now - pd.Timedelta(weeks=settings.expire_weeks)
+    return np.select(
+        [drifts["drift_id"].isin(accepted), drifts["end"].notna(), is_old, is_young],
+        ["accepted", "reverted", "expired", "suspected"],
+        default="open",
+    )
+
+
+def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The columns of a table, with its types of time."""
+    columns = tables.TABLES[table].columns
+    times = [column.name for column in columns if column.kind == "time"]
+    picked = frame[[column.name for column in columns]].reset_index(drop=True)
+    return picked.assign(**{name: pd.to_datetime(picked[name], utc=True).astype("datetime64[ms, UTC]") for name in times})

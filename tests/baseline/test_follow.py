@@ -1,0 +1,121 @@
+"""Baselines week by week: what each is learnt from, and that nothing else matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics import baseline, calendars, params, store, tables
+from analytics.baseline import follow
+from tests import projects
+
+START = pd.Timestamp("2026-03-04", tz="UTC")
+DAY = pd.Timedelta("1D")
+SETTINGS, PROJECT = params.Baseline(weeks=2), params.Project(workers=1)
+NO_MASKS = pd.DataFrame({"service": [], "region": [], "start": [], "end": [], "reason": []})
+REGIONS = pd.DataFrame({"region": ["default"], "zone": ["Europe/Zurich"], "holidays": [None]})
+
+
+def write(days, *, changed=None, late=(), gone=()):
+    """Ingest a metric of two services every hour; `late` ones begin after a week, `gone` ones end then, `changed` maps days to a factor."""
+    rng = np.random.default_rng(8)
+    for number in range(days):
+        times = pd.date_range(START + number * DAY, periods=24, freq="h")
+        frames = []
+        for name in ("api", "web"):
+            values = (5 + np.sin(np.arange(24) / 24 * 2 * np.pi) + 0.1 * rng.normal(size=24)) * (changed or {}).get(number, 1)
+            if not (name in late and number < 7) and not (name in gone and number >= 7):
+                frames.append(pd.DataFrame({"time": times, "service": name, "signal": "load", "value": values}))
+        store.write_raw_day("metrics", "metrics", times[0].date(), projects.raw_metrics(pd.concat(frames)))
+    projects.ingest_all()
+    store.begin("baseline")
+    return store.panels("signals")
+
+
+NO_CHANGES = tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+NO_EVENTS, NONE_DECIDED = (pd.DataFrame(columns=table.names) for table in (tables.TABLES["events"], tables.DECISIONS["rebaselines"]))
+
+
+def learn(signals, *, masks=NO_MASKS, days):
+    return baseline.learn(
+        signals, masks, REGIONS, NO_CHANGES, NO_EVENTS, NONE_DECIDED, settings=SETTINGS, project=PROJECT, now=START + days * DAY
+    )
+
+
+def test_a_new_series_gets_a_baseline_after_one_day_three_days_and_on_mondays(project):
+    known = learn(write(20, late=("web",)), days=20)
+    series = store.load("series").set_index("series_id")["service"]
+    begins = known.table.groupby(known.table["series_id"].map(series))["valid_from"].apply(list)
+    assert [(time - START) / DAY for time in begins["api"]] == [1, 3, 5, 12, 19]  # 9, 16 and 23 March are Mondays
+    assert [(time - START) / DAY for time in begins["web"]] == [8, 10, 12, 19]
+    newest = known.table[known.table["valid_to"].isna()]
+    assert set(newest["valid_from"]) == {START + 19 * DAY}
+    assert (known.table["learnt_to"] <= known.table["valid_from"]).all()
+
+
+def test_no_future_value_changes_a_past_baseline(tmp_path):
+    found = []
+    for name, changed in (("plain", {}), ("changed", {15: 9.0})):
+        with projects.opened(tmp_path / name):
+            known = learn(write(20, changed=changed), days=20)
+            found.append(known.table.set_index(["series_id", "valid_from"]))
+    same = (found[0]["model_id"] == found[1]["model_id"]).groupby("valid_from").all()
+    assert [(time - START) / DAY for time in same.index[same]] == [1, 3, 5, 12]
+
+
+def test_a_new_day_leaves_what_was_learnt_as_it_is(project):
+    before = learn(write(20), days=20)
+    kept = sorted((project / "data" / "memo" / "baseline.follow.learn_window").iterdir())
+    after = learn(write(21), days=21)
+    assert sorted((project / "data" / "memo" / "baseline.follow.learn_window").iterdir()) == kept
+    assert len(kept) == before.table["valid_from"].nunique()
+    pd.testing.assert_frame_equal(after.table, before.table)
+
+
+def test_a_changed_past_is_learnt_again_by_those_who_saw_it(project):
+    before = learn(write(30), days=30).table.set_index(["series_id", "valid_from"])
+    after = learn(write(30, changed={2: 1.5}), days=30).table.set_index(["series_id", "valid_from"])
+    same = (before["model_id"] == after["model_id"]).groupby("valid_from").all()
+    # Only those of the days 3, 5 and 12 have seen day 2.
+    assert [(time - START) / DAY for time in same.index[same]] == [1, 19, 26]
+
+
+def test_what_is_masked_is_not_learnt_from(project):
+    signals = write(20)
+    mask = pd.DataFrame(
+        {"service": ["web"], "region": [None], "start": [START + 15 * DAY], "end": [START + 16 * DAY], "reason": ["incident"]}
+    )
+    hours = baseline.shows.left_out_hours(learn(signals, masks=mask, days=20))
+    masked = hours[hours["masked_h"] > 0]
+    assert masked[["service", "day", "masked_h"]].to_numpy().tolist() == [["web", START + 15 * DAY, 24.0]]
+
+
+@pytest.mark.parametrize(("zone", "cells"), [("UTC", [10, 11, 12]), ("Asia/Kolkata", [10, 11, 12, 13])])
+def test_a_mask_touches_the_hours_of_the_local_clock(zone, cells):
+    from tests.slo import made
+
+    (ref,) = made.signals({("web", "eu"): np.ones(288), ("api", "eu"): np.ones(288)}, start="2026-03-04T00:00Z")
+    start = int(START.timestamp() * 1000)
+    masks = pd.DataFrame({"service": ["web"], "region": [None], "start_ms": [start + 10 * 3_600_000], "end_ms": [start + 13 * 3_600_000]})
+    clock = calendars.clock(start, 288, step_s=300, zone=zone)
+    masked = follow.masked_cells(ref.load(), clock, masks)
+    assert list(np.flatnonzero(masked[0])) == cells
+    assert not masked[1].any()
+
+
+def test_nothing_measured_has_no_baseline():
+    store_panels, none = follow.Panels([]), (NO_CHANGES, NO_EVENTS, NONE_DECIDED)
+    known = baseline.learn(store_panels, NO_MASKS, REGIONS, *none, settings=SETTINGS, project=PROJECT, now=START)
+    assert len(known.table) == len(known.models) == len(store_panels) == 0
+    assert len(baseline.find_seasons(store_panels, settings=SETTINGS, project=PROJECT, now=START)) == 0
+
+
+def test_a_series_that_has_vanished_has_a_last_baseline(project):
+    signals = write(40, gone=("web",))
+    known = learn(signals, days=40)
+    series = store.load("series").set_index("series_id")["service"]
+    ends = known.table.groupby(known.table["series_id"].map(series))["valid_to"].max()
+    # Last seen on day 6, in the week of 9 March: its history of two weeks is empty from 30 March on.
+    assert (ends["web"] - START) / DAY == 26
+    assert set(baseline.shows.newest(known, signals)["service"]) == {"api"}
