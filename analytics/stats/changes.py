@@ -112,9 +112,9 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         shortest_h = 24 if kind == SEASON else 0
         current = scan.score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)), shortest_h=shortest_h)
         changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
-        if changed is not None and (closed < 0 or changed[0] < closed):
-            if _returns(kind, evidence, detected + 1, window, changed[0] + 1):
-                closed, changed = changed[0], None
+        is_sooner = changed is not None and (closed < 0 or changed[0] < closed)
+        if changed is not None and is_sooner and _returns(kind, evidence, detected + 1, window, changed[0] + 1):
+            closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
         since = evidence.statistic[0, kind, column : stop - evidence.first]
         single = (series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop))

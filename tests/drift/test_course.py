@@ -51,7 +51,9 @@ def test_course_spans_two_weeks_before_to_now_and_leaves_its_expectation(course)
     assert abs(before["residual"].median()) < 0.5
     assert since["residual"].median() > 2
     assert (since["value"] / since["expected"]).median() == pytest.approx(1.2, abs=0.03)
-    assert ((before["low"] <= before["value"]) & (before["value"] <= before["high"])).mean() == pytest.approx(0.9, abs=0.06)
+    # The band holds nine of ten single steps; the middle of three hours is nearer to what is expected.
+    assert ((before["low"] <= before["value"]) & (before["value"] <= before["high"])).mean() >= 0.9
+    assert ((since["low"] <= since["value"]) & (since["value"] <= since["high"])).mean() < 0.5
 
 
 def test_quantiles_and_hours_of_the_day_before_and_since(course):
