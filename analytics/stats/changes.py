@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from analytics.stats import scan
 from analytics.stats.channels import Channels
-from analytics.stats.scan import AVAILABILITY, KINDS, LEVEL, RELEARNT_DAYS, SEASON, SHORTEST_H, SPREAD, Evidence, Frame, Reference
+from analytics.stats.scan import AVAILABILITY, KINDS, LEVEL, RELEARNT_DAYS, SEASON, SHORTEST_H, SPREAD, TAIL, Evidence, Frame, Reference
 
 __all__ = ["Changes", "accept", "find_changes", "level_for", "p_value"]
 
@@ -20,10 +20,15 @@ IntArray = npt.NDArray[np.int64]
 LEVEL_AT_ONE, LEVEL_PER_LOG_RATE = 7.86, -1.31
 """Level at one false alarm a series-year, and what it loses with the logarithm of the rate (`benchmarks/drift_null.py`)."""
 
-BACK = (5.0, 5.0, 3.0, 5.0, 3.0)
-BACK_DAYS = (4, 2, 1, 4, 1)
-"""A change is over when the days since, at least so many, are e^5 (e^3) times likelier without it and look usual. Level and shape wander
-for days, so they need more of both."""
+BACK = 5.0
+BACK_DAYS = (4, 2, 2, 4, 2)
+BACK_TIMES = (1, 2, 4, 8)
+"""A change is over when some days since are e^5 times likelier without it and look usual: at least so many, since level and shape wander
+for days and failures and slow answers come in bursts, or up to eight times as many, which what is rare needs."""
+TOLD_SHARE = (0.85, 0.6, 0.85, 0.6, 0.95)
+"""Share of a change as it was told that "still there" means: what is told is told at its largest, so that the true one is smaller. At 1
+each twentieth change that goes on was taken for over, with these each fiftieth, and a step of 10 % that is taken back is over after three
+days either way; still less would keep small changes open that are over."""
 ONSET_H = 3
 """Shortest time since its onset that a change is dated by: the shortest window there is."""
 FURTHER = 3.0
@@ -85,7 +90,7 @@ def find_changes(evidence: Evidence, level: float) -> Changes:
         Evidence that is enough (`level_for`).
     """
     told = np.flatnonzero((evidence.statistic.max(axis=1) > level).any(axis=1))
-    rows = [row for series in told for row in _changes_of(scan.one_series(evidence, int(series)), int(series), level)]
+    rows = [row for series in told for row in _changes_of_series(scan.one_series(evidence, int(series)), int(series), level)]
     table = np.array([single for single, _, _ in rows], dtype=np.float64).reshape(-1, N_SINGLE)
     places = table[:, :N_PLACES].astype(np.int64)
     looks = np.array([at for _, at, _ in rows], dtype=np.int64).reshape(-1, len(LOOK_DAYS))
@@ -93,15 +98,26 @@ def find_changes(evidence: Evidence, level: float) -> Changes:
     return Changes(*places.T, *table[:, N_PLACES:].T, looks=looks, looked=looked)  # type: ignore[misc]
 
 
-def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple[tuple[int | float, ...], IntArray, FloatArray]]:
-    """Changes of one series, in order: the single numbers of `Changes`, `looks`, `looked`.
+_Row = tuple[tuple[int | float, ...], IntArray, FloatArray]
+"""One change: the single numbers of `Changes`, `looks`, `looked`."""
+
+
+def _changes_of_series(evidence: Evidence, series: int, level: float) -> list[_Row]:
+    """Changes of one series, in order; failures are no evidence of how long answers take, nor against it."""
+    found = [row for kinds in ((LEVEL, SPREAD, TAIL, SEASON), (AVAILABILITY,)) for row in _changes_of(evidence, kinds, series, level)]
+    return sorted(found, key=lambda row: row[0][2])
+
+
+def _changes_of(evidence: Evidence, kinds: tuple[int, ...], series: int, level: float) -> Iterator[_Row]:
+    """Changes of the kinds that one cause may show in, in order.
 
     While a change is open, another one is told only if it is the clearer of the two, or if the series is no longer what it has been since
     the open one began: back at its reference, which ends the change, or changed further. Once a change is over, its kind is told by windows
     that begin after it.
     """
     n_bins = evidence.channels.level.shape[1]
-    needed, ready = np.full(n_bins, level), np.full(len(KINDS), evidence.first)
+    never = np.where(np.isin(range(len(KINDS)), kinds), 0, n_bins)
+    needed, ready = np.full(n_bins, level), np.maximum(never, evidence.first)
     while (told := _first_above(evidence, needed, ready)) is not None:
         detected, kind = told
         column = detected - evidence.first
@@ -111,7 +127,7 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
         # Where the day has another shape, only whole days have a level.
         shortest_h = 24 if kind == SEASON else 0
         current = scan.score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)), shortest_h=shortest_h)
-        changed = _first_above(current, np.full(n_bins, level + FURTHER), np.full(len(KINDS), detected + 1))
+        changed = _first_above(current, np.full(n_bins, level + FURTHER), np.maximum(never, detected + 1))
         is_sooner = changed is not None and (closed < 0 or changed[0] < closed)
         if changed is not None and is_sooner and _returns(kind, evidence, detected + 1, window, changed[0] + 1):
             closed, changed = changed[0], None
@@ -125,7 +141,7 @@ def _changes_of(evidence: Evidence, series: int, level: float) -> Iterator[tuple
             evidence = _begun_again(evidence, kind, stop)
         following = _first_above(evidence, needed, ready)
         if changed is not None and changed[0] < min(stop, n_bins if following is None else following[0]):
-            evidence, needed, ready = current, np.full(n_bins, level), np.full(len(KINDS), changed[0])
+            evidence, needed, ready = current, np.full(n_bins, level), np.maximum(never, changed[0])
 
 
 def _first_above(evidence: Evidence, needed: FloatArray, ready: IntArray) -> tuple[int, int] | None:
@@ -159,14 +175,15 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
 
 
 def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
-    """Bin at which what came since, up to the length of the window that told, rather says that there is no change; -1 without one."""
-    days = BACK_DAYS[kind] * evidence.channels.bins_per_day
-    ends = np.arange(end + days, evidence.channels.level.shape[1] + 1)
+    """Bin at whose end some whole days since rather say that there is no change; -1 without one."""
+    lengths = BACK_DAYS[kind] * evidence.channels.bins_per_day * np.array(BACK_TIMES)
+    ends = np.arange(end + lengths[0], evidence.channels.level.shape[1] + 1)
     if not ends.size:
         return -1
-    frame = Frame.of(evidence.reference, ends, np.clip(ends - end, 1, max(window, days))[:, None])
-    is_usual = scan.likelihood_ratio(kind, evidence.channels, evidence.reference, frame)[0, :, 0] <= HALF_CHI_95
-    over = np.flatnonzero((_back(kind, evidence, end, window, frame) >= BACK[kind]) & is_usual)
+    frame = Frame.of(evidence.reference, ends, lengths)
+    is_usual = scan.likelihood_ratio(kind, evidence.channels, evidence.reference, frame)[0] <= HALF_CHI_95
+    is_over = (_back(kind, evidence, end, window, frame) >= BACK) & is_usual & (ends[:, None] - lengths >= end)
+    over = np.flatnonzero(is_over.any(axis=1))
     return int(ends[over[0]]) - 1 if over.size else -1
 
 
@@ -178,32 +195,32 @@ def _returns(kind: int, evidence: Evidence, end: int, window: int, now: int) -> 
     """
     shortest = max(1, (SHORTEST_H[kind] if kind == SEASON else 2 * ONSET_H) * evidence.channels.bins_per_day // 24)
     frame = Frame.of(evidence.reference, np.array([now]), np.array([shortest]))
-    return bool(_back(kind, evidence, end, window, frame)[0] > 0)
+    return bool(_back(kind, evidence, end, window, frame)[0, 0] > 0)
 
 
 def _back(kind: int, evidence: Evidence, end: int, window: int, frame: Frame) -> FloatArray:
-    """Log likelihood ratio, in windows of `frame`, of no change against the change that the window ending at `end` has told."""
-    channels, reference = evidence.channels, evidence.reference
+    """Log likelihood ratio, in windows of `frame`, of no change against the likely share of what the window ending at `end` told."""
+    channels, reference, share_told = evidence.channels, evidence.reference, TOLD_SHARE[kind]
     told = Frame.of(reference, np.array([end]), np.array([window]))
     if kind in (LEVEL, SPREAD):
         now, variance, _ = scan.mean_change(channels, reference, kind, frame)
-        was = scan.mean_change(channels, reference, kind, told)[0]
+        was = share_told * scan.mean_change(channels, reference, kind, told)[0]
         back = scan.over(was * (was / 2 - now), variance)
     elif kind == SEASON:
         now, share = scan.shape_change(channels, reference, frame)
-        was, _ = scan.shape_change(channels, reference, told)
+        was = share_told * scan.shape_change(channels, reference, told)[0]
         back = np.einsum("isbw,sij,jsbw->sbw", was, reference.precision, was / 2 - now) / share
     else:
         back = _count_back(kind, channels, reference, frame, told)
-    return back[0, :, 0]
+    return np.asarray(back[0])
 
 
 def _count_back(kind: int, channels: Channels, reference: Reference, frame: Frame, told: Frame) -> FloatArray:
-    """Log likelihood ratio of the usual rate of events against the one that was told."""
+    """Log likelihood ratio of the usual rate of events against the likely share of the one that was told."""
     counts, trials = scan.events_and_trials(kind, channels)
     events, tried = frame.sums(counts), frame.sums(trials)
     rate = (events.usual + 0.5) / np.maximum(tried.usual, 1)
-    ratio = np.maximum(told.sums(counts).total, 0.5) / (told.sums(trials).total * rate)
+    ratio = (np.maximum(told.sums(counts).total, 0.5) / (told.sums(trials).total * rate)) ** TOLD_SHARE[kind]
     return np.asarray(
         (tried.total * rate * (ratio - 1) - events.total * np.log(ratio)) / reference.dispersion[int(kind == AVAILABILITY), 0]
     )

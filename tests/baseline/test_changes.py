@@ -97,7 +97,7 @@ def eventful():
     values[1, since(10, end=16)] *= 1.4
     values[1, since(60, end=75)] *= 1.2
     values[2, since(50)] *= 1 + 0.02 * np.arange(80 * PER_DAY) / (10 * PER_DAY)  # 2 % in ten days
-    values[3, since(45)] *= np.exp(rng.normal(0, 0.12, 85 * PER_DAY))
+    values[3, since(45)] *= np.exp(rng.normal(0, 0.08, 85 * PER_DAY))
     values[4, since(45)] *= np.where(rng.random(85 * PER_DAY) < 0.04, 3, 1)
     values[5, since(45)] *= np.exp(0.3 * np.sin(2 * np.pi * np.arange(85 * PER_DAY) / PER_DAY))
     values[6, since(33, end=50)] *= 1.2
