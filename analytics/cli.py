@@ -148,6 +148,12 @@ def _add_alerts(commands: Any) -> None:
     silence.add_argument("--from", dest="start", metavar="TIME", help="from this time (with a zone) instead of from now")
     silence.add_argument("--author", help="who decides it (default: the name you are logged in by)")
 
+    label = _add(inner, "label", _alerts_label, "call an anomaly a false alarm, or a true one (written to data/decisions/feedback.csv)")
+    label.add_argument("anomaly_id", metavar="ANOMALY_ID", help="which: its id or the beginning of it")
+    label.add_argument("label", choices=("false", "true"), help="what it was")
+    label.add_argument("--reason", required=True, help="why; it is shown wherever its like is kept back")
+    label.add_argument("--author", help="who says it (default: the name you are logged in by)")
+
     test = _add(inner, "test", _alerts_test, "send a test message by one channel")
     test.add_argument("channel", metavar="CHANNEL", help="its name under delivery.channels in params.yaml")
 
@@ -311,6 +317,22 @@ def _alerts_silence(given: argparse.Namespace) -> int:
         _say(line)
     if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
         _say("dvc.yaml: the chain reads the silences now")
+    return 0
+
+
+def _alerts_label(given: argparse.Namespace) -> int:
+    import getpass
+
+    from analytics import dvcfiles, params, session
+    from analytics.anomalies import feedback
+
+    root = session.root()
+    zone = params.load(root / "params.yaml").project.zone
+    author = given.author or getpass.getuser()
+    for line in feedback.label(given.anomaly_id, given.label, reason=given.reason, author=author, zone=zone, now=_now()):
+        _say(line)
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
+        _say("dvc.yaml: the chain reads the feedback now")
     return 0
 
 

@@ -101,6 +101,23 @@ class Drift(Section):
     shown: int = Field(4, ge=1, le=20, description="drifts drawn one by one on the page")
 
 
+class Anomalies(Section):
+    """What was strange, and is worth waking someone."""
+
+    false_alarms_per_week: float = Field(
+        0.25, gt=0.001, le=100, description="alarm budget: false alarms a week that a service may cost, over all its signals and regions"
+    )
+    min_relative_effect: float = Field(0.15, ge=0, description="smallest deviation that is told, as a fraction of what was expected")
+    min_latency_effect_ms: float = Field(5.0, ge=0, description="... and of a response time, ms")
+    min_failing_share: float = Field(0.02, ge=0, le=1, description="smallest share of checks failing beside the usual that is told")
+    min_points: int = Field(1, ge=1, description="strange steps that a series needs by itself to be told")
+    min_failed_checks: int = Field(2, ge=1, description="failed checks that a series needs by itself to be told")
+    min_regions: int = Field(1, ge=1, description="regions that must show it")
+    near_s: int = Field(1800, ge=0, description="what begins within this time of each other in one service is one anomaly, s")
+    shown_days: int = Field(28, ge=1, le=400, description="newest days that the page tells one by one")
+    shown: int = Field(6, ge=1, le=40, description="anomalies drawn one by one on the page")
+
+
 class Alerts(Section):
     """Which findings are told, how urgently, and which of them are one alert."""
 
@@ -155,6 +172,7 @@ class Params(Section):
     ingest: Ingest = Ingest()
     baseline: Baseline = Baseline()
     drift: Drift = Drift()
+    anomalies: Anomalies = Anomalies()
     alerts: Alerts = Alerts()
     delivery: Delivery = Delivery()
     slo: Slo = Slo()

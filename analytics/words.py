@@ -5,6 +5,7 @@ Missing values are an en dash. Nothing is ever rounded to a claim: a share below
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import math
 import re
@@ -27,6 +28,7 @@ __all__ = [
     "milliseconds",
     "moment",
     "month",
+    "named",
     "number",
     "percent",
     "short_names",
@@ -214,6 +216,25 @@ def listed(names: Iterable[str], *, limit: int = 4) -> str:
     if len(said) < 2:
         return "".join(said)
     return f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def named(given: str, known: Sequence[str], what: str, table: str) -> str:
+    """The one id that `given` is, or begins; `what` and `table` name one of them and all of them.
+
+    Raises
+    ------
+    ValueError
+        If none does, with the nearest one, or several do.
+    """
+    if given in known:
+        return given
+    begun = [name for name in known if name.startswith(given)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        raise ValueError(f"'{given}' begins the ids of {len(begun)} {table}: {', '.join(sorted(begun)[:5])}; write more of it")
+    near = difflib.get_close_matches(given, known, n=1, cutoff=0.4)
+    raise ValueError(f"there is no {what} '{given}'; " + (f"did you mean '{near[0]}'?" if near else f"there are {len(known)} {table}"))
 
 
 def without_numbers(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from analytics.alerts import says, shows
 from analytics.alerts.findings import findings_of_drifts, no_findings
+from analytics.alerts.of_anomalies import findings_of_anomalies
 from analytics.alerts.raised import Raised, raise_alerts
 from analytics.alerts.silences import apply_silences, parse_matcher
 
 __all__ = [
     "Raised",
     "apply_silences",
+    "findings_of_anomalies",
     "findings_of_drifts",
     "no_findings",
     "parse_matcher",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from analytics import params, tables
 from analytics.alerts import messages
+from analytics.alerts.findings import no_findings
 from analytics.alerts.life import Alert, follow, read_findings
 from analytics.alerts.quiet import Reason, Surroundings, dependency_reasons, own_reason
 from analytics.alerts.silences import apply_silences
@@ -24,8 +26,7 @@ class Raised:
 
 
 def raise_alerts(
-    findings: pd.DataFrame,
-    *,
+    *findings: pd.DataFrame,
     services: pd.DataFrame,
     dependencies: pd.DataFrame,
     masks: pd.DataFrame,
@@ -38,7 +39,7 @@ def raise_alerts(
 
     Parameters
     ----------
-    findings : DataFrame
+    *findings : DataFrames
         In the columns of `tables.FINDINGS`: for each finding what was known of it from when on. A row of the future is not looked at.
     services, dependencies, masks : the tables of these names
     silences : rows of `data/decisions/silences.csv`
@@ -51,7 +52,7 @@ def raise_alerts(
     maintenance or a fault of the prober; a silence; a service that it stands on alerts at the same time.
     """
     moment = now.to_pydatetime()
-    followed = follow(read_findings(findings), settings=settings, now=moment)
+    followed = follow(read_findings(_together(findings)), settings=settings, now=moment)
     around = Surroundings.read(services=services, dependencies=dependencies, masks=masks)
     own = {alert.alert_id: own_reason(alert, around, settings=settings, now=moment, zone=zone) for alert in followed}
     owners = dict(zip(services["service"], services["owner"], strict=True))
@@ -62,6 +63,11 @@ def raise_alerts(
         reason = explained[alerts.loc[index, "alert_id"]]
         alerts.loc[index, ["silenced_by", "silenced_text"]] = [reason.silenced_by, reason.text]
     return Raised(alerts, _changes(followed))
+
+
+def _together(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in findings if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else no_findings()
 
 
 def _row(alert: Alert, reason: Reason | None, owner: object, *, zone: str) -> dict[str, object]:

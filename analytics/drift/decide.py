@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ def accept_event(
         raise ValueError(f"--bound {bound:g}: expected the largest effect to accept, as a fraction above 0, e.g. 0.3")
     with session.published():
         events, time = store.load("events"), _time(now)
-    event = events[events["event_id"] == _named(event_id, events["event_id"].tolist(), "event", "events")].iloc[0]
+    event = events[events["event_id"] == words.named(event_id, events["event_id"].tolist(), "event", "events")].iloc[0]
     path = _write([{"event_id": event["event_id"], "direction": direction, "bound": f"{bound:g}"}], "accept", time, author, reason)
     what = f"{event['kind']} of {words.moment(event['start'], zone)}"
     size = words.percent(bound, 0)
@@ -60,7 +59,7 @@ def accept_event(
 
 def _decide(action: str, drift_id: str, *, reason: str, author: str, zone: str, now: pd.Timestamp) -> list[str]:
     found = _published()
-    name = _named(drift_id, found.drifts["drift_id"].tolist(), "drift", "drifts")
+    name = words.named(drift_id, found.drifts["drift_id"].tolist(), "drift", "drifts")
     (row,) = found.drifts[found.drifts["drift_id"] == name].itertuples()
     is_accepted = _is_accepted(row)
     said = says.headline(row, found, zone)
@@ -88,19 +87,6 @@ def _write(rows: Sequence[dict[str, str]], action: str, time: pd.Timestamp, auth
     for row in rows:
         path = store.decide("rebaselines", {"time": _iso(time), "author": author, "action": action, "reason": reason, **empty, **row})
     return path.relative_to(session.root())
-
-
-def _named(given: str, known: Sequence[str], what: str, table: str) -> str:
-    """The one id that `given` is, or begins."""
-    if given in known:
-        return given
-    begun = [name for name in known if name.startswith(given)]
-    if len(begun) == 1:
-        return begun[0]
-    if begun:
-        raise ValueError(f"'{given}' begins the ids of {len(begun)} {table}: {', '.join(sorted(begun)[:5])}; write more of it")
-    near = difflib.get_close_matches(given, known, n=1, cutoff=0.4)
-    raise ValueError(f"there is no {what} '{given}'; " + (f"did you mean '{near[0]}'?" if near else f"there are {len(known)} {table}"))
 
 
 def _published() -> Drifts:

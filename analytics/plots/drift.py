@@ -110,7 +110,7 @@ def plot_drift(
         for mask in masks.itertuples():
             for axes in (top, strip):
                 axes.axvspan(*style.as_days(pd.DatetimeIndex([mask.start, mask.end])), color=COLOURS["axis"], alpha=0.45, lw=0)
-        _ticks(top, events)
+        marks.events(top, events)
         top.set_ylabel(unit)
         strip.set_ylabel("residual\n(scale)")
         style.time_axis(strip, zone, course.time.iloc[0], course.time.iloc[-1])
@@ -148,14 +148,6 @@ def _strip(ax: Axes, time: Any, residual: Any, tone: str) -> None:
     finite = np.abs(residual[np.isfinite(residual)])
     ax.set_ylim(*(np.array([-1, 1]) * max(4.0, 1.1 * float(np.quantile(finite, 0.995)) if len(finite) else 4.0)))
     ax.axhline(0, color=COLOURS["axis"], lw=0.8)
-
-
-def _ticks(ax: Axes, events: pd.DataFrame) -> None:
-    bottom = ax.get_ylim()[0]
-    for event in events.itertuples():
-        at = style.as_days(pd.DatetimeIndex([event.start]))[0]
-        ax.plot([at], [bottom], marker="^", ms=6, color=COLOURS["violet"], clip_on=False, zorder=4)
-        ax.annotate(str(event.title), (at, bottom), (0, 7), textcoords="offset points", ha="center", fontsize=7.5, color=COLOURS["violet"])
 
 
 def plot_quantiles(quantiles: pd.DataFrame, *, unit: str, direction: str, ax: Axes | None = None) -> Axes:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from analytics.plots import style
 from analytics.plots.style import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Tone", "bars_in_time", "decimate", "grid_map", "key", "line_with_band", "rows"]
+__all__ = ["Tone", "bars_in_time", "decimate", "events", "grid_map", "key", "line_with_band", "rows"]
 
 MAX_RECTANGLES = 1200
 """More become a picture: beyond this a path weighs more than the pixels it fills."""
@@ -79,6 +81,15 @@ def line_with_band(
         ax.fill(np.concatenate([below[0], above[0][::-1]]), np.concatenate([below[1], above[1][::-1]]), color=COLOURS[band], lw=0)
     dashes: Any = (0, (4, 2)) if is_dashed else "solid"
     ax.plot(*decimate(time, value), color=COLOURS[colour], lw=1.1, ls=dashes)
+
+
+def events(ax: Axes, declared: pd.DataFrame) -> None:
+    """Triangles on the horizontal axis where something was declared (columns `start, title`)."""
+    bottom = ax.get_ylim()[0]
+    for event in declared.itertuples():
+        at = style.as_days(pd.DatetimeIndex([event.start]))[0]
+        ax.plot([at], [bottom], marker="^", ms=6, color=COLOURS["violet"], clip_on=False, zorder=4)
+        ax.annotate(str(event.title), (at, bottom), (0, 7), textcoords="offset points", ha="center", fontsize=7.5, color=COLOURS["violet"])
 
 
 def grid_map(ax: Axes, level: NDArray[np.intp], *, tones: Sequence[Tone], edges: NDArray[np.float64], labels: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ save, so that a wrong table is refused where it is made and not where it is used
 from __future__ import annotations
 
 from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
+from analytics.tables.anomalies import ANOMALIES, FEEDBACK, SUPPRESSED_BY
 from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
@@ -34,6 +35,7 @@ __all__ = [
     "SILENCED_BY",
     "STAGES",
     "STATES",
+    "SUPPRESSED_BY",
     "TABLES",
     "TRUTH_KINDS",
     "Column",
@@ -46,9 +48,9 @@ __all__ = [
     "writes",
 ]
 
-TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *DRIFT, *ALERTS, *SLO)}
+TABLES: dict[str, Table] = {table.name: table for table in (*INGEST, *BASELINE, *DRIFT, *ANOMALIES, *ALERTS, *SLO)}
 
-DECISIONS: dict[str, Table] = {table.name: table for table in (REBASELINES, SILENCES)}
+DECISIONS: dict[str, Table] = {table.name: table for table in (REBASELINES, FEEDBACK, SILENCES)}
 """What people decide: small files `data/decisions/<name>.csv` in git."""
 
 STAGES: dict[str, Stage] = {
@@ -74,11 +76,30 @@ STAGES: dict[str, Stage] = {
             models_read=("baseline",),
         ),
         Stage(
+            "anomalies",
+            20,
+            "Anomalies",
+            "What was strange, how strange, and is it worth waking someone?",
+            reads=("services", "regions", "series", "events", "masks", "coverage"),
+            panels_read=("signals",),
+        ),
+        Stage(
             "alerts",
             42,
             "Alerts",
             "Which findings must someone know about?",
-            reads=("services", "series", "events", "dependencies", "masks", "drifts", "drift_members"),
+            reads=(
+                "services",
+                "series",
+                "events",
+                "dependencies",
+                "masks",
+                "drifts",
+                "drift_members",
+                "anomalies",
+                "anomaly_course",
+                "suppressed",
+            ),
         ),
         Stage(
             "slo",

@@ -1,0 +1,54 @@
+"""Anomalies as findings: told when they are known, again as they grow, and when they are over."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analytics import tables, words
+
+__all__ = ["findings_of_anomalies"]
+
+
+def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppressed: pd.DataFrame) -> pd.DataFrame:
+    """Anomalies that are alarms as findings, in the columns of `tables.FINDINGS`: a row for each time at which more was known.
+
+    Parameters
+    ----------
+    anomalies, course, suppressed : tables `anomalies`, `anomaly_course`, `suppressed`
+    """
+    alarms = anomalies[~anomalies["anomaly_id"].isin(suppressed["anomaly_id"])]
+    known = course.rename(columns={"severity": "severity_then", "effect": "effect_then"})
+    rows = alarms.merge(known[["anomaly_id", "known_at", "severity_then", "is_over"]], on="anomaly_id")
+    rows = rows[rows["known_at"] >= rows["detected_at"]]
+    found = pd.DataFrame(
+        {
+            "finding": "anomaly",
+            "finding_id": rows["anomaly_id"],
+            "known_at": rows["known_at"],
+            "service": rows["service"],
+            "region": rows["region"].astype("object").where(rows["region"].notna(), None),
+            "signals": rows["signals"],
+            "start": rows["start"],
+            "end": rows["end"].where(rows["is_over"]),
+            "state": rows["is_over"].map({True: "over", False: "open"}),
+            "severity": rows["severity_then"],
+            "direction": rows["direction"],
+            "what": [_what(row.signal, row.effect) for row in rows.itertuples()],
+            "size": [_size(row) for row in rows.itertuples()],
+            "event": None,
+            "evidence": "anomalies.html#" + rows["anomaly_id"],
+        },
+        columns=tables.FINDINGS.names,
+    )
+    times = [column.name for column in tables.FINDINGS.columns if column.kind == "time"]
+    return found.assign(**{name: pd.to_datetime(found[name], utc=True).astype("datetime64[ms, UTC]") for name in times})
+
+
+def _what(signal: str, effect: float) -> str:
+    if signal == "availability":
+        return f"{words.number(100 * abs(effect), 2)} {'more' if effect > 0 else 'fewer'} of 100 checks fail"
+    return f"{signal} {words.signed(effect, words.percent)}"
+
+
+def _size(row: object) -> str:
+    return f"score {words.fixed(row.score, 0)} of 100, {words.counted(row.n_series, 'series', 'series')}"  # type: ignore[attr-defined]

@@ -1,0 +1,235 @@
+"""Values of a panel -> strange stretches of its series, and what was known of each when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import calendars, expected
+from analytics.expected import Kind
+from analytics.panel import Panel, PanelRef
+from analytics.stats import alarms, failures, surprise
+
+__all__ = ["GAP_S", "Found", "Judged", "detect", "judge"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+LOOK_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""Steps after its detection at which it is looked how large an anomaly has become."""
+
+GAP_S = 1800
+"""What is not longer interrupted is one episode, s; at least one step."""
+BAND = 1.96
+"""Half width of the band in scales: 19 of 20 steps lie in it while nothing happens."""
+
+EPISODES = [
+    "series_id", "start", "peak", "end", "detected_at", "direction", "p_value", "per_week", "observed", "expected", "low", "high", "effect",
+    "n_points", "detector",
+]  # fmt: skip
+LOOKS = ["series_id", "start", "known_at", "effect", "per_week"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Strange stretches of series.
+
+    Attributes
+    ----------
+    episodes : series_id and the columns of table `anomaly_members` but for anomaly_id and score
+    looks : series_id, start (of the episode), known_at; effect and per_week as they were known then
+    weeks : weeks judged, by series_id
+    """
+
+    episodes: pd.DataFrame
+    looks: pd.DataFrame
+    weeks: pd.Series
+
+    @classmethod
+    def together(cls, parts: Sequence[Found]) -> Found:
+        """All parts as one."""
+        episodes = [part.episodes for part in parts if len(part.episodes)]
+        looks = [part.looks for part in parts if len(part.looks)]
+        return cls(
+            pd.concat(episodes, ignore_index=True) if episodes else pd.DataFrame(columns=EPISODES),
+            pd.concat(looks, ignore_index=True) if looks else pd.DataFrame(columns=LOOKS),
+            pd.concat([part.weeks for part in parts]) if parts else pd.Series(dtype=float),
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Every step of some series judged; arrays of shape (n_series, n_times).
+
+    Attributes
+    ----------
+    is_strange : steps that belong to an episode
+    is_told : those of them that show it; an outage has begun before it could be known
+    per_week : how many episodes as strange chance makes in a week
+    p_value : chance that a step of a quiet series is as strange
+    expected, low, high : what was expected and the band, in the unit of the series
+    detector : index into `detectors` of the one that found it strangest
+    """
+
+    is_strange: BoolArray
+    is_told: BoolArray
+    per_week: FloatArray
+    p_value: FloatArray
+    expected: FloatArray
+    low: FloatArray
+    high: FloatArray
+    detector: IntArray
+    detectors: tuple[str, ...]
+
+
+def detect(ref: PanelRef, *, regions: pd.DataFrame, budget: float) -> Found:
+    """Strange stretches of the series of a panel.
+
+    Parameters
+    ----------
+    regions : table `regions`, for the clocks
+    budget : how often a week chance may make what is listed, in each series
+    """
+    parts = []
+    for panel, judged in _judged(ref, regions, budget):
+        episodes, looks = _episodes(panel, judged, max(1, GAP_S // panel.step_s))
+        weeks = np.isfinite(panel.values).sum(axis=1) * panel.step_s / (7 * 86_400)
+        parts.append(Found(episodes, looks, pd.Series(weeks, index=panel.series["series_id"].astype("object"))))
+    return Found.together(parts)
+
+
+def judge(ref: PanelRef, *, regions: pd.DataFrame, budget: float) -> tuple[Panel, Judged]:
+    """A panel of a single series, and every step of it judged as `detect` does."""
+    (found,) = _judged(ref, regions, budget)
+    return found
+
+
+def _judged(ref: PanelRef, regions: pd.DataFrame, budget: float) -> Iterator[tuple[Panel, Judged]]:
+    """The series of one scale and clock together, and how they are judged."""
+    panel = ref.load()
+    for rows, kind, zone in _groups(panel.series, regions):
+        mine = Panel(panel.series.iloc[rows], panel.start_ms, panel.step_s, panel.values[rows], panel.n_checks[rows])
+        yield mine, _judge_shares(mine, budget) if kind == "logit" else _judge_values(mine, kind, zone, budget)
+
+
+def _groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[IntArray, Kind, str]]:
+    """Rows of the series of one scale and clock."""
+    zone_of = dict(zip(regions["region"], regions["zone"].astype("object").where(regions["zone"].notna(), "UTC"), strict=True))
+    found: dict[tuple[Kind, str], list[int]] = {}
+    for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
+        found.setdefault((expected.kind_of(signal), zone_of.get(region, "UTC")), []).append(row)
+    return [(np.array(rows, np.int64), *key) for key, rows in sorted(found.items())]
+
+
+def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
+    """Values against what the series itself leads to expect."""
+    step_s = panel.step_s
+    clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=zone, holidays="")
+    found = surprise.surprises(expected.transform(panel.values, kind), clock.local_ms // (step_s * 1000), step_s=step_s)
+    rate = alarms.false_rates(found.strength, step_s=step_s)
+    is_strange = alarms.raised(found.strength, rate, budget_per_week=budget, step_s=step_s)
+    low, middle, high = (expected.untransform(found.expected + k * found.scale, kind) for k in (-BAND, 0, BAND))
+    strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0)
+    return Judged(
+        is_strange, is_strange, rate, alarms.p_values(rate, step_s=step_s), middle, low, high, strongest, tuple(surprise.DETECTORS)
+    )  # fmt: skip
+
+
+def _judge_shares(panel: Panel, budget: float) -> Judged:
+    """Failed checks against the share that usually fails."""
+    n_checks = np.where(np.isfinite(panel.values), panel.n_checks, 0).astype(float)
+    failed = np.rint(np.nan_to_num(1 - panel.values.astype(float)) * n_checks)
+    found = failures.judge_failures(failed, n_checks, step_s=panel.step_s)
+    is_told = found.per_week <= budget
+    # An outage is told by its second or third failed check, but begins with the first.
+    n_times = failed.shape[1]
+    next_failed = np.minimum.accumulate(np.where(failed > 0, np.arange(n_times), n_times)[:, ::-1], axis=1)[:, ::-1]
+    row, step = np.nonzero(is_told)
+    starts = np.zeros((len(failed), n_times + 1), np.int64)
+    np.add.at(starts, (row, next_failed[row, np.maximum(step + 1 - found.reach[row, step], 0)]), 1)
+    np.add.at(starts, (row, step + 1), -1)
+    is_strange = np.cumsum(starts, axis=1)[:, :-1] > 0
+    usual = 1 - found.usual
+    spread = BAND * np.sqrt(found.usual * usual / np.maximum(n_checks, 1))
+    return Judged(
+        is_strange, is_told, found.per_week, found.p_value, usual, np.maximum(usual - spread, 0), np.minimum(usual + spread, 1),
+        np.zeros(failed.shape, np.int64), ("failures",),
+    )  # fmt: skip
+
+
+def _episodes(panel: Panel, judged: Judged, gap: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Strange steps that are at most `gap` steps apart, as one row each; and what was known of each at `LOOK_STEPS`."""
+    rows, looks = [], []
+    for series in np.flatnonzero(judged.is_strange.any(axis=1)):
+        for steps in _stretches(np.flatnonzero(judged.is_strange[series]), gap):
+            rows.append(_episode(panel, judged, int(series), steps, gap))
+            looks += _looks(panel, judged, int(series), steps)
+    return pd.DataFrame(rows, columns=EPISODES), pd.DataFrame(looks, columns=LOOKS)
+
+
+def _stretches(steps: IntArray, gap: int) -> list[IntArray]:
+    return np.split(steps, np.flatnonzero(np.diff(steps) > gap) + 1)
+
+
+def _effect(panel: Panel, judged: Judged, series: int, steps: IntArray) -> float:
+    """Relative deviation over some steps, their median; of availability the share that fails more, its mean."""
+    values, expected = panel.values[series, steps].astype(float), judged.expected[series, steps].astype(float)
+    if panel.series["signal"].iloc[series] == "availability":
+        return float(np.nanmean(expected - values))
+    return float(np.nanmedian(np.where(expected != 0, values / np.where(expected != 0, expected, 1) - 1, np.sign(values))))
+
+
+def _episode(panel: Panel, judged: Judged, series: int, steps: IntArray, gap: int) -> tuple[Any, ...]:
+    peak = int(steps[np.argmin(judged.per_week[series, steps])])
+    told = int(steps[judged.is_told[series, steps]][0])
+    effect = _effect(panel, judged, series, steps)
+    goes_on = steps[-1] + gap >= panel.values.shape[1]
+    signal = panel.series["signal"].iloc[series]
+    n_failed = np.rint((1 - panel.values[series, steps]) * panel.n_checks[series, steps])
+    return (
+        panel.series["series_id"].iloc[series],
+        _time(panel, int(steps[0])),
+        _time(panel, peak),
+        pd.NaT if goes_on else _time(panel, int(steps[-1]) + 1),
+        _time(panel, told + 1),
+        _direction(signal, effect),
+        float(judged.p_value[series, peak]),
+        float(judged.per_week[series, peak]),
+        float(panel.values[series, peak]),
+        *(float(getattr(judged, name)[series, peak]) for name in ("expected", "low", "high")),
+        effect,
+        int(np.nansum(n_failed)) if signal == "availability" else len(steps),
+        judged.detectors[int(judged.detector[series, peak])],
+    )
+
+
+def _looks(panel: Panel, judged: Judged, series: int, steps: IntArray) -> list[tuple[Any, ...]]:
+    """What was known of an episode at the end of its first steps: its effect, and how rare it was."""
+    name, start = panel.series["series_id"].iloc[series], _time(panel, int(steps[0]))
+    found = []
+    told = int(steps[judged.is_told[series, steps]][0])
+    for after in LOOK_STEPS:
+        at = told + after
+        if at > steps[-1]:
+            break
+        known = steps[steps <= at]
+        effect = _effect(panel, judged, series, known)
+        found.append((name, start, _time(panel, at + 1), effect, float(judged.per_week[series, known].min())))
+    return found
+
+
+def _time(panel: Panel, step: int) -> pd.Timestamp:
+    return pd.Timestamp(panel.start_ms + step * panel.step_s * 1000, unit="ms", tz="UTC")
+
+
+def _direction(signal: str, effect: float) -> str:
+    """Slower answers and more failures are regressions; of other signals nobody can say."""
+    if signal.startswith("latency") or signal == "availability":
+        return "regression" if effect > 0 else "improvement"
+    return "neutral"

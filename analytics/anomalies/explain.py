@@ -1,0 +1,100 @@
+"""Each anomaly in words: what was expected, what came, how strange that is, what else moved, what would have kept it silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analytics import params, words
+from analytics.anomalies.suppress import smallest
+
+__all__ = ["DETECTOR_WORDS", "explanations", "headline", "size", "what", "where"]
+
+DETECTOR_WORDS = {
+    "forecast": "the value against a forecast from the minutes before",
+    "profile": "the value against the usual value of that time of day",
+    "shift": "the sum of small deviations in one direction",
+    "failures": "the number of failed checks against the usual share",
+}
+"""Detector -> what it looks at."""
+
+
+def where(row: Any) -> str:
+    """'payments', 'api in ap-south'."""
+    return str(row.service) if pd.isna(row.region) or row.region == "default" else f"{row.service} in {row.region}"
+
+
+def size(signal: str, effect: float) -> str:
+    """An effect as people say it: '84 % slower', '12 % of checks failed', '40 % lower'."""
+    share = words.percent(abs(effect))
+    if signal == "availability":
+        return f"{share} {'more' if effect > 0 else 'fewer'} of the checks failed"
+    if signal.startswith("latency"):
+        return f"{share} {'slower' if effect > 0 else 'faster'}"
+    return f"{share} {'higher' if effect > 0 else 'lower'}"
+
+
+def what(row: Any) -> str:
+    """What it is in a few words, for the title of an alert: 'latency_ms +84 %', '12 % more of the checks failed'."""
+    return size(row.signal, row.effect) if row.signal == "availability" else f"{row.signal} {words.signed(row.effect, words.percent)}"
+
+
+def headline(row: Any, zone: str) -> str:
+    """An anomaly as a sentence without its full stop: 'payments was 84 % slower than expected for 25 min on 3 Apr 14:05'."""
+    lasted = "since" if pd.isna(row.end) else f"for {words.duration((row.end - row.start).total_seconds())} on"
+    subject = where(row) if row.signal.startswith("latency") else f"{row.signal} of {where(row)}"
+    said = size(row.signal, row.effect)
+    if row.signal == "availability":
+        return f"{said[0].upper()}{said[1:]} in {where(row)} than usual {lasted} {words.moment(row.start, zone)}"
+    return f"{subject} {'is' if pd.isna(row.end) else 'was'} {said} than expected {lasted} {words.moment(row.start, zone)}"
+
+
+def explanations(anomalies: pd.DataFrame, details: pd.DataFrame, *, settings: params.Anomalies, zone: str) -> list[str]:
+    """A paragraph for each anomaly, in their order."""
+    of = dict(list(details.groupby("anomaly_id")))
+    return [_explanation(one, of[one.anomaly_id], settings, zone) for one in anomalies.itertuples()]
+
+
+def _explanation(one: Any, members: pd.DataFrame, settings: params.Anomalies, zone: str) -> str:
+    lead = members.sort_values(["per_week", "series_id"]).iloc[0]
+    parts = [
+        f"{words.moment(one.peak, zone)}: {_value(one.observed, lead)} where {_value(one.expected, lead)} "
+        f"{words.interval(one.low, one.high)} was expected.",
+        f"Found by {DETECTOR_WORDS.get(one.detector, one.detector)}: chance makes as much {_rarely(one.per_week)} in this service, the "
+        f"budget is {words.number(settings.false_alarms_per_week)} a week.",
+        _others(lead, members),
+        f"It would have been silent with {_silent(one, lead, settings)}.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _value(value: float, lead: pd.Series) -> str:
+    if lead["signal"] == "availability":
+        return f"{words.percent(value)} of checks succeeding"
+    return f"{words.number(value)} {lead['unit']}".strip()
+
+
+def _rarely(per_week: float) -> str:
+    if per_week >= 0.1:
+        return f"{words.number(per_week, 2)} times a week"
+    years = 1 / (per_week * 52.18)
+    if years > 1000:
+        return "less than once in a thousand years"
+    return f"once in {words.number(years, 2)} years" if years >= 1 else f"once in {words.number(1 / per_week, 2)} weeks"
+
+
+def _others(lead: pd.Series, members: pd.DataFrame) -> str:
+    others = members[members["series_id"] != lead["series_id"]].drop_duplicates(["signal", "region"])
+    if others.empty:
+        return f"Nothing else of {lead['service']} was strange with it."
+    said = [
+        f"{row.signal} of {row.region} ({words.signed(row.effect, words.percent)})" for row in others.sort_values("per_week").itertuples()
+    ]
+    return f"Strange with it: {words.listed(said)}."
+
+
+def _silent(one: Any, lead: pd.Series, settings: params.Anomalies) -> str:
+    name, _ = smallest(str(lead["signal"]), settings)
+    least = words.number(abs(lead["effect"]), 2)
+    return f"a budget below {words.number(one.per_week, 2)} a week, or {name} above {least}"

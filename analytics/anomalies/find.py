@@ -1,0 +1,162 @@
+"""Values -> anomalies of services, each with what it was, how bad, and whether it is an alarm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from analytics import engine, params, tables
+from analytics.anomalies import explain
+from analytics.anomalies.detect import GAP_S, Found, detect
+from analytics.anomalies.join import course_of, join, score_of
+from analytics.anomalies.severity import grade, halves
+from analytics.anomalies.suppress import suppressed
+from analytics.panel import Panels
+
+__all__ = ["Anomalies", "find_anomalies"]
+
+WEEK = pd.Timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Anomalies:
+    """Tables of the stage, and what the members are beside that (service, region, signal, unit, step_s).
+
+    Attributes
+    ----------
+    anomalies, members, course, suppressed : tables `anomalies`, `anomaly_members`, `anomaly_course`, `suppressed`
+    details : members with service, region, signal, unit, step_s
+    weeks : weeks judged by service
+    """
+
+    anomalies: pd.DataFrame
+    members: pd.DataFrame
+    course: pd.DataFrame
+    suppressed: pd.DataFrame
+    details: pd.DataFrame
+    weeks: pd.Series
+
+    @property
+    def alarms(self) -> pd.DataFrame:
+        """Anomalies that are told."""
+        return self.anomalies[~self.anomalies["anomaly_id"].isin(self.suppressed["anomaly_id"])]
+
+
+def find_anomalies(
+    signals: Panels,
+    series: pd.DataFrame,
+    regions: pd.DataFrame,
+    masks: pd.DataFrame,
+    coverage: pd.DataFrame,
+    feedback: pd.DataFrame,
+    *,
+    settings: params.Anomalies,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> Anomalies:
+    """Anomalies known at `now`, the newest first.
+
+    Parameters
+    ----------
+    series, regions, masks, coverage : tables of these names
+    feedback : rows of `data/decisions/feedback.csv`
+    """
+    refs = list(signals.between(None, now))
+    work = partial(detect, regions=regions, budget=settings.false_alarms_per_week)
+    parts = list(engine.map(work, refs, workers=project.workers, points=sum(ref.size for ref in refs)))
+    found = Found.together(parts)
+    keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
+    known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
+    known = known.assign(anomaly_id=join(known, near=pd.Timedelta(seconds=settings.near_s)))
+    details = known.assign(score=score_of(known["per_week"])).sort_values(["anomaly_id", "series_id", "start"], ignore_index=True)
+    judged = series[series["series_id"].isin(set(found.weeks.index))]
+    n_series = judged.groupby("service", observed=True)["series_id"].nunique()
+    share = _shares(series, coverage, now)
+    course = course_of(details, found.looks, n_series, share)
+    anomalies = _anomalies(details, course, share, settings, now)
+    course = _with_ends(course, anomalies, details)
+    anomalies = anomalies.assign(explanation=explain.explanations(anomalies, details, settings=settings, zone=project.zone))
+    kept_back = suppressed(anomalies, details, masks, feedback, settings=settings, zone=project.zone)
+    weeks = judged.assign(weeks=judged["series_id"].map(found.weeks)).groupby("service", observed=True)["weeks"].max()
+    newest_first = anomalies.sort_values(["start", "anomaly_id"], ascending=[False, True])
+    return Anomalies(
+        _typed(newest_first, "anomalies"), _typed(details, "anomaly_members"), _typed(course, "anomaly_course"), kept_back, details, weeks
+    )  # fmt: skip
+
+
+def _shares(series: pd.DataFrame, coverage: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
+    """Share of its service's checks of the last week, by service and region; equal shares where there are only metrics."""
+    lately = coverage[coverage["day"] >= now - WEEK].groupby(["service", "region"], observed=True)["n_checks"].sum()
+    places = series[["service", "region"]].drop_duplicates().astype("object")
+    weight = pd.Series(1.0, index=pd.MultiIndex.from_frame(places))
+    counted = lately.reindex(weight.index)
+    weight = weight.where(counted.isna() | (counted == 0), counted.astype(float))
+    return weight / weight.groupby(level=0).transform("sum")
+
+
+def _anomalies(
+    details: pd.DataFrame, course: pd.DataFrame, share: pd.Series, settings: params.Anomalies, now: pd.Timestamp
+) -> pd.DataFrame:
+    """Rows of table `anomalies` without their explanation."""
+    rows = details.assign(size=[halves(*pair) for pair in zip(details["signal"], details["effect"], strict=True)])
+    # What was strangest leads: it names the signal, the peak and the detector.
+    lead = rows.sort_values(["per_week", "size", "series_id"], ascending=[True, False, True]).drop_duplicates("anomaly_id")
+    lead = lead.set_index("anomaly_id").sort_index()
+    of = rows.groupby("anomaly_id")
+    ends = of["end"].max().where(~of["end"].agg(lambda end: end.isna().any()).astype(bool))
+    looks = course.sort_values(["anomaly_id", "known_at"])
+    per_week = looks.groupby("anomaly_id")["per_week"].min()
+    # It is an alarm from when chance makes as much rarely enough; what never gets there is dated by its first look.
+    enough = looks[looks["per_week"] <= settings.false_alarms_per_week].groupby("anomaly_id")["known_at"].min()
+    detected_at = enough.reindex(per_week.index).fillna(looks.groupby("anomaly_id")["known_at"].min())
+    places = rows[["anomaly_id", "service", "region"]].drop_duplicates()
+    places = places.assign(share=[float(share.get((one.service, one.region), 1.0)) for one in places.itertuples()])
+    worst = rows.sort_values(["size", "series_id"]).drop_duplicates("anomaly_id", keep="last").set_index("anomaly_id").sort_index()
+    whole = pd.DataFrame(
+        {
+            "service": lead["service"],
+            "region": of["region"].agg(lambda names: names.iloc[0] if names.nunique() == 1 else None),
+            "signal": lead["signal"],
+            "signals": of["signal"].agg(lambda names: sorted(set(names))),
+            "n_series": of["series_id"].nunique(),
+            "start": of["start"].min(),
+            "peak": lead["peak"],
+            "end": ends,
+            "detected_at": detected_at,
+            "direction": worst["direction"],
+            "p_value": lead["p_value"],
+            "per_week": per_week,
+            "score": score_of(per_week),
+            **{name: lead[name] for name in ("observed", "expected", "low", "high", "effect", "detector")},
+        }
+    )
+    graded = grade(
+        pd.DataFrame(
+            {
+                "signal": worst["signal"],
+                "effect": worst["effect"],
+                "lasted": whole["end"].fillna(now) - whole["start"],
+                "exposure": places.groupby("anomaly_id")["share"].sum(),
+            }
+        )
+    )
+    return whole.join(graded).reset_index()
+
+
+def _with_ends(course: pd.DataFrame, anomalies: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
+    """The course with a last row for what is over, known once nothing strange came for a while."""
+    over = anomalies[anomalies["end"].notna()]
+    quiet_s = details.groupby("anomaly_id")["step_s"].max().clip(lower=GAP_S)
+    names = ["anomaly_id", "severity", "effect", "n_series", "per_week"]
+    last = over[names].assign(known_at=over["end"] + pd.to_timedelta(over["anomaly_id"].map(quiet_s), unit="s"), is_over=True)
+    return pd.concat([course.assign(is_over=False), last], ignore_index=True).sort_values(["anomaly_id", "known_at"], ignore_index=True)
+
+
+def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """The columns of a table, with its types of time."""
+    columns = tables.TABLES[table].columns
+    picked = frame[[column.name for column in columns]].reset_index(drop=True)
+    times = [column.name for column in columns if column.kind == "time"]
+    return picked.assign(**{name: pd.to_datetime(picked[name], utc=True).astype("datetime64[ms, UTC]") for name in times})

@@ -1,0 +1,133 @@
+"""What the anomalies say, in sentences for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analytics import params, words
+from analytics.anomalies import explain, shows
+from analytics.anomalies.find import Anomalies
+from analytics.panel import Panels
+
+__all__ = ["budget_sentence", "days_sentence", "finding", "kicker", "ledger_sentence", "others", "rules", "tiles", "todo"]
+
+GRAVE = 25.0
+"""Severity from which an alarm is one to look at at once."""
+MOST_TOLD = 40
+
+
+def kicker(signals: Panels, *, now: pd.Timestamp, n_days: int, zone: str) -> str:
+    """What, when, how much."""
+    if not len(signals):
+        return "Anomalies · nothing measured"
+    n = sum(len(ref.series) for ref in signals)
+    start = max(min(pd.Timestamp(ref.start_ms, unit="ms", tz="UTC") for ref in signals), now - pd.Timedelta(days=n_days))
+    return f"Anomalies · {words.span(start, now, zone)} · {words.counted(n, 'series', 'series')}"
+
+
+def finding(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies, zone: str) -> str:
+    """What goes on now, or the gravest of the newest days."""
+    alarms = shows.recent(found.alarms, now, settings.shown_days).sort_values(["severity", "anomaly_id"], ascending=[False, True])
+    days = words.counted(settings.shown_days, "day")
+    if alarms.empty:
+        return f"Nothing strange enough to tell happened in the newest {days}."
+    going_on = alarms[alarms["end"].isna()]
+    count = words.counted(len(alarms), "anomaly", "anomalies")
+    if len(going_on):
+        said = explain.headline(next(going_on.itertuples()), zone)
+        more = f", with {len(going_on) - 1} more" if len(going_on) > 1 else ""
+        return f"Going on now: {said}{more}. {count} in the newest {days}."
+    return f"{count} in the newest {days}, none going on; the gravest: {explain.headline(next(alarms.itertuples()), zone)}."
+
+
+def tiles(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies) -> list[tuple[str, str, str]]:
+    """Alarms, grave ones, kept back, what chance is allowed."""
+    alarms = shows.recent(found.alarms, now, settings.shown_days)
+    all_of_them = shows.recent(found.anomalies, now, settings.shown_days)
+    grave = int((alarms["severity"] >= GRAVE).sum())
+    weeks = min(settings.shown_days / 7, float(found.weeks.max()) if len(found.weeks) else 0.0)
+    chance = settings.false_alarms_per_week * len(found.weeks) * weeks
+    delay = (alarms["detected_at"] - alarms["start"]).median()
+    late = words.duration(delay.total_seconds()) if len(alarms) else words.MISSING
+    return [
+        ("Alarms", words.count(len(alarms)), f"in {settings.shown_days} days, {grave} of severity {GRAVE:.0f} or more"),
+        ("Going on", words.count(int(alarms["end"].isna().sum())), "now"),
+        ("Known after", late, "the median time from its first strange step"),
+        (
+            "Kept back",
+            words.count(len(all_of_them) - len(alarms)),
+            f"each with its reason; chance may give {words.number(chance, 2)} alarms",
+        ),
+    ]
+
+
+def days_sentence(days: pd.DataFrame, zone: str) -> str:
+    """What the heat map shows."""
+    if days.empty or not (days["severity"] > 0).any():
+        return "No service had an alarm on any day."
+    worst = days.loc[days["severity"].idxmax()]
+    n = words.counted(int(days.loc[days["severity"] > 0, "service"].nunique()), "service")
+    size = words.fixed(worst["severity"], 0)
+    return f"{n} had alarms; the gravest is that of {worst['service']} on {words.day(worst['day'], zone)} with severity {size}."
+
+
+def ledger_sentence(found: Anomalies) -> str:
+    """How many were kept back, and why."""
+    summary = shows.ledger_summary(found)
+    if summary.empty:
+        return "Nothing was kept back."
+    n = int(summary["n"].sum())
+    parts = [f"{row.n} ({row.reason})" for row in summary.itertuples()]
+    return (
+        f"{words.counted(n, 'strange stretch', 'strange stretches')} {'is' if n == 1 else 'are'} no alarm: {words.listed(parts, limit=8)}."
+    )
+
+
+def budget_sentence(found: Anomalies, settings: params.Anomalies) -> str:
+    """What was allowed, and what came."""
+    weeks = float(found.weeks.sum())
+    allowed, n = settings.false_alarms_per_week * weeks, len(found.alarms)
+    return (
+        f"Each service may cost {words.number(settings.false_alarms_per_week)} false alarms a week: over {words.number(weeks, 3)} weeks of "
+        f"all services together chance may give {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond that is real, "
+        "as far as the data tell."
+    )
+
+
+def others(found: Anomalies, courses: list[Any], now: pd.Timestamp, settings: params.Anomalies, zone: str) -> list[dict[str, Any]]:
+    """Alarms not among those looked at (`courses`), told without a figure, as `reporting.chapters` takes them."""
+    rows = found.alarms[~found.alarms["anomaly_id"].isin([one.anomaly.anomaly_id for one in courses])]
+    order = rows.assign(is_old=~rows["anomaly_id"].isin(shows.recent(rows, now, settings.shown_days)["anomaly_id"]))
+    chosen = order.sort_values(["is_old", "severity", "anomaly_id"], ascending=[True, False, True]).head(MOST_TOLD)
+    told = [(row, explain.headline(row, zone)) for row in chosen.itertuples()]
+    return [
+        {"anchor": row.anomaly_id, "heading": said[0].upper() + said[1:], "text": row.explanation, "figures": []} for row, said in told
+    ]  # fmt: skip
+
+
+def todo(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies, zone: str) -> list[tuple[str, str]]:
+    """What to do about the gravest."""
+    alarms = shows.recent(found.alarms, now, settings.shown_days).sort_values(["severity", "anomaly_id"], ascending=[False, True])
+    asked = [
+        (
+            f"Find out why {explain.headline(row, zone)}.",
+            f"If it was a false alarm: analytics alerts label {row.anomaly_id} false --reason '…'. Its like is then kept back, and listed.",
+        )
+        for row in alarms.head(3).itertuples()
+    ]
+    return asked or [("Nothing needs to be done.", "Nothing was stranger than chance may be.")]
+
+
+def rules(settings: params.Anomalies) -> str:
+    """How it was done, as markdown."""
+    return (
+        "Every value is compared with what its own past leads to expect: a robust forecast from the minutes before, the same time of day "
+        "and of the week; failed checks with the share that usually fails (binomial counts in windows from one step to a day). How often "
+        "chance makes as much in a week is learnt from each series itself, from its episodes and not from its points. What begins within "
+        f"{words.duration(settings.near_s)} of each other in one service is one anomaly; several series share the price of having looked "
+        "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance makes as much at most "
+        f"{words.number(settings.false_alarms_per_week)} times a week in the service, if it is large enough to matter and neither in "
+        "maintenance nor a fault of the prober. Severity is 100 x strength x duration x exposure. Nothing uses what came later."
+    )

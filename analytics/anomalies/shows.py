@@ -1,0 +1,101 @@
+"""Anomalies as tables for people and as rows for figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analytics.anomalies import explain
+from analytics.anomalies.find import Anomalies
+
+__all__ = ["DIRECTION_TONES", "REASON_WORDS", "alarm_table", "days", "ledger_summary", "ledger_table", "recent", "services_table"]
+
+DIRECTION_TONES = {"regression": "worse", "improvement": "good", "neutral": "calm"}
+REASON_WORDS = {
+    "maintenance": "declared maintenance",
+    "prober": "fault of the prober",
+    "feedback": "called a false alarm",
+    "small": "too small to matter",
+    "short": "a single odd check",
+    "regions": "too few regions",
+    "budget": "chance may have made it",
+}
+DAY = pd.Timedelta(days=1)
+
+
+def recent(anomalies: pd.DataFrame, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
+    """Anomalies that began, or went on, in the newest days."""
+    return anomalies[anomalies["end"].fillna(now) > now - n_days * DAY]
+
+
+def alarm_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
+    """Alarms of the newest days for people, the gravest first."""
+    rows = recent(found.alarms, now, n_days).sort_values(["severity", "anomaly_id"], ascending=[False, True])
+    return pd.DataFrame(
+        {
+            "where": [explain.where(row) for row in rows.itertuples()],
+            "what": [explain.what(row) for row in rows.itertuples()],
+            "severity": rows["severity"],
+            "start": rows["start"],
+            "length_s": (rows["end"].fillna(now) - rows["start"]).dt.total_seconds(),
+            "delay_s": (rows["detected_at"] - rows["start"]).dt.total_seconds(),
+            "direction": rows["direction"],
+            "n_series": rows["n_series"],
+            "score": rows["score"],
+            "page": "#" + rows["anomaly_id"],
+        }
+    )
+
+
+def ledger_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
+    """Anomalies of the newest days that are no alarm, with the reason."""
+    rows = recent(found.anomalies, now, n_days).merge(found.suppressed, on="anomaly_id")
+    rows = rows.sort_values(["severity", "anomaly_id"], ascending=[False, True])
+    return pd.DataFrame(
+        {
+            "where": [explain.where(row) for row in rows.itertuples()],
+            "what": [explain.what(row) for row in rows.itertuples()],
+            "start": rows["start"],
+            "reason": rows["reason"].map(REASON_WORDS),
+            "rule": rows["rule"],
+            "severity": rows["severity"],
+            "score": rows["score"],
+            "anomaly_id": rows["anomaly_id"],
+        }
+    )
+
+
+def ledger_summary(found: Anomalies) -> pd.DataFrame:
+    """How many anomalies each reason kept back."""
+    counts = found.suppressed["reason"].value_counts()
+    return pd.DataFrame({"reason": [REASON_WORDS[name] for name in counts.index], "n": counts.to_numpy()})
+
+
+def services_table(found: Anomalies, budget: float) -> pd.DataFrame:
+    """Per service: alarms, how many a week, what chance is allowed, the gravest."""
+    alarms = found.alarms
+    n = alarms.groupby("service", observed=True).size().reindex(found.weeks.index, fill_value=0)
+    worst = alarms.groupby("service", observed=True)["severity"].max().reindex(found.weeks.index)
+    kept_back = found.anomalies[~found.anomalies["anomaly_id"].isin(alarms["anomaly_id"])]
+    rows = pd.DataFrame(
+        {
+            "service": found.weeks.index.astype("object"),
+            "n_alarms": n.to_numpy(),
+            "per_week": n.to_numpy() / found.weeks.to_numpy(float),
+            "by_chance": budget * found.weeks.to_numpy(float),
+            "n_suppressed": kept_back.groupby("service", observed=True).size().reindex(found.weeks.index, fill_value=0).to_numpy(),
+            "severity": worst.to_numpy(),
+        }
+    )
+    return rows.sort_values(["severity", "service"], ascending=[False, True], na_position="last", ignore_index=True)
+
+
+def days(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
+    """Gravest alarm of each service and day: service, day, severity (0: none)."""
+    alarms = recent(found.alarms, now, n_days)
+    last = (now - pd.Timedelta(1, "ms")).floor("D")
+    grid = pd.DataFrame({"day": pd.date_range(last - (n_days - 1) * DAY, last, freq="D")})
+    cells = pd.DataFrame({"service": found.weeks.index.astype("object")}).merge(grid, how="cross")
+    met = cells.merge(alarms[["service", "start", "end", "severity"]].astype({"service": "object"}), on="service", how="left")
+    is_on = (met["start"] < met["day"] + DAY) & (met["end"].fillna(now) > met["day"])
+    met = met.assign(severity=met["severity"].where(is_on, 0.0).fillna(0.0))
+    return met.groupby(["service", "day"], as_index=False)["severity"].max()

@@ -1,0 +1,86 @@
+"""Are checks failing more often than usual? Counts in windows of many lengths against the usual share, as a rate of chance finds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Failures", "judge_failures"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+HALF_LIFE_DAYS = 14.0
+"""Memory of the usual share: a month holds what a service usually does."""
+PRIOR_FAILURES, PRIOR_CHECKS = 0.5, 50.0
+"""What is supposed of a service before anything is known of it: half a failure (Jeffreys) in few checks, soon outweighed by what comes."""
+LONGEST_DAYS = 1.0
+"""Longest window: what is a little worse for longer is a drift."""
+
+
+class Failures(NamedTuple):
+    """Steps judged; arrays of shape (n_series, n_times).
+
+    Attributes
+    ----------
+    per_week : how many stretches with as many failures chance makes in a week
+    p_value : chance of as many in the window that shows it most clearly, in any of the windows
+    usual : the share that usually fails, known before the step
+    reach : length in steps of that window
+    """
+
+    per_week: FloatArray
+    p_value: FloatArray
+    usual: FloatArray
+    reach: npt.NDArray[np.int64]
+
+
+def judge_failures(failed: FloatArray, n_checks: FloatArray, *, step_s: int) -> Failures:
+    """How rare the failures up to each step are if checks fail independently of each other, as often as they used to.
+
+    The number in a window of N checks is binomial; of windows of w steps a week holds ``week / w``, and each failure of a stretch can be
+    the last of as many windows, so that chance makes at most ``F week / w P(Bin(N, usual) >= F)`` stretches with F failures or more. The
+    usual share is a discounted mean of what came before the window's longest length, so that an outage does not excuse itself.
+
+    Parameters
+    ----------
+    failed, n_checks : float arrays, shape (n_series, n_times)
+        Checks that failed, and checks, in each step; 0 where there was none.
+    step_s : length of a step, s
+
+    References
+    ----------
+    Naus (1982), Approximations for distributions of scan statistics, JASA 77 (declumping of overlapping windows). Jeffreys (1946), An
+    invariant form for the prior probability in estimation problems, Proceedings of the Royal Society A 186.
+    """
+    from scipy.special import betainc
+
+    usual = _usual(failed, n_checks, step_s)
+    lengths = 2 ** np.arange(int(np.log2(max(LONGEST_DAYS * 86_400 / step_s, 1))) + 1)
+    sums = [np.concatenate([np.zeros((len(part), 1)), np.cumsum(part, axis=1)], axis=1) for part in (failed, n_checks)]
+    per_week = np.full(failed.shape, np.inf)
+    p_value, reach = np.ones(failed.shape), np.ones(failed.shape, np.int64)
+    row, step = np.nonzero(failed > 0)
+    for length in lengths:
+        begin = np.maximum(step + 1 - length, 0)
+        many, of = (part[row, step + 1] - part[row, begin] for part in sums)
+        # The tail of the binomial as an incomplete beta function.
+        chance = betainc(many, of - many + 1, usual[row, step])
+        rate = len(lengths) * many * (7 * 86_400 / step_s / length) * chance
+        is_best = rate < per_week[row, step]
+        here = (row[is_best], step[is_best])
+        per_week[here], p_value[here] = rate[is_best], np.minimum(len(lengths) * chance[is_best], 1.0)
+        reach[here] = length
+    return Failures(per_week, p_value, usual, reach)
+
+
+def _usual(failed: FloatArray, n_checks: FloatArray, step_s: int) -> FloatArray:
+    """Discounted share of failures known before each step, from the steps at least `LONGEST_DAYS` old and the prior."""
+    from scipy.signal import lfilter
+
+    keep = 0.5 ** (step_s / (HALF_LIFE_DAYS * 86_400))
+    lag = max(1, round(LONGEST_DAYS * 86_400 / step_s))
+    totals = [lfilter([1.0], [1.0, -keep], np.pad(part, ((0, 0), (lag, 0)))[:, : part.shape[1]], axis=1) for part in (failed, n_checks)]
+    return np.asarray((totals[0] + PRIOR_FAILURES) / (totals[1] + PRIOR_CHECKS))

@@ -1,0 +1,76 @@
+"""Failed checks against the share that usually fails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analytics.stats.failures import HALF_LIFE_DAYS, PRIOR_CHECKS, PRIOR_FAILURES, judge_failures
+
+PER_DAY, STEP_S = 288, 300
+WEEK = 7 * PER_DAY
+
+
+def naive(failed, n_checks, step):
+    """Rate of one step of one series, by the definition."""
+    keep = 0.5 ** (1 / (HALF_LIFE_DAYS * PER_DAY))
+    known = range(step - PER_DAY, -1, -1)
+    weights = np.array([keep ** (step - PER_DAY - one) for one in known])
+    before = [float((weights * part[: len(weights)][::-1]).sum()) if len(weights) else 0.0 for part in (failed, n_checks)]
+    usual = (before[0] + PRIOR_FAILURES) / (before[1] + PRIOR_CHECKS)
+    lengths = [2**power for power in range(9)]
+    rates = []
+    for length in lengths:
+        window = slice(max(step + 1 - length, 0), step + 1)
+        many, of = failed[window].sum(), n_checks[window].sum()
+        rates.append(len(lengths) * many * WEEK / length * stats.binom.sf(many - 1, of, usual))
+    return min(rates) if failed[step] else np.inf, usual
+
+
+def test_every_step_is_judged_by_the_definition():
+    rng = np.random.default_rng(1)
+    n_checks = rng.integers(0, 6, (3, 700)).astype(float)
+    failed = rng.binomial(n_checks.astype(int), [[0.001], [0.02], [0.3]]).astype(float)
+    found = judge_failures(failed, n_checks, step_s=STEP_S)
+    for series, step in [(0, 3), (1, 250), (1, 600), (2, 400), (2, 699)]:
+        rate, usual = naive(failed[series], n_checks[series], step)
+        assert found.per_week[series, step] == pytest.approx(rate)
+        assert found.usual[series, step] == pytest.approx(usual)
+
+
+def test_an_outage_is_rarer_with_every_failed_check_and_a_step_without_one_says_nothing():
+    failed, n_checks = np.zeros((1, 3000)), np.full((1, 3000), 5.0)
+    failed[0, 2500:2504] = 5
+    rate = judge_failures(failed, n_checks, step_s=STEP_S).per_week[0]
+    assert np.isinf(rate[2499]) and np.isinf(rate[2504])
+    assert (np.diff(np.log(rate[2500:2504])) < 0).all()
+    assert rate[2500] < 1e-6
+
+
+def test_nothing_of_the_future_is_used():
+    rng = np.random.default_rng(2)
+    failed, n_checks = rng.binomial(2, 0.02, (2, 1500)).astype(float), np.full((2, 1500), 2.0)
+    whole, part = (judge_failures(failed[:, :n], n_checks[:, :n], step_s=STEP_S) for n in (1500, 900))
+    for name in ("per_week", "p_value", "usual", "reach"):
+        np.testing.assert_array_equal(getattr(whole, name)[:, :900], getattr(part, name))
+
+
+def test_what_always_fails_is_usual_after_a_while():
+    failed = n_checks = np.full((1, 30 * PER_DAY), 1.0)
+    rate = judge_failures(failed, n_checks, step_s=STEP_S).per_week[0]
+    assert rate[PER_DAY] < 1e-3
+    assert rate[-PER_DAY:].min() > 1
+
+
+@pytest.mark.parametrize("budget", [0.25, 1.0, 4.0])
+@pytest.mark.parametrize(("usual", "n"), [(0.001, 5), (0.01, 1), (0.05, 5)])
+def test_chance_makes_at_most_what_is_said(usual, n, budget):
+    rng = np.random.default_rng(3)
+    n_series, weeks = 150, 4
+    failed = rng.binomial(n, usual, (n_series, weeks * WEEK)).astype(float)
+    rate = judge_failures(failed, np.full(failed.shape, float(n)), step_s=STEP_S).per_week[:, WEEK:]
+    stretches = sum(1 + int((np.diff(np.flatnonzero(row)) > 6).sum()) for row in rate <= budget if row.any())
+    allowed = budget * n_series * (weeks - 1)
+    # Three standard deviations of a Poisson count above what is allowed.
+    assert stretches <= allowed + 3 * np.sqrt(allowed)
