@@ -5,7 +5,7 @@ Three views of one series, each a signed strength in robust standard deviations:
 - `forecast`: the next value from the last ones, their medians and the usual course of the day, by a robust regression learnt daily.
 - `course`: the usual course of the day about the median of the last day. It is not dragged along by an event shorter than half a day, so
   that a whole event stays visible; a change that lasts is the new level half a day later.
-- `run` and `long_run`: forecast residuals that add up over hours (a small change that stays).
+- `run`: forecast residuals that add up over hours (a small change that stays).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["DETECTORS", "Surprise", "surprises"]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
 
-DETECTORS = ("forecast", "course", "run", "long_run")
+DETECTORS = ("forecast", "course", "run")
 
 DAY_S, HOUR_S = 86_400, 3600
 COURSE_DAYS = 7
@@ -93,18 +93,18 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
     by_course = values - usual
     course_scale = np.maximum(_spread(by_course, steps), smallest)
 
-    expected = _forecast(values, filled, short, level, course, steps)
+    expected = _forecast(values, filled, short, level, _same_time(values, steps), steps)
     residual = values - expected
     scale = np.maximum(_spread(residual, steps), smallest)
     scale = _after_gap(values, scale, course_scale)
     forecast = residual / scale
-    by_detector = np.stack([forecast, COURSE_WEIGHT * by_course / course_scale, *(_run(forecast, hours, steps) for hours in RUN_HOURS)])
+    by_detector = np.stack([forecast, COURSE_WEIGHT * by_course / course_scale, _run(forecast, steps)])
     by_detector = np.clip(by_detector, -STRONGEST, STRONGEST)
     return Surprise(_strongest(by_detector), by_detector, expected, scale)
 
 
 COURSE_WEIGHT = 0.8
-RUN_HOURS = (2.0, 5.0)
+RUN_HOURS = 5.0
 STRONGEST = 1000.0
 RUN_CLIP = 10.0
 
@@ -161,17 +161,17 @@ def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray) -> FloatA
     return np.where(missing > 0, np.sqrt(scale**2 + np.fmin(missing * scale**2, np.fmax(far, scale) ** 2)), scale)
 
 
-def _forecast(values: FloatArray, filled: FloatArray, short: FloatArray, level: FloatArray, course: FloatArray, steps: _Steps) -> FloatArray:
+def _forecast(values: FloatArray, filled: FloatArray, short: FloatArray, level: FloatArray, usual: FloatArray, steps: _Steps) -> FloatArray:
     """Next value by a regression on what was known before, all relative to the median of the last hour."""
-    now = np.nan_to_num(course)
+    now = np.where(np.isfinite(usual), usual, short)
     back = [trailing.lagged(filled, lag) for lag in (1, 2, 3)]
     long = trailing.median(back[0], max(12, 4 * steps.hour))
-    before = np.nan_to_num(trailing.lagged(course, 1))
+    before = trailing.lagged(now, 1)
     about = filled - level
     columns = [
         *back,
         long,
-        level + now,
+        now,
         short + now - before,
         level + trailing.lagged(about, steps.day),
         level + trailing.lagged(about, 7 * steps.day),
@@ -214,10 +214,10 @@ def _weighted(rows: FloatArray, goal: FloatArray, residual: FloatArray) -> tuple
     return np.swapaxes(scaled, 1, 2) @ rows, (np.swapaxes(scaled, 1, 2) @ np.nan_to_num(goal)[:, :, None])[:, :, 0]
 
 
-def _run(strength: FloatArray, hours: float, steps: _Steps) -> FloatArray:
+def _run(strength: FloatArray, steps: _Steps) -> FloatArray:
     """Forecast residuals added up with weights that fade over hours, in their own spread."""
     bounded = np.clip(np.nan_to_num(strength), -RUN_CLIP, RUN_CLIP)
-    half_life = max(1.0, hours * steps.hour)
+    half_life = max(1.0, RUN_HOURS * steps.hour)
     kept = 0.5 ** (1 / half_life)
     total = trailing.fading_mean(bounded, half_life) * np.sqrt((1 + kept) / (1 - kept))
     spread = np.fmax(_spread(total, steps), 0.5)
