@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics import baseline as baselines, calendars, expected
-from analytics.stats import changepoint, changes, scan, season
+from analytics.stats import alarms, changepoint, changes, scan, season, surprise
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -65,3 +65,29 @@ def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]
     """Period in steps and strength of the seasons of each series: `f(values2d, step_s)`, strongest first."""
     usual = [length // step_s for length in (86_400, 7 * 86_400)]
     return [[(one.period, one.strength) for one in seasons] for seasons in season.find_seasons(values, usual=usual)]
+
+
+def anomaly(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Score of each point, and the alarms at the default budget."""
+    rate = _false_rates(values, timestamps)
+    return alarms.scores(alarms.p_values(rate)), alarms.raised(rate, budget_per_week=0.25)
+
+
+def anomaly_budget(
+    values: FloatArray, timestamps: npt.NDArray[np.int64], train_end: int, budget_per_week: float
+) -> npt.NDArray[np.bool_]:
+    """Alarms at a budget of false ones a week."""
+    return alarms.raised(_false_rates(values, timestamps), budget_per_week=budget_per_week)
+
+
+def _false_rates(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> FloatArray:
+    """Rates of one series; rows are put on a regular grid, of two at one time the last counts."""
+    step_s = int(np.median(np.diff(timestamps)))
+    place = (timestamps - timestamps[0]) // step_s
+    grid = np.full((1, int(place.max()) + 1), np.nan)
+    grid[0, place] = values
+    local_step = timestamps[0] // step_s + np.arange(grid.shape[1])
+    return alarms.false_rates(surprise.surprises(grid, local_step, step_s=step_s).strength, step_s=step_s)[0, place]
+
+
+anomaly.handles_nan = anomaly_budget.handles_nan = True  # type: ignore[attr-defined]
