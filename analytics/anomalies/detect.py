@@ -30,7 +30,7 @@ BAND = 1.96
 """Half width of the band in scales: 19 of 20 steps lie in it while nothing happens."""
 
 EPISODES = [
-    "series_id", "start", "peak", "end", "detected_at", "direction", "p_value", "per_week", "observed", "expected", "low", "high", "effect",
+    "series_id", "start", "peak", "end", "detected_at", "direction", "per_week", "observed", "expected", "low", "high", "effect",
     "n_points", "detector",
 ]  # fmt: skip
 LOOKS = ["series_id", "start", "known_at", "effect", "per_week"]
@@ -72,7 +72,6 @@ class Judged:
     is_strange : steps that belong to an episode
     is_told : those of them that show it; an outage has begun before it could be known
     per_week : how many episodes as strange chance makes in a week
-    p_value : chance that a step of a quiet series is as strange
     expected, low, high : what was expected and the band, in the unit of the series
     detector : index into `detectors` of the one that found it strangest
     """
@@ -80,7 +79,6 @@ class Judged:
     is_strange: BoolArray
     is_told: BoolArray
     per_week: FloatArray
-    p_value: FloatArray
     expected: FloatArray
     low: FloatArray
     high: FloatArray
@@ -133,11 +131,11 @@ def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
     clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=zone, holidays="")
     found = surprise.surprises(expected.transform(panel.values, kind), clock.local_ms // (step_s * 1000), step_s=step_s)
     rate = alarms.false_rates(found.strength, step_s=step_s)
-    is_strange = alarms.raised(found.strength, rate, budget_per_week=budget, step_s=step_s)
+    is_strange = alarms.raised(rate, budget_per_week=budget)
     low, middle, high = (expected.untransform(found.expected + k * found.scale, kind) for k in (-BAND, 0, BAND))
     strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0)
     return Judged(
-        is_strange, is_strange, rate, alarms.p_values(rate, step_s=step_s), middle, low, high, strongest, tuple(surprise.DETECTORS)
+        is_strange, is_strange, rate, middle, low, high, strongest, tuple(surprise.DETECTORS)
     )  # fmt: skip
 
 
@@ -158,7 +156,7 @@ def _judge_shares(panel: Panel, budget: float) -> Judged:
     usual = 1 - found.usual
     spread = BAND * np.sqrt(found.usual * usual / np.maximum(n_checks, 1))
     return Judged(
-        is_strange, is_told, found.per_week, found.p_value, usual, np.maximum(usual - spread, 0), np.minimum(usual + spread, 1),
+        is_strange, is_told, found.per_week, usual, np.maximum(usual - spread, 0), np.minimum(usual + spread, 1),
         np.zeros(failed.shape, np.int64), ("failures",),
     )  # fmt: skip
 
@@ -199,7 +197,6 @@ def _episode(panel: Panel, judged: Judged, series: int, steps: IntArray, gap: in
         pd.NaT if goes_on else _time(panel, int(steps[-1]) + 1),
         _time(panel, told + 1),
         _direction(signal, effect),
-        float(judged.p_value[series, peak]),
         float(judged.per_week[series, peak]),
         float(panel.values[series, peak]),
         *(float(getattr(judged, name)[series, peak]) for name in ("expected", "low", "high")),

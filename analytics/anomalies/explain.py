@@ -12,9 +12,10 @@ from analytics.anomalies.suppress import smallest
 __all__ = ["DETECTOR_WORDS", "explanations", "headline", "size", "what", "where"]
 
 DETECTOR_WORDS = {
-    "forecast": "the value against a forecast from the minutes before",
-    "profile": "the value against the usual value of that time of day",
-    "shift": "the sum of small deviations in one direction",
+    "forecast": "the value against a forecast from the values before",
+    "course": "the value against what is usual at that time of day",
+    "run": "deviations in one direction that add up within an hour",
+    "long_run": "deviations in one direction that add up over hours",
     "failures": "the number of failed checks against the usual share",
 }
 """Detector -> what it looks at."""

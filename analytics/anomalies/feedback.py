@@ -1,4 +1,4 @@
-"""What people say of anomalies: `analytics alerts label`. It reads what the chain has published and writes `data/decisions/feedback.csv`."""
+"""What people say of anomalies: `analytics alerts label`. It reads what was published and writes `data/decisions/feedback.csv`."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ import pandas as pd
 from analytics import engine, params, tables
 from analytics.anomalies import explain
 from analytics.anomalies.detect import GAP_S, Found, detect
-from analytics.anomalies.join import course_of, join, score_of
+from analytics.anomalies.join import course_of, join
 from analytics.anomalies.severity import grade, halves
 from analytics.anomalies.suppress import suppressed
 from analytics.panel import Panels
+from analytics.stats import alarms
 
 __all__ = ["Anomalies", "find_anomalies"]
 
@@ -70,7 +71,7 @@ def find_anomalies(
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
     known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
     known = known.assign(anomaly_id=join(known, near=pd.Timedelta(seconds=settings.near_s)))
-    details = known.assign(score=score_of(known["per_week"])).sort_values(["anomaly_id", "series_id", "start"], ignore_index=True)
+    details = known.assign(**_chance(known["per_week"])).sort_values(["anomaly_id", "series_id", "start"], ignore_index=True)
     judged = series[series["series_id"].isin(set(found.weeks.index))]
     n_series = judged.groupby("service", observed=True)["series_id"].nunique()
     share = _shares(series, coverage, now)
@@ -126,9 +127,8 @@ def _anomalies(
             "end": ends,
             "detected_at": detected_at,
             "direction": worst["direction"],
-            "p_value": lead["p_value"],
             "per_week": per_week,
-            "score": score_of(per_week),
+            **_chance(per_week),
             **{name: lead[name] for name in ("observed", "expected", "low", "high", "effect", "detector")},
         }
     )
@@ -143,6 +143,12 @@ def _anomalies(
         )
     )
     return whole.join(graded).reset_index()
+
+
+def _chance(per_week: pd.Series) -> dict[str, pd.Series]:
+    """Chance that a week in which nothing is wrong brings as much, and the score that is a fixed function of it."""
+    p_value = alarms.p_values(per_week.to_numpy(float))
+    return {"p_value": pd.Series(p_value, per_week.index), "score": pd.Series(alarms.scores(p_value), per_week.index)}
 
 
 def _with_ends(course: pd.DataFrame, anomalies: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:

@@ -11,16 +11,7 @@ import pandas as pd
 
 from analytics.anomalies.severity import grade, halves
 
-__all__ = ["course_of", "join", "joint_rate", "score_of"]
-
-BEST_SCORE, SCORE_PER_TEN, SCORE_ZERO_AT = 100.0, 10.0, 100.0
-"""A score of 0 is what chance alone makes a hundred times a week, each factor of ten less often is 10 more."""
-
-
-def score_of(per_week: pd.Series) -> pd.Series:
-    """Score 0 to 100 of how often chance makes as much in a week: a fixed function of it, so that it means the same everywhere."""
-    tens = np.log10(SCORE_ZERO_AT / np.maximum(per_week.to_numpy(float), 1e-300))
-    return pd.Series(np.clip(SCORE_PER_TEN * tens, 0, BEST_SCORE), index=per_week.index)
+__all__ = ["course_of", "join", "joint_rate"]
 
 
 def join(episodes: pd.DataFrame, *, near: pd.Timedelta) -> pd.Series:

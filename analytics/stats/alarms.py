@@ -68,7 +68,9 @@ def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:
     """
     size = np.abs(strength)
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
-    peak, index = (np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s)))))
+    peak, index = (
+        np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s))))
+    )
     with np.errstate(divide="ignore"):
         return _per_week(steps, step_s) * (size / peak) ** -index
 

@@ -26,13 +26,11 @@ class Failures(NamedTuple):
     Attributes
     ----------
     per_week : how many stretches with as many failures chance makes in a week
-    p_value : chance of as many in the window that shows it most clearly, in any of the windows
     usual : the share that usually fails, known before the step
-    reach : length in steps of that window
+    reach : length in steps of the window that shows it most clearly
     """
 
     per_week: FloatArray
-    p_value: FloatArray
     usual: FloatArray
     reach: npt.NDArray[np.int64]
 
@@ -61,7 +59,7 @@ def judge_failures(failed: FloatArray, n_checks: FloatArray, *, step_s: int) -> 
     lengths = 2 ** np.arange(int(np.log2(max(LONGEST_DAYS * 86_400 / step_s, 1))) + 1)
     sums = [np.concatenate([np.zeros((len(part), 1)), np.cumsum(part, axis=1)], axis=1) for part in (failed, n_checks)]
     per_week = np.full(failed.shape, np.inf)
-    p_value, reach = np.ones(failed.shape), np.ones(failed.shape, np.int64)
+    reach = np.ones(failed.shape, np.int64)
     row, step = np.nonzero(failed > 0)
     for length in lengths:
         begin = np.maximum(step + 1 - length, 0)
@@ -71,9 +69,8 @@ def judge_failures(failed: FloatArray, n_checks: FloatArray, *, step_s: int) -> 
         rate = len(lengths) * many * (7 * 86_400 / step_s / length) * chance
         is_best = rate < per_week[row, step]
         here = (row[is_best], step[is_best])
-        per_week[here], p_value[here] = rate[is_best], np.minimum(len(lengths) * chance[is_best], 1.0)
-        reach[here] = length
-    return Failures(per_week, p_value, usual, reach)
+        per_week[here], reach[here] = rate[is_best], length
+    return Failures(per_week, usual, reach)
 
 
 def _usual(failed: FloatArray, n_checks: FloatArray, step_s: int) -> FloatArray:

@@ -38,9 +38,11 @@ WHEN = (
     Column("detected_at", "time", "when it was known: the end of the step that showed it"),
 )
 HOW_STRANGE = (
-    Column("p_value", "float", "chance that a quiet series shows a step as strange as its strangest", "fraction"),
+    Column("p_value", "float", "chance that a week in which nothing is wrong brings as much", "fraction"),
     Column("per_week", "float", "how many as strange ones chance makes in a week: of the series, or of the service"),
-    Column("score", "float", "0 to 100: 10 for each factor of ten by which `per_week` is below 100"),
+    Column(
+        "score", "float", "0 to 100, a fixed function of the p-value: 50 for once a week, 67 for once in four, 91 for once in two years"
+    ),
 )
 HOW_MUCH = (
     Column("observed", "float", "value at the peak, in the unit of the series"),

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
-from analytics.anomalies.join import course_of, join, joint_rate, score_of
+from analytics.anomalies.join import course_of, join, joint_rate
 from tests.anomalies.made import at, episode, episodes
 
 NEAR = pd.Timedelta(minutes=30)
@@ -47,10 +47,6 @@ def test_one_strange_series_pays_for_all_that_were_looked_at():
 @given(st.lists(st.floats(1e-6, 10), min_size=1, max_size=9))
 def test_a_further_series_never_makes_it_less_strange(rates):
     assert joint_rate([*rates, 3.0], 10) <= joint_rate(rates, 10)
-
-
-def test_a_score_is_a_fixed_function_of_the_rate():
-    assert score_of(pd.Series([100.0, 10.0, 1.0, 0.1, 1e-8, 0.0, 1e4])).tolist() == [0, 10, 20, 30, 100, 100, 0]
 
 
 def test_the_course_knows_only_what_was_known_then():

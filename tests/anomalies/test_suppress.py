@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
 from analytics import params
-from analytics.anomalies.join import score_of
 from analytics.anomalies.suppress import suppressed
+from analytics.stats import alarms
 from tests.anomalies.made import SETTINGS, episode, episodes, feedback, masks
 
 
@@ -15,7 +14,7 @@ def kept_back(*rows, masked=(), labels=(), per_week=0.01, **settings):
     """Reason and rule of one anomaly with these members."""
     members = episodes(*rows).assign(anomaly_id="a")
     first = members.sort_values("start").iloc[[0]]
-    anomalies = first.assign(per_week=per_week, score=score_of(pd.Series([per_week], index=first.index)))
+    anomalies = first.assign(per_week=per_week, score=alarms.scores(alarms.p_values(per_week)))
     chosen = SETTINGS.model_copy(update=settings)
     found = suppressed(anomalies, members, masks(*masked), feedback(*labels), settings=chosen, zone="UTC")
     return [(row.reason, row.rule.replace("\u00a0", " ")) for row in found.itertuples()]
@@ -74,7 +73,7 @@ def test_maintenance_explains_what_began_in_it():
 def test_what_was_called_a_false_alarm_is_kept_back_with_its_like():
     (own,) = kept_back(episode(), labels=[(500, "a", "false", "30")])
     assert own == ("feedback", "this was called a false alarm by ada on 2 Mar: a batch job")
-    (like,) = kept_back(episode(start=60), labels=[(30, "b", "false", "50")])
+    (like,) = kept_back(episode(start=60), labels=[(30, "b", "false", "95")])
     assert like == ("feedback", "its like (b) was called a false alarm by ada on 2 Mar: a batch job")
 
 
@@ -82,11 +81,11 @@ def test_what_was_called_a_false_alarm_is_kept_back_with_its_like():
     ("row", "labels"),
     [
         (episode(start=60), [(30, "b", "false", "20")]),  # stranger than what was called false
-        (episode(start=121), [(30, "b", "false", "50")]),  # another time of day
-        (episode(start=60), [(90, "b", "false", "50")]),  # said later
-        (episode(start=60, effect=-0.5), [(30, "b", "false", "50")]),  # the other way
-        (episode(start=60), [(30, "b", "false", "50"), (40, "b", "true", "50")]),  # taken back
-        (episode(start=60), [(30, "b", "false", "50"), (900, "a", "true", "50")]),  # this one is true
+        (episode(start=121), [(30, "b", "false", "95")]),  # another time of day
+        (episode(start=60), [(90, "b", "false", "95")]),  # said later
+        (episode(start=60, effect=-0.5), [(30, "b", "false", "95")]),  # the other way
+        (episode(start=60), [(30, "b", "false", "95"), (40, "b", "true", "95")]),  # taken back
+        (episode(start=60), [(30, "b", "false", "95"), (900, "a", "true", "95")]),  # this one is true
     ],
 )
 def test_what_is_not_its_like_is_told(row, labels):
