@@ -130,7 +130,7 @@ def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
     step_s = panel.step_s
     clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=zone, holidays="")
     found = surprise.surprises(expected.transform(panel.values, kind), clock.local_ms // (step_s * 1000), step_s=step_s)
-    rate = alarms.false_rates(found.strength, step_s=step_s)
+    rate = alarms.false_rates(found.strength, step_s=step_s, alike=np.unique(panel.series["signal"], return_inverse=True)[1])
     is_strange = alarms.raised(rate, budget_per_week=budget)
     low, middle, high = (expected.untransform(found.expected + k * found.scale, kind) for k in (-BAND, 0, BAND))
     strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0)

@@ -48,13 +48,16 @@ CENSORED = 0.15
 LEAST_PEAK = 0.1
 
 
-def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:
+def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None) -> FloatArray:
     """Episodes a week that reach the strength of each point while nothing is wrong, told by the blocks before the point's own.
 
     Parameters
     ----------
     strength : float array, shape (n_series, n_times)
         In spreads, of either sign; NaN is not judged.
+    alike : int array, shape (n_series,), optional
+        Series with the same number have tails of a kind: what a series has not shown yet is taken from all of them together. Without it
+        each stands for itself.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:
     size = np.abs(strength)
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
     peak, index = (
-        np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s))))
+        np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s))), alike)
     )
     with np.errstate(divide="ignore"):
         return _per_week(steps, step_s) * (size / peak) ** -index
@@ -123,7 +126,7 @@ def _per_week(steps: int, step_s: int) -> float:
     return float(np.log(2) * WEEK_S / (steps * step_s))
 
 
-def _tails(size: FloatArray, steps: int, remembered: int) -> tuple[FloatArray, FloatArray]:
+def _tails(size: FloatArray, steps: int, remembered: int, alike: IntArray | None) -> tuple[FloatArray, FloatArray]:
     """Median peak and index in force in each block, shapes (n_series, n_blocks)."""
     peaks = np.log(_block_peaks(size, steps))
     n_blocks = peaks.shape[1] + 1
@@ -132,8 +135,22 @@ def _tails(size: FloatArray, steps: int, remembered: int) -> tuple[FloatArray, F
         first = max(0, block - remembered)
         if block % RENEWED == 0:
             prior = _bulk_index(size[:, first * steps : block * steps])
-        usual[:, block], index[:, block] = _tail(np.sort(peaks[:, first:block], axis=1), prior)
+        known = np.full(len(size), np.log(USUAL_PEAK)), prior
+        if alike is not None:
+            known = _pooled(peaks[:, first:block], alike, prior)
+        usual[:, block], index[:, block] = _tail(np.sort(peaks[:, first:block], axis=1), *known)
     return usual, index
+
+
+def _pooled(peaks: FloatArray, alike: IntArray, index: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Logarithm of the median peak and index of all series alike, as prior of each, shapes (n_series,)."""
+    found = np.empty((2, len(peaks)))
+    for kind in np.unique(alike):
+        rows = alike == kind
+        usual = np.array([np.log(USUAL_PEAK)])
+        peak, tail = _tail(np.sort(peaks[rows].ravel())[None], usual, np.array([index[rows].mean()]))
+        found[:, rows] = np.log(peak), tail
+    return found[0], found[1]
 
 
 def _block_peaks(size: FloatArray, steps: int) -> FloatArray:
@@ -170,11 +187,11 @@ def _student_ratios() -> tuple[FloatArray, FloatArray]:
     return degrees, np.log(high / low)
 
 
-def _tail(ranked: FloatArray, prior_index: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _tail(ranked: FloatArray, prior_peak: FloatArray, prior_index: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Median peak and index from the sorted logarithms of block peaks, missing ones last."""
     count = np.isfinite(ranked).sum(axis=1)
     own, limit = (_of_rank(ranked, count, share) for share in (0.5, 1 - CENSORED))
-    usual = (count * own + PEAK_BLOCKS * np.log(USUAL_PEAK)) / (count + PEAK_BLOCKS)
+    usual = (count * own + PEAK_BLOCKS * prior_peak) / (count + PEAK_BLOCKS)
     beyond = np.minimum(ranked, limit[:, None]) - own[:, None]
     upper = np.isfinite(ranked) & (beyond > 0)
     counted = (upper & (ranked <= limit[:, None])).sum(axis=1)
