@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import calendars, expected
+from analytics import calendars, expected, params
 from analytics.expected import Kind
 from analytics.panel import Panel, PanelRef
 from analytics.stats import alarms, failures, surprise
@@ -29,11 +29,28 @@ GAP_S = 1800
 BAND = 1.96
 """Half width of the band in scales: 19 of 20 steps lie in it while nothing happens."""
 
+AROUND_S = (6 * 3600, 3 * 86_400)
+"""Least time drawn before an episode, half of it after, and the longest episode that is drawn whole, s."""
+
 EPISODES = [
     "series_id", "start", "peak", "end", "detected_at", "direction", "per_week", "observed", "expected", "low", "high", "effect",
     "n_points", "detector",
 ]  # fmt: skip
 LOOKS = ["series_id", "start", "known_at", "effect", "per_week"]
+
+
+class Around(NamedTuple):
+    """The steps around an episode: start of the first, their length, and value, expected, low and high of each, shape (4, n_steps)."""
+
+    start: pd.Timestamp
+    step_s: int
+    values: npt.NDArray[np.float32]
+
+    def frame(self) -> pd.DataFrame:
+        """As columns time, value, expected, low, high."""
+        times = self.start + pd.to_timedelta(np.arange(self.values.shape[1]) * self.step_s, unit="s")
+        named = zip(("value", "expected", "low", "high"), self.values.astype(float), strict=True)
+        return pd.DataFrame({"time": times.as_unit("ms"), **dict(named)})
 
 
 @dataclass(frozen=True)
@@ -45,11 +62,13 @@ class Found:
     episodes : series_id and the columns of table `anomaly_members` but for anomaly_id and score
     looks : series_id, start (of the episode), known_at; effect and per_week as they were known then
     weeks : weeks judged, by series_id
+    courses : the steps around each episode, by series_id and start
     """
 
     episodes: pd.DataFrame
     looks: pd.DataFrame
     weeks: pd.Series
+    courses: dict[tuple[str, pd.Timestamp], Around]
 
     @classmethod
     def together(cls, parts: Sequence[Found]) -> Found:
@@ -60,6 +79,7 @@ class Found:
             pd.concat(episodes, ignore_index=True) if episodes else pd.DataFrame(columns=EPISODES),
             pd.concat(looks, ignore_index=True) if looks else pd.DataFrame(columns=LOOKS),
             pd.concat([part.weeks for part in parts]) if parts else pd.Series(dtype=float),
+            {key: around for part in parts for key, around in part.courses.items()},
         )
 
 
@@ -86,34 +106,36 @@ class Judged:
     detectors: tuple[str, ...]
 
 
-def detect(ref: PanelRef, *, regions: pd.DataFrame, budget: float) -> Found:
-    """Strange stretches of the series of a panel.
+def detect(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Found:
+    """Strange stretches of the series of a panel: what chance makes in each of them no more often than the whole service may cost.
 
     Parameters
     ----------
     regions : table `regions`, for the clocks
-    budget : how often a week chance may make what is listed, in each series
     """
     parts = []
-    for panel, judged in _judged(ref, regions, budget):
-        episodes, looks = _episodes(panel, judged, max(1, GAP_S // panel.step_s))
+    for panel, judged in judge(ref, regions=regions, settings=settings):
+        episodes, looks, courses = _episodes(panel, judged, max(1, GAP_S // panel.step_s))
         weeks = np.isfinite(panel.values).sum(axis=1) * panel.step_s / (7 * 86_400)
-        parts.append(Found(episodes, looks, pd.Series(weeks, index=panel.series["series_id"].astype("object"))))
+        parts.append(Found(episodes, looks, pd.Series(weeks, index=panel.series["series_id"].astype("object")), courses))
     return Found.together(parts)
 
 
-def judge(ref: PanelRef, *, regions: pd.DataFrame, budget: float) -> tuple[Panel, Judged]:
-    """A panel of a single series, and every step of it judged as `detect` does."""
-    (found,) = _judged(ref, regions, budget)
-    return found
-
-
-def _judged(ref: PanelRef, regions: pd.DataFrame, budget: float) -> Iterator[tuple[Panel, Judged]]:
-    """The series of one scale and clock together, and how they are judged."""
-    panel = ref.load()
+def judge(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Iterator[tuple[Panel, Judged]]:
+    """Every step of the series of a panel judged, those of one scale and clock together."""
+    panel, budget = ref.load(), settings.false_alarms_per_week
     for rows, kind, zone in _groups(panel.series, regions):
         mine = Panel(panel.series.iloc[rows], panel.start_ms, panel.step_s, panel.values[rows], panel.n_checks[rows])
-        yield mine, _judge_shares(mine, budget) if kind == "logit" else _judge_values(mine, kind, zone, budget)
+        judged = _judge_shares(mine, budget) if kind == "logit" else _judge_values(mine, kind, zone, budget)
+        yield mine, _without_learning(mine, judged, round(settings.learning_h * 3600 / panel.step_s))
+
+
+def _without_learning(panel: Panel, judged: Judged, n_steps: int) -> Judged:
+    """Nothing is strange in the first steps of a series: too little is known of it."""
+    present = np.isfinite(panel.values)
+    first = np.where(present.any(axis=1), present.argmax(axis=1), panel.values.shape[1])
+    is_young = np.arange(panel.values.shape[1]) < first[:, None] + n_steps
+    return replace(judged, is_strange=judged.is_strange & ~is_young, is_told=judged.is_told & ~is_young)
 
 
 def _groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[IntArray, Kind, str]]:
@@ -161,14 +183,25 @@ def _judge_shares(panel: Panel, budget: float) -> Judged:
     )  # fmt: skip
 
 
-def _episodes(panel: Panel, judged: Judged, gap: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Strange steps that are at most `gap` steps apart, as one row each; and what was known of each at `LOOK_STEPS`."""
-    rows, looks = [], []
+def _episodes(panel: Panel, judged: Judged, gap: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, pd.Timestamp], Around]]:
+    """Strange steps that are at most `gap` steps apart, as one row each; what was known of each at `LOOK_STEPS`; the steps around it."""
+    rows, looks, courses = [], [], {}
     for series in np.flatnonzero(judged.is_strange.any(axis=1)):
         for steps in _stretches(np.flatnonzero(judged.is_strange[series]), gap):
             rows.append(_episode(panel, judged, int(series), steps, gap))
             looks += _looks(panel, judged, int(series), steps)
-    return pd.DataFrame(rows, columns=EPISODES), pd.DataFrame(looks, columns=LOOKS)
+            courses[rows[-1][:2]] = _around(panel, judged, int(series), steps)
+    return pd.DataFrame(rows, columns=EPISODES), pd.DataFrame(looks, columns=LOOKS), courses
+
+
+def _around(panel: Panel, judged: Judged, series: int, steps: IntArray) -> Around:
+    """The steps of an episode with as many before and half as many after, but at least some hours."""
+    begin, end = int(steps[0]), int(steps[-1]) + 1
+    least, most = (seconds // panel.step_s for seconds in AROUND_S)
+    length = min(end - begin, most)
+    drawn = slice(max(begin - max(length, least), 0), min(min(end, begin + most) + max(length // 2, least // 2), panel.values.shape[1]))
+    values = [panel.values[series, drawn], *(getattr(judged, name)[series, drawn] for name in ("expected", "low", "high"))]
+    return Around(_time(panel, drawn.start), panel.step_s, np.stack(values).astype(np.float32))
 
 
 def _stretches(steps: IntArray, gap: int) -> list[IntArray]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics import engine, params, tables
 from analytics.anomalies import explain
-from analytics.anomalies.detect import GAP_S, Found, detect
+from analytics.anomalies.detect import GAP_S, Around, Found, detect
 from analytics.anomalies.join import course_of, join
 from analytics.anomalies.severity import grade, halves
 from analytics.anomalies.suppress import suppressed
@@ -30,6 +30,7 @@ class Anomalies:
     anomalies, members, course, suppressed : tables `anomalies`, `anomaly_members`, `anomaly_course`, `suppressed`
     details : members with service, region, signal, unit, step_s
     weeks : weeks judged by service
+    courses : the steps around each member, by series_id and start
     """
 
     anomalies: pd.DataFrame
@@ -38,6 +39,7 @@ class Anomalies:
     suppressed: pd.DataFrame
     details: pd.DataFrame
     weeks: pd.Series
+    courses: dict[tuple[str, pd.Timestamp], Around]
 
     @property
     def alarms(self) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def find_anomalies(
     feedback : rows of `data/decisions/feedback.csv`
     """
     refs = list(signals.between(None, now))
-    work = partial(detect, regions=regions, budget=settings.false_alarms_per_week)
+    work = partial(detect, regions=regions, settings=settings)
     parts = list(engine.map(work, refs, workers=project.workers, points=sum(ref.size for ref in refs)))
     found = Found.together(parts)
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
@@ -83,8 +85,14 @@ def find_anomalies(
     weeks = judged.assign(weeks=judged["series_id"].map(found.weeks)).groupby("service", observed=True)["weeks"].max()
     newest_first = anomalies.sort_values(["start", "anomaly_id"], ascending=[False, True])
     return Anomalies(
-        _typed(newest_first, "anomalies"), _typed(details, "anomaly_members"), _typed(course, "anomaly_course"), kept_back, details, weeks
-    )  # fmt: skip
+        _typed(newest_first, "anomalies"),
+        _typed(details, "anomaly_members"),
+        _typed(course, "anomaly_course"),
+        kept_back,
+        details,
+        weeks,
+        found.courses,
+    )
 
 
 def _shares(series: pd.DataFrame, coverage: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
