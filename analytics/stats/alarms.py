@@ -35,17 +35,17 @@ RENEWED = 4
 USUAL_PEAK = 3.3
 """Median of the largest of 72 strengths of an uneventful series, a block of 5-minute points: 3.3 for Student's t with 5 degrees of freedom
 where every second one is independent."""
-USUAL_INDEX, LIGHTEST_INDEX = 5.0, 5.0
+USUAL_INDEX, LIGHTEST_INDEX = 2.0, 4.5
 """Power with which rates fall. Lighter tails are not believed: the bulk cannot show what is rarer than the history is long."""
-PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 120.0
+PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 240.0
 """Weight of the prior in blocks: two days for the usual peak, four weeks for the index, which is known much worse."""
-BULK_POINTS = 300.0
+BULK_POINTS = 2000.0
 """Weight of the prior in points for the shape of the bulk."""
 BULK = np.array([0.7, 0.9])
 """Quantiles whose ratio shows the degrees of freedom: a tenth of the points may be strange."""
 CENSORED = 0.15
 """Share of the strongest blocks of which only the number counts."""
-LEAST_PEAK = 0.1
+LEAST_PEAK = 2.0
 
 
 def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:

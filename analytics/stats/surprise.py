@@ -36,11 +36,14 @@ SPREAD_STEPS = 24
 """Least number of residuals behind each local spread: the standard error of a mean absolute deviation of 24 is 15 %."""
 HUBER = 1.5
 """Residuals beyond this many spreads have bounded influence: 96 % efficiency at the normal."""
+REACH = 3.0
+"""The last values count as far off by no more than this many mean deviations: an odd one neither is expected to stay nor surprises by
+being over."""
 RIDGE = 1.0
 """Weight of the prior coefficients, in values: a day of 5-minute values outweighs it 288 times."""
 MEAN_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation of a normal variable."""
-LEAST_CHANGE = 0.004
+LEAST_CHANGE = 0.015
 """Smallest spread, as a share of the level: changes of one percent are of no interest, however still a series is."""
 
 
@@ -176,9 +179,10 @@ def _forecast(values: FloatArray, filled: FloatArray, short: FloatArray, level: 
         level + trailing.lagged(about, steps.day),
         level + trailing.lagged(about, 7 * steps.day),
     ]
-    offset = [column - short for column in columns]
     rough = trailing.fading_mean(np.abs(values - short), SPREAD_STEPS)
     unit = np.fmax(trailing.lagged(rough, 1), LEAST_CHANGE * np.abs(short) + 1e-12)
+    offset = [column - short for column in columns]
+    offset[:3] = [np.clip(one, -REACH * unit, REACH * unit) for one in offset[:3]]
     design = np.nan_to_num(np.stack([*offset, unit], axis=2) / unit[:, :, None])
     return short + unit * _regress((values - short) / unit, design, max(4, steps.day))
 
