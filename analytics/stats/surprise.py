@@ -145,14 +145,11 @@ def _known(spread: FloatArray, size: FloatArray) -> FloatArray:
 def _long_median(size: FloatArray, steps: _Steps) -> FloatArray:
     """Median of the last week, renewed eight times a day."""
     out = np.full_like(size, np.nan)
-    block = max(1, steps.day // 8)
+    block = max(FEW, steps.day // 8)
     for start in range(block, size.shape[1], block):
         past = size[:, max(0, start - 7 * steps.day) : start]
-        found = np.full(len(size), np.nan)
-        enough = np.isfinite(past).sum(axis=1) >= FEW
-        if enough.any():
-            found[enough] = np.nanmedian(past[enough], axis=1)
-        out[:, start : start + block] = found[:, None]
+        known = np.isfinite(past).sum(axis=1, keepdims=True) >= FEW
+        out[:, start : start + block] = np.where(known, robust.median(past)[:, None], np.nan)
     return out
 
 
