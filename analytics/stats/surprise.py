@@ -26,6 +26,8 @@ IntArray = npt.NDArray[np.int64]
 DETECTORS = ("forecast", "course", "run")
 
 DAY_S, HOUR_S = 86_400, 3600
+SHORTEST_S = 180
+"""Finer values are judged as means of three minutes: what is over in one is nothing to be woken for, and single values are mostly noise."""
 COURSE_DAYS = 7
 """Days that the course of the day is the median of: three may be wrong."""
 LEARNT_DAYS = 14
@@ -84,6 +86,36 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
         Number of the step on the local clock, which jumps where the clock is changed.
     """
     values = np.asarray(values, dtype=np.float64)
+    together = -(-SHORTEST_S // step_s)
+    if together == 1:
+        return _judged(values, local_step, step_s)
+    # Blocks begin where the clock says, not where the series does.
+    lead = int(local_step[0] % together)
+    blocks = _block_means(values, lead, together)
+    first_step = local_step[0] // together
+    block_step = np.concatenate([[first_step], local_step[together - lead :: together] // together])[: blocks.shape[1]]
+    found = _judged(blocks, block_step, step_s * together)
+    return Surprise(*(_spread_out(part, lead, together, values) for part in (found.strength, found.by_detector, found.expected, found.scale)))
+
+
+def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
+    """Means of blocks of columns, the first of which lacks `lead` columns; shape (n_series, n_blocks)."""
+    n_blocks = -(-(lead + values.shape[1]) // together)
+    padded = np.full((len(values), n_blocks * together), np.nan)
+    padded[:, lead : lead + values.shape[1]] = values
+    return robust.mean(padded.reshape(len(values), n_blocks, together))
+
+
+def _spread_out(part: FloatArray, lead: int, together: int, values: FloatArray) -> FloatArray:
+    """What is known of blocks at each column: from the last column of a block on it is that block's, before that the one before."""
+    nothing = np.full((*part.shape[:-1], 1), np.nan)
+    known = np.repeat(np.concatenate([nothing, part], axis=-1), together, axis=-1)
+    column = np.arange(values.shape[1]) + lead + 1
+    return np.where(np.isfinite(values), known[..., column], np.nan)
+
+
+def _judged(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
+    """Surprise at the cadence of the values."""
     steps = _Steps(max(1, round(DAY_S / step_s)), max(1, round(HOUR_S / step_s)), local_step)
     before = trailing.lagged(values, 1)
     level = trailing.median(before, max(steps.day, SPREAD_STEPS))
