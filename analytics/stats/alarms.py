@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from analytics.stats import robust
 
-__all__ = ["Episodes", "episodes", "false_rates", "p_values", "raised", "scores"]
+__all__ = ["Episodes", "episodes", "false_rates", "lingering", "p_values", "raised", "scores"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -35,17 +35,20 @@ RENEWED = 4
 USUAL_PEAK = 3.3
 """Median of the largest of 72 strengths of an uneventful series, a block of 5-minute points: 3.3 for Student's t with 5 degrees of freedom
 where every second one is independent."""
-USUAL_INDEX, LIGHTEST_INDEX = 5.0, 5.0
+USUAL_INDEX, LIGHTEST_INDEX = 2.0, 4.5
 """Power with which rates fall. Lighter tails are not believed: the bulk cannot show what is rarer than the history is long."""
-PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 120.0
+PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 240.0
 """Weight of the prior in blocks: two days for the usual peak, four weeks for the index, which is known much worse."""
-BULK_POINTS = 300.0
+BULK_POINTS = 2000.0
 """Weight of the prior in points for the shape of the bulk."""
 BULK = np.array([0.7, 0.9])
 """Quantiles whose ratio shows the degrees of freedom: a tenth of the points may be strange."""
 CENSORED = 0.15
 """Share of the strongest blocks of which only the number counts."""
-LEAST_PEAK = 0.1
+LEAST_PEAK = 2.0
+"""No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
+LINGERS, LINGER_S = 0.4, 12 * 3600
+"""Part of a score that is left after it, and time in which that halves. With more of it later and weaker events are hidden."""
 
 
 def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None) -> FloatArray:
@@ -87,6 +90,17 @@ def scores(p_value: FloatArray) -> FloatArray:
     """Score from 0 to 100 of a p-value: 50 for what happens once a week by itself, 67 for every fourth week, 91 for every second year."""
     with np.errstate(divide="ignore"):
         return 100 / (1 + np.sqrt(-np.log1p(-p_value)))
+
+
+def lingering(score: FloatArray, *, step_s: int) -> FloatArray:
+    """Score of each point, or what is left of an earlier one: a part that halves every half day. 0 where nothing was ever judged.
+
+    A service that was strange some hours ago is not an uneventful one; what lingers stays below what would be told.
+    """
+    points = np.arange(score.shape[1]) * (step_s / LINGER_S * np.log(2))
+    with np.errstate(divide="ignore"):
+        strongest = np.maximum.accumulate(np.log(np.nan_to_num(score)) + points, axis=1)
+    return np.fmax(score, LINGERS * np.exp(strongest - points))
 
 
 def raised(rate: FloatArray, *, budget_per_week: float) -> BoolArray:

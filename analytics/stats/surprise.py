@@ -26,6 +26,8 @@ IntArray = npt.NDArray[np.int64]
 DETECTORS = ("forecast", "course", "run")
 
 DAY_S, HOUR_S = 86_400, 3600
+SHORTEST_S = 180
+"""Finer values are judged as means of three minutes: what is over in one is nothing to be woken for, and single values are mostly noise."""
 COURSE_DAYS = 7
 """Days that the course of the day is the median of: three may be wrong."""
 LEARNT_DAYS = 14
@@ -36,11 +38,14 @@ SPREAD_STEPS = 24
 """Least number of residuals behind each local spread: the standard error of a mean absolute deviation of 24 is 15 %."""
 HUBER = 1.5
 """Residuals beyond this many spreads have bounded influence: 96 % efficiency at the normal."""
+REACH = 3.0
+"""The last values count as far off by no more than this many mean deviations: an odd one neither is expected to stay nor surprises by
+being over."""
 RIDGE = 1.0
 """Weight of the prior coefficients, in values: a day of 5-minute values outweighs it 288 times."""
 MEAN_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation of a normal variable."""
-LEAST_CHANGE = 0.004
+LEAST_CHANGE = 0.015
 """Smallest spread, as a share of the level: changes of one percent are of no interest, however still a series is."""
 
 
@@ -81,6 +86,36 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
         Number of the step on the local clock, which jumps where the clock is changed.
     """
     values = np.asarray(values, dtype=np.float64)
+    together = -(-SHORTEST_S // step_s)
+    if together == 1:
+        return _judged(values, local_step, step_s)
+    # Blocks begin where the clock says, not where the series does.
+    lead = int(local_step[0] % together)
+    blocks = _block_means(values, lead, together)
+    first_step = local_step[0] // together
+    block_step = np.concatenate([[first_step], local_step[together - lead :: together] // together])[: blocks.shape[1]]
+    found = _judged(blocks, block_step, step_s * together)
+    return Surprise(*(_spread_out(part, lead, together, values) for part in (found.strength, found.by_detector, found.expected, found.scale)))
+
+
+def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
+    """Means of blocks of columns, the first of which lacks `lead` columns; shape (n_series, n_blocks)."""
+    n_blocks = -(-(lead + values.shape[1]) // together)
+    padded = np.full((len(values), n_blocks * together), np.nan)
+    padded[:, lead : lead + values.shape[1]] = values
+    return robust.mean(padded.reshape(len(values), n_blocks, together))
+
+
+def _spread_out(part: FloatArray, lead: int, together: int, values: FloatArray) -> FloatArray:
+    """What is known of blocks at each column: from the last column of a block on it is that block's, before that the one before."""
+    nothing = np.full((*part.shape[:-1], 1), np.nan)
+    known = np.repeat(np.concatenate([nothing, part], axis=-1), together, axis=-1)
+    column = np.arange(values.shape[1]) + lead + 1
+    return np.where(np.isfinite(values), known[..., column], np.nan)
+
+
+def _judged(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
+    """Surprise at the cadence of the values."""
     steps = _Steps(max(1, round(DAY_S / step_s)), max(1, round(HOUR_S / step_s)), local_step)
     before = trailing.lagged(values, 1)
     level = trailing.median(before, max(steps.day, SPREAD_STEPS))
@@ -142,14 +177,11 @@ def _known(spread: FloatArray, size: FloatArray) -> FloatArray:
 def _long_median(size: FloatArray, steps: _Steps) -> FloatArray:
     """Median of the last week, renewed eight times a day."""
     out = np.full_like(size, np.nan)
-    block = max(1, steps.day // 8)
+    block = max(FEW, steps.day // 8)
     for start in range(block, size.shape[1], block):
         past = size[:, max(0, start - 7 * steps.day) : start]
-        found = np.full(len(size), np.nan)
-        enough = np.isfinite(past).sum(axis=1) >= FEW
-        if enough.any():
-            found[enough] = np.nanmedian(past[enough], axis=1)
-        out[:, start : start + block] = found[:, None]
+        known = np.isfinite(past).sum(axis=1, keepdims=True) >= FEW
+        out[:, start : start + block] = np.where(known, robust.median(past)[:, None], np.nan)
     return out
 
 
@@ -176,9 +208,10 @@ def _forecast(values: FloatArray, filled: FloatArray, short: FloatArray, level: 
         level + trailing.lagged(about, steps.day),
         level + trailing.lagged(about, 7 * steps.day),
     ]
-    offset = [column - short for column in columns]
     rough = trailing.fading_mean(np.abs(values - short), SPREAD_STEPS)
     unit = np.fmax(trailing.lagged(rough, 1), LEAST_CHANGE * np.abs(short) + 1e-12)
+    offset = [column - short for column in columns]
+    offset[:3] = [np.clip(one, -REACH * unit, REACH * unit) for one in offset[:3]]
     design = np.nan_to_num(np.stack([*offset, unit], axis=2) / unit[:, :, None])
     return short + unit * _regress((values - short) / unit, design, max(4, steps.day))
 
