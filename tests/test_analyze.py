@@ -28,7 +28,7 @@ def checks(path: Path, service: str) -> str:
 
 def test_folder_of_its_own_holds_data_notebooks_and_parameters(tmp_path: Path, stages: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     root = analyze.analyze(checks(tmp_path / "a.csv", "web"), folder=tmp_path / "out", options={"region": "eu"})
-    assert stages == ["ingest", "baseline", "drift", "alerts", "slo", "summary"]
+    assert stages == ["ingest", "baseline", "drift", "anomalies", "alerts", "slo", "summary"]
     assert (root / "notebooks" / "05_ingest.ipynb").is_file()
     monkeypatch.setenv("ANALYTICS_ROOT", str(root))
     assert [row["region"] for day in store.raw_days("data", "checks") for row in store.read_raw(day).to_pylist()] == ["eu", "eu"]
@@ -85,7 +85,7 @@ def test_other_data_are_never_mixed_into_the_reports_of_the_first(tmp_path: Path
     analyze.analyze(first, folder=out, options={})
     with pytest.raises(ValueError, match=f"holds the reports of {first}; choose another folder with --out"):
         analyze.analyze(checks(tmp_path / "b.csv", "mail"), folder=out, options={})
-    assert stages == ["ingest", "baseline", "drift", "alerts", "slo", "summary"]
+    assert stages == ["ingest", "baseline", "drift", "anomalies", "alerts", "slo", "summary"]
 
 
 def test_folder_with_other_things_is_refused(tmp_path: Path, stages: list[str]) -> None:

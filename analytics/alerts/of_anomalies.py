@@ -47,7 +47,7 @@ def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppres
 def _what(signal: str, effect: float) -> str:
     if signal == "availability":
         return f"{words.number(100 * abs(effect), 2)} {'more' if effect > 0 else 'fewer'} of 100 checks fail"
-    return f"{signal} {words.signed(effect, words.percent)}"
+    return f"{signal} {words.signed(effect, lambda share: words.percent(share, 0 if abs(share) >= 0.1 else None))}"
 
 
 def _size(row: object) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from analytics import params, words
 from analytics.anomalies.suppress import smallest
 
-__all__ = ["DETECTOR_WORDS", "explanations", "headline", "size", "what", "where"]
+__all__ = ["DETECTOR_WORDS", "explanations", "headline", "share", "size", "what", "where"]
 
 DETECTOR_WORDS = {
     "forecast": "the value against a forecast from the values before",
@@ -27,28 +27,36 @@ def where(row: Any) -> str:
 
 
 def size(signal: str, effect: float) -> str:
-    """An effect as people say it: '84 % slower', '12 % of checks failed', '40 % lower'."""
-    share = words.percent(abs(effect))
+    """An effect as people say it: '84 % slower', '12 % more of the checks failed', '40 % lower'."""
     if signal == "availability":
-        return f"{share} {'more' if effect > 0 else 'fewer'} of the checks failed"
+        return f"{share(effect)} {'more' if effect > 0 else 'fewer'} of the checks failed"
     if signal.startswith("latency"):
-        return f"{share} {'slower' if effect > 0 else 'faster'}"
-    return f"{share} {'higher' if effect > 0 else 'lower'}"
+        return f"{share(effect)} {'slower' if effect > 0 else 'faster'}"
+    return f"{share(effect)} {'higher' if effect > 0 else 'lower'}"
+
+
+def share(effect: float) -> str:
+    """The size of an effect in per cent, from ten on without decimals."""
+    return words.percent(abs(effect), 0 if abs(effect) >= 0.1 else None)
+
+
+def _signed(effect: float) -> str:
+    return f"{'+' if effect > 0 else words.MINUS}{share(effect)}"
 
 
 def what(row: Any) -> str:
-    """What it is in a few words, for the title of an alert: 'latency_ms +84 %', '12 % more of the checks failed'."""
-    return size(row.signal, row.effect) if row.signal == "availability" else f"{row.signal} {words.signed(row.effect, words.percent)}"
+    """What it is in a few words: 'latency_ms +84 %', '+12 % failing'."""
+    return f"{_signed(row.effect)} failing" if row.signal == "availability" else f"{row.signal} {_signed(row.effect)}"
 
 
 def headline(row: Any, zone: str) -> str:
     """An anomaly as a sentence without its full stop: 'payments was 84 % slower than expected for 25 min on 3 Apr 14:05'."""
     lasted = "since" if pd.isna(row.end) else f"for {words.duration((row.end - row.start).total_seconds())} on"
-    subject = where(row) if row.signal.startswith("latency") else f"{row.signal} of {where(row)}"
-    said = size(row.signal, row.effect)
+    when = f"{lasted} {words.moment(row.start, zone)}"
     if row.signal == "availability":
-        return f"{said[0].upper()}{said[1:]} in {where(row)} than usual {lasted} {words.moment(row.start, zone)}"
-    return f"{subject} {'is' if pd.isna(row.end) else 'was'} {said} than expected {lasted} {words.moment(row.start, zone)}"
+        return f"{share(row.effect)} {'more' if row.effect > 0 else 'fewer'} of the checks of {where(row)} failed than usual {when}"
+    subject = where(row) if row.signal.startswith("latency") else f"{row.signal} of {where(row)}"
+    return f"{subject} {'is' if pd.isna(row.end) else 'was'} {size(row.signal, row.effect)} than expected {when}"
 
 
 def explanations(anomalies: pd.DataFrame, details: pd.DataFrame, *, settings: params.Anomalies, zone: str) -> list[str]:
@@ -89,13 +97,15 @@ def _others(lead: pd.Series, members: pd.DataFrame) -> str:
     others = members[members["series_id"] != lead["series_id"]].drop_duplicates(["signal", "region"])
     if others.empty:
         return f"Nothing else of {lead['service']} was strange with it."
-    said = [
-        f"{row.signal} of {row.region} ({words.signed(row.effect, words.percent)})" for row in others.sort_values("per_week").itertuples()
-    ]
+    said = [f"{row.signal} of {row.region} ({_signed(row.effect)})" for row in others.sort_values("per_week").itertuples()]
     return f"Strange with it: {words.listed(said)}."
 
 
 def _silent(one: Any, lead: pd.Series, settings: params.Anomalies) -> str:
     name, _ = smallest(str(lead["signal"]), settings)
-    least = words.number(abs(lead["effect"]), 2)
-    return f"a budget below {words.number(one.per_week, 2)} a week, or {name} above {least}"
+    return f"{name} above {words.number(abs(lead['effect']), 2)}{_budget(one.per_week)}"
+
+
+def _budget(per_week: float) -> str:
+    """A budget that would have kept it back, where anybody could have set it."""
+    return f", or a budget below {words.number(per_week, 2)} a week" if per_week >= 0.001 else ""

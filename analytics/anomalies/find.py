@@ -122,7 +122,10 @@ def _anomalies(
     detected_at = enough.reindex(per_week.index).fillna(looks.groupby("anomaly_id")["known_at"].min())
     places = rows[["anomaly_id", "service", "region"]].drop_duplicates()
     places = places.assign(share=[float(share.get((one.service, one.region), 1.0)) for one in places.itertuples()])
-    worst = rows.sort_values(["size", "series_id"]).drop_duplicates("anomaly_id", keep="last").set_index("anomaly_id").sort_index()
+    # For better or worse is what some signals cannot say: the gravest that can does.
+    says = rows["direction"].ne("neutral")
+    worst = rows.assign(says=says).sort_values(["says", "size", "series_id"]).drop_duplicates("anomaly_id", keep="last")
+    worst = worst.set_index("anomaly_id").sort_index()
     whole = pd.DataFrame(
         {
             "service": lead["service"],

@@ -84,6 +84,8 @@ def plot_anomaly(
             textcoords="offset points", ha="right" if is_late else "left", va="top", fontsize=8.5, fontweight="bold", color=COLOURS[tone],
         )  # fmt: skip
         ax.margins(y=0.12)
+        if parts["low"].min() >= 0:
+            ax.set_ylim(bottom=max(ax.get_ylim()[0], 0.0))
         marks.events(ax, events)
         ax.set_ylabel(unit)
         style.time_axis(ax, zone, course.time.iloc[0], course.time.iloc[-1])

@@ -22,7 +22,7 @@ def small_world(tmp_path_factory):
     with projects.opened(tmp_path_factory.mktemp("slo") / "project") as root:
         simulated.write_world(params.Simulate(services=8, regions=2, days=20, step_s=300, end="2026-04-10"), workers=1)
         projects.ingest_all()
-        projects.find_nothing("drift", "alerts")
+        projects.find_nothing("drift", "anomalies", "alerts")
         yield root
 
 
@@ -76,7 +76,7 @@ def test_notebooks_of_metrics_without_checks_say_so(tmp_path):
         for day, rows in frame.groupby(frame["time"].dt.date):
             store.write_raw_day("metrics", "metrics", day, projects.raw_metrics(rows))
         projects.ingest_all()
-        projects.find_nothing("drift", "alerts")
+        projects.find_nothing("drift", "anomalies", "alerts")
         assert "Nothing was measured that a promise could be judged by" in shown("slo")
         assert "No promise could be judged" in shown("summary")
 
@@ -91,7 +91,7 @@ def test_declared_certificate_reaches_both_pages(tmp_path):
         event = {"event_id": "1", "start": expiry, "kind": "certificate", "service": "web"}
         store.write_raw("made", "events", projects.raw_events([event]))
         projects.ingest_all()
-        projects.find_nothing("drift", "alerts")
+        projects.find_nothing("drift", "anomalies", "alerts")
         assert "declared" in shown("slo").partition("Certificates that expire</h2>")[2]
         assert f"The certificate of web expires in 9{words.NBSP}days." in shown("summary")
 
