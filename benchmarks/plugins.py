@@ -71,7 +71,7 @@ def anomaly(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> tuple[Floa
     """Score of each point, and the alarms at the default budget."""
     rate = _false_rates(values, timestamps)
     step_s = int(np.median(np.diff(timestamps)))
-    score = alarms.lingering(alarms.scores(alarms.p_values(rate))[None], step_s=step_s)[0]
+    score = alarms.lingering(alarms.scores(rate)[None], step_s=step_s)[0]
     return score, alarms.raised(rate, budget_per_week=0.25)
 
 

@@ -45,7 +45,7 @@ RIDGE = 1.0
 """Weight of the prior coefficients, in values: a day of 5-minute values outweighs it 288 times."""
 MEAN_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation of a normal variable."""
-LEAST_CHANGE = 0.015
+LEAST_CHANGE = 0.01
 """Smallest spread, as a share of the level: changes of one percent are of no interest, however still a series is."""
 
 
