@@ -36,6 +36,7 @@ EPISODES = [
     "series_id", "start", "peak", "end", "detected_at", "direction", "per_week", "observed", "expected", "low", "high", "effect",
     "n_points", "detector",
 ]  # fmt: skip
+TIMES = ("start", "peak", "end", "detected_at", "known_at")
 LOOKS = ["series_id", "start", "known_at", "effect", "per_week"]
 
 
@@ -76,11 +77,19 @@ class Found:
         episodes = [part.episodes for part in parts if len(part.episodes)]
         looks = [part.looks for part in parts if len(part.looks)]
         return cls(
-            pd.concat(episodes, ignore_index=True) if episodes else pd.DataFrame(columns=EPISODES),
-            pd.concat(looks, ignore_index=True) if looks else pd.DataFrame(columns=LOOKS),
+            _typed(episodes, EPISODES),
+            _typed(looks, LOOKS),
             pd.concat([part.weeks for part in parts]) if parts else pd.Series(dtype=float),
             {key: around for part in parts for key, around in part.courses.items()},
         )
+
+
+def _typed(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    """All parts as one frame, whose types do not depend on whether there is a row."""
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    numbers = dict.fromkeys(("per_week", "effect"), "float64")
+    times = {name: "datetime64[ms, UTC]" for name in TIMES if name in columns}
+    return whole.assign(**{name: pd.to_datetime(whole[name], utc=True) for name in times}).astype({**times, **numbers})
 
 
 @dataclass(frozen=True)
@@ -154,11 +163,27 @@ def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
     found = surprise.surprises(expected.transform(panel.values, kind), clock.local_ms // (step_s * 1000), step_s=step_s)
     rate = alarms.false_rates(found.strength, step_s=step_s, alike=np.unique(panel.series["signal"], return_inverse=True)[1])
     is_strange = alarms.raised(rate, budget_per_week=budget)
-    low, middle, high = (expected.untransform(found.expected + k * found.scale, kind) for k in (-BAND, 0, BAND))
+    middle, half = _held(found, is_strange, max(1, GAP_S // step_s))
+    low, middle, high = (expected.untransform(middle + k * half, kind) for k in (-BAND, 0, BAND))
     strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0)
     return Judged(
         is_strange, is_strange, rate, middle, low, high, strongest, tuple(surprise.DETECTORS)
     )  # fmt: skip
+
+
+def _held(found: surprise.Surprise, is_strange: BoolArray, gap: int) -> tuple[FloatArray, FloatArray]:
+    """What was expected and its scale; while something strange goes on, what was expected as it began, along the usual course of the day.
+
+    A forecast from the last values follows what is strange, and would soon expect it.
+    """
+    middle, scale = found.expected.copy(), found.scale.copy()
+    for series in np.flatnonzero(is_strange.any(axis=1)):
+        for steps in _stretches(np.flatnonzero(is_strange[series]), gap):
+            first, whole = int(steps[0]), slice(int(steps[0]), int(steps[-1]) + 1)
+            moved = found.usual[series, whole] - found.usual[series, first]
+            middle[series, whole] = middle[series, first] + np.nan_to_num(moved)
+            scale[series, whole] = scale[series, first]
+    return middle, scale
 
 
 def _judge_shares(panel: Panel, budget: float) -> Judged:

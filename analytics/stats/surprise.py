@@ -58,12 +58,14 @@ class Surprise:
     strength : float array, shape (n_series, n_times); the one of the strongest detector
     by_detector : float array, shape (n_detectors, n_series, n_times); in the order of `DETECTORS`
     expected, scale : float arrays, shape (n_series, n_times); of the forecast, in the unit of the values
+    usual : float array, shape (n_series, n_times); the course of the day about the level of the last one, which an event does not drag along
     """
 
     strength: FloatArray
     by_detector: FloatArray
     expected: FloatArray
     scale: FloatArray
+    usual: FloatArray
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,12 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
     first_step = local_step[0] // together
     block_step = np.concatenate([[first_step], local_step[together - lead :: together] // together])[: blocks.shape[1]]
     found = _judged(blocks, block_step, step_s * together)
-    return Surprise(*(_spread_out(part, lead, together, values) for part in (found.strength, found.by_detector, found.expected, found.scale)))
+    return Surprise(
+        *(
+            _spread_out(part, lead, together, values)
+            for part in (found.strength, found.by_detector, found.expected, found.scale, found.usual)
+        )
+    )
 
 
 def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
@@ -135,7 +142,7 @@ def _judged(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
     forecast = residual / scale
     by_detector = np.stack([forecast, COURSE_WEIGHT * by_course / course_scale, _run(forecast, steps)])
     by_detector = np.clip(by_detector, -STRONGEST, STRONGEST)
-    return Surprise(_strongest(by_detector), by_detector, expected, scale)
+    return Surprise(_strongest(by_detector), by_detector, expected, scale, usual)
 
 
 COURSE_WEIGHT = 0.8
@@ -226,8 +233,8 @@ def _regress(target: FloatArray, design: FloatArray, block: int) -> FloatArray:
     prior = np.asarray(PRIOR)
     kept: list[tuple[FloatArray, FloatArray]] = []
     predicted = np.empty((n_series, n_times))
-    starts = [*range(0, block, max(1, block // 4)), *range(block, n_times, block)]
-    for start, stop in zip(starts, [*starts[1:], max(n_times, 1)], strict=True):
+    starts = [*range(0, min(block, n_times), max(1, block // 4)), *range(block, n_times, block)]
+    for start, stop in zip(starts, [*starts[1:], n_times][: len(starts)], strict=True):
         rows, goal = design[:, start:stop], target[:, start:stop]
         gram = sum((one[0] for one in kept), RIDGE * np.eye(width) + np.zeros((n_series, 1, 1)))
         moment = sum((one[1] for one in kept), RIDGE * np.broadcast_to(prior, (n_series, width)))
