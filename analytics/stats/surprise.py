@@ -58,7 +58,7 @@ class Surprise:
     strength : float array, shape (n_series, n_times); the one of the strongest detector
     by_detector : float array, shape (n_detectors, n_series, n_times); in the order of `DETECTORS`
     expected, scale : float arrays, shape (n_series, n_times); of the forecast, in the unit of the values
-    usual : float array, shape (n_series, n_times); the course of the day about the level of the last one, which an event does not drag along
+    usual : float array, shape (n_series, n_times); the course of the day about the level of the last one: no event drags it along
     """
 
     strength: FloatArray
