@@ -75,9 +75,7 @@ def anomaly(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> tuple[Floa
     return score, alarms.raised(rate, budget_per_week=0.25)
 
 
-def anomaly_budget(
-    values: FloatArray, timestamps: npt.NDArray[np.int64], train_end: int, budget_per_week: float
-) -> npt.NDArray[np.bool_]:
+def anomaly_budget(values: FloatArray, timestamps: npt.NDArray[np.int64], train_end: int, budget_per_week: float) -> npt.NDArray[np.bool_]:
     """Alarms at a budget of false ones a week."""
     return alarms.raised(_false_rates(values, timestamps), budget_per_week=budget_per_week)
 

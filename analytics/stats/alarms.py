@@ -71,7 +71,9 @@ def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:
     """
     size = np.abs(strength)
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
-    peak, index = (np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s)))))
+    peak, index = (
+        np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s))))
+    )
     with np.errstate(divide="ignore"):
         return _per_week(steps, step_s) * (size / peak) ** -index
 
@@ -127,7 +129,7 @@ def episodes(told: BoolArray, rate: FloatArray, *, apart: int) -> Episodes:
     new = np.ones(len(at), bool)
     new[1:] = (np.diff(at) > apart) | (np.diff(series) != 0)
     first = np.flatnonzero(new)
-    last = np.append(first[1:], len(at)) - 1
+    last = np.append(first[1:], len(at))[: len(first)] - 1
     peak = np.array([at[a + np.argmin(rate[series[a], at[a : b + 1]])] for a, b in zip(first, last, strict=True)], dtype=np.int64)
     return Episodes(series[first], at[first], at[last] + 1, peak)
 
