@@ -159,7 +159,7 @@ def _anomalies(
 def _chance(per_week: pd.Series) -> dict[str, pd.Series]:
     """Chance that a week in which nothing is wrong brings as much, and the score that is a fixed function of it."""
     p_value = alarms.p_values(per_week.to_numpy(float))
-    return {"p_value": pd.Series(p_value, per_week.index), "score": pd.Series(alarms.scores(p_value), per_week.index)}
+    return {"p_value": pd.Series(p_value, per_week.index), "score": pd.Series(alarms.scores(per_week.to_numpy(float)), per_week.index)}
 
 
 def _with_ends(course: pd.DataFrame, anomalies: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:

@@ -132,7 +132,7 @@ def episodes(told: BoolArray, rate: FloatArray, *, apart: int) -> Episodes:
     new = np.ones(len(at), bool)
     new[1:] = (np.diff(at) > apart) | (np.diff(series) != 0)
     first = np.flatnonzero(new)
-    last = np.append(first[1:], len(at)) - 1
+    last = np.append(first[1:], len(at))[: len(first)] - 1
     peak = np.array([at[a + np.argmin(rate[series[a], at[a : b + 1]])] for a, b in zip(first, last, strict=True)], dtype=np.int64)
     return Episodes(series[first], at[first], at[last] + 1, peak)
 

@@ -5,11 +5,16 @@ Three views of one series, each a signed strength in robust standard deviations:
 - `forecast`: the next value from the last ones, their medians and the usual course of the day, by a robust regression learnt daily.
 - `course`: the usual course of the day about the median of the last day. It is not dragged along by an event shorter than half a day, so
   that a whole event stays visible; a change that lasts is the new level half a day later.
-- `run`: forecast residuals that add up over hours (a small change that stays).
+- `run`: forecast residuals added up over hours, for a small change that stays.
+
+All are functions of the values before and at the point, of bounded memory or fading with it, so that a truncated, a longer and a growing
+series have the same strengths. The constants are what ranked events and false alarms best on half of the development series
+(`benchmarks/plugins.py` under the anomaly harness) unless a reason stands beside them; all are flat optima.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,25 +33,43 @@ DETECTORS = ("forecast", "course", "run")
 DAY_S, HOUR_S = 86_400, 3600
 SHORTEST_S = 180
 """Finer values are judged as means of three minutes: what is over in one is nothing to be woken for, and single values are mostly noise."""
-COURSE_DAYS = 7
+COURSE_DAYS = (1, 2, 3, 4, 5, 6, 7)
 """Days that the course of the day is the median of: three may be wrong."""
-LEARNT_DAYS = 14
-"""Days that the regression remembers; with 7 it was noisier, the weekly terms being seen once."""
+FEW_STEPS = 4
+"""Fewer steps a day have no course."""
+
+COURSE_WEIGHT = 0.8
+"""The course of a day is known worse than the next value: its strengths count less."""
+RUN_HALF_LIFE_H, RUN_BOUND = 5.0, 10.0
+"""Half-life of a run, and the strength by which one point adds to it at most, so that a run is more than one odd point."""
+STRONGEST = 1000.0
+"""Strengths beyond are all the same; a series that never moved has no spread to tell them apart."""
+
 FEW = 12
 """Residuals from which a spread is known well enough to judge by."""
 SPREAD_STEPS = 24
-"""Least number of residuals behind each local spread: the standard error of a mean absolute deviation of 24 is 15 %."""
-HUBER = 1.5
-"""Residuals beyond this many spreads have bounded influence: 96 % efficiency at the normal."""
-REACH = 3.0
-"""The last values count as far off by no more than this many mean deviations: an odd one neither is expected to stay nor surprises by
-being over."""
-RIDGE = 1.0
-"""Weight of the prior coefficients, in values: a day of 5-minute values outweighs it 288 times."""
+"""Least number of residuals behind a local spread: the standard error of a mean absolute deviation of 24 normal values is 15 %."""
 MEAN_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation of a normal variable."""
+BOUND = 4.0
+"""Residuals count in the local spread up to so many spreads of the week: an event must not hide the next one."""
+WEEK_PART, NEAR_PART, TIME_PART, HEAVY_PART = 0.5, 0.7, 0.8, 0.25
+"""Parts of the spreads of the last week, the last hours, this time of the day, and of the mean size of residuals (large where most are
+nothing and some are huge), of which the largest is taken. Below 1, as the largest of several estimates is too large on average."""
 LEAST_CHANGE = 0.01
-"""Smallest spread, as a share of the level: changes of one percent are of no interest, however still a series is."""
+"""Smallest spread, as a share of the level: changes of a few percent are of no interest, however still a series is."""
+
+LEARNT_BLOCKS = 17
+"""Blocks that the regression remembers: the quarters of the first day, then days, two weeks in all; in one the weekly term is seen once."""
+HUBER = 1.5
+"""Residuals beyond this many spreads have bounded influence (95 % efficiency at the normal: Huber 1981, Robust Statistics)."""
+RIDGE = 1.0
+"""Weight of the first coefficients, in values: a day of 5-minute values outweighs it 288 times."""
+REACH = 3.0
+"""The last values count as far off by no more than this many mean deviations: an odd one is neither expected to stay nor does its end
+surprise."""
+FIRST_COEFFICIENTS = (0.4, 0.1, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0)
+"""Before anything is learnt: half way from the median of the last hour to the last values."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +78,7 @@ class Surprise:
 
     Attributes
     ----------
-    strength : float array, shape (n_series, n_times); the one of the strongest detector
+    strength : float array, shape (n_series, n_times); of the strongest detector
     by_detector : float array, shape (n_detectors, n_series, n_times); in the order of `DETECTORS`
     expected, scale : float arrays, shape (n_series, n_times); of the forecast, in the unit of the values
     usual : float array, shape (n_series, n_times); the course of the day about the level of the last one: no event drags it along
@@ -70,7 +93,7 @@ class Surprise:
 
 @dataclass(frozen=True)
 class _Steps:
-    """Steps in a day and an hour, and the local step number of each point."""
+    """Steps in a day and in an hour, and the number of each step on the local clock."""
 
     day: int
     hour: int
@@ -78,35 +101,43 @@ class _Steps:
 
 
 def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surprise:
-    """Strength of each point, from the points before it.
+    """Strength of each point, from it and the points before it.
 
     Parameters
     ----------
     values : float array, shape (n_series, n_times)
         On a regular grid; NaN is missing.
     local_step : int array, shape (n_times,)
-        Number of the step on the local clock, which jumps where the clock is changed.
+        Number of the step on the local clock (local time over `step_s`), which jumps where the clock is changed.
+
+    Raises
+    ------
+    ValueError
+        If there is not one local step for each column.
     """
-    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or local_step.shape != values.shape[1:]:
+        raise ValueError(f"values of shape {values.shape} need (n_series, n_times) and local steps (n_times,); got {local_step.shape}")
+    exact = values.astype(np.float64)
+    if not exact.size:
+        return Surprise(exact, np.empty((len(DETECTORS), *exact.shape)), exact, exact, exact)
     together = -(-SHORTEST_S // step_s)
     if together == 1:
-        return _judged(values, local_step, step_s)
+        return _judged(exact, local_step, step_s)
     # Blocks begin where the clock says, not where the series does.
     lead = int(local_step[0] % together)
-    blocks = _block_means(values, lead, together)
-    first_step = local_step[0] // together
-    block_step = np.concatenate([[first_step], local_step[together - lead :: together] // together])[: blocks.shape[1]]
-    found = _judged(blocks, block_step, step_s * together)
+    blocks = _block_means(exact, lead, together)
+    firsts = np.maximum(np.arange(blocks.shape[1]) * together - lead, 0)
+    found = _judged(blocks, local_step[firsts] // together, step_s * together)
     return Surprise(
         *(
-            _spread_out(part, lead, together, values)
+            _spread_out(part, lead, together, exact)
             for part in (found.strength, found.by_detector, found.expected, found.scale, found.usual)
         )
     )
 
 
 def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
-    """Means of blocks of columns, the first of which lacks `lead` columns; shape (n_series, n_blocks)."""
+    """Means of blocks of columns, the first of which lacks `lead` columns, shape (n_series, n_blocks)."""
     n_blocks = -(-(lead + values.shape[1]) // together)
     padded = np.full((len(values), n_blocks * together), np.nan)
     padded[:, lead : lead + values.shape[1]] = values
@@ -114,47 +145,39 @@ def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
 
 
 def _spread_out(part: FloatArray, lead: int, together: int, values: FloatArray) -> FloatArray:
-    """What is known of blocks at each column: from the last column of a block on it is that block's, before that the one before."""
+    """What is known of blocks at each column: in the last column of a block that block, before it the one before."""
     nothing = np.full((*part.shape[:-1], 1), np.nan)
     known = np.repeat(np.concatenate([nothing, part], axis=-1), together, axis=-1)
-    column = np.arange(values.shape[1]) + lead + 1
-    return np.where(np.isfinite(values), known[..., column], np.nan)
+    return np.where(np.isfinite(values), known[..., np.arange(values.shape[1]) + lead + 1], np.nan)
 
 
 def _judged(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
     """Surprise at the cadence of the values."""
     steps = _Steps(max(1, round(DAY_S / step_s)), max(1, round(HOUR_S / step_s)), local_step)
-    before = trailing.lagged(values, 1)
-    level = trailing.median(before, max(steps.day, SPREAD_STEPS))
+    level = trailing.median(trailing.lagged(values, 1), max(steps.day, SPREAD_STEPS))
     course = _same_time(values - level, steps)
+    usual = level + course
     filled = _filled(values, level, course)
     short = trailing.median(trailing.lagged(filled, 1), max(3, steps.hour))
-    smallest = LEAST_CHANGE * np.abs(short)
+    least = LEAST_CHANGE * np.abs(short)
 
-    usual = level + np.where(np.isfinite(course), course, np.nan)
     by_course = values - usual
-    course_scale = np.maximum(_spread(by_course, steps), smallest)
-
-    expected = _forecast(values, filled, short, level, _same_time(values, steps), steps)
+    course_scale = np.maximum(_spread(by_course, steps), least)
+    expected = short + _expected_change(values, filled, short, level, steps)
     residual = values - expected
-    scale = np.maximum(_spread(residual, steps), smallest)
-    scale = _after_gap(values, scale, course_scale)
-    forecast = residual / scale
-    by_detector = np.stack([forecast, COURSE_WEIGHT * by_course / course_scale, _run(forecast, steps)])
-    by_detector = np.clip(by_detector, -STRONGEST, STRONGEST)
+    scale = _after_gap(values, np.maximum(_spread(residual, steps), least), course_scale)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        forecast, apart = residual / scale, COURSE_WEIGHT * by_course / course_scale
+    by_detector = np.clip(np.stack([forecast, apart, _run(forecast, steps)]), -STRONGEST, STRONGEST)
     return Surprise(_strongest(by_detector), by_detector, expected, scale, usual)
 
 
-COURSE_WEIGHT = 0.8
-RUN_HOURS = 5.0
-STRONGEST = 1000.0
-RUN_CLIP = 10.0
-
-
 def _same_time(values: FloatArray, steps: _Steps, ahead: int = 0) -> FloatArray:
-    if steps.day < 4:
-        return np.where(np.isfinite(trailing.lagged(values, 1)), 0.0, np.nan)
-    return trailing.same_time(values, steps.local, steps_per_day=steps.day, days=COURSE_DAYS, ahead=ahead)
+    """Median of the same time of the last days; where a day has too few steps 0, as far as anything is known."""
+    if steps.day < FEW_STEPS:
+        return np.where(np.isfinite(trailing.carried(trailing.lagged(values, 1))), 0.0, np.nan)
+    return trailing.same_time(values, steps.local, days=COURSE_DAYS, steps_per_day=steps.day, ahead=ahead)
 
 
 def _filled(values: FloatArray, level: FloatArray, course: FloatArray) -> FloatArray:
@@ -164,108 +187,100 @@ def _filled(values: FloatArray, level: FloatArray, course: FloatArray) -> FloatA
 
 
 def _spread(residual: FloatArray, steps: _Steps) -> FloatArray:
-    """Spread before each point: the largest of those of the last week, the last hours and this time of the day."""
+    """Spread known before each point: the largest of those of the last week, the last hours and this time of the day."""
     size = np.abs(residual)
-    week = robust.NORMAL_CONSISTENCY * _long_median(size, steps)
-    near_window = max(2 * steps.hour, 2 * SPREAD_STEPS)
-    bounded = np.fmin(size, 4 * week)
-    near = MEAN_DEVIATION * _known(trailing.lagged(trailing.fading_mean(bounded, near_window), 1), size)
     smooth = max(steps.hour, SPREAD_STEPS)
+    week = robust.NORMAL_CONSISTENCY * _week_median(size, steps)
+    near = MEAN_DEVIATION * _mean_before(np.fmin(size, BOUND * week), 2 * smooth)
+    heavy = MEAN_DEVIATION * _mean_before(size, 7 * steps.day)
     by_time = robust.NORMAL_CONSISTENCY * _same_time(trailing.median(size, smooth), steps, ahead=smooth // 2)
-    heavy = MEAN_DEVIATION * _known(trailing.lagged(trailing.fading_mean(size, 7 * steps.day), 1), size)
-    return np.fmax(np.fmax(0.5 * week, 0.7 * near), np.fmax(0.8 * by_time, 0.25 * heavy))
+    return np.fmax(np.fmax(WEEK_PART * week, NEAR_PART * near), np.fmax(TIME_PART * by_time, HEAVY_PART * heavy))
 
 
-def _known(spread: FloatArray, size: FloatArray) -> FloatArray:
-    count = np.cumsum(np.isfinite(trailing.lagged(size, 1)), axis=1)
-    return np.where(count >= FEW, spread, np.nan)
+def _mean_before(size: FloatArray, half_life: float) -> FloatArray:
+    """Fading mean of the sizes before each point; NaN where they are few."""
+    before = trailing.lagged(size, 1)
+    return np.where(np.cumsum(np.isfinite(before), axis=1) >= FEW, trailing.fading_mean(before, half_life), np.nan)
 
 
-def _long_median(size: FloatArray, steps: _Steps) -> FloatArray:
-    """Median of the last week, renewed eight times a day."""
-    out = np.full_like(size, np.nan)
+def _week_median(size: FloatArray, steps: _Steps) -> FloatArray:
+    """Median of the last week, renewed eight times a day; NaN where it is known of few values."""
+    found = np.full_like(size, np.nan)
     block = max(FEW, steps.day // 8)
     for start in range(block, size.shape[1], block):
         past = size[:, max(0, start - 7 * steps.day) : start]
         known = np.isfinite(past).sum(axis=1, keepdims=True) >= FEW
-        out[:, start : start + block] = np.where(known, robust.median(past)[:, None], np.nan)
-    return out
+        found[:, start : start + block] = np.where(known, robust.median(past)[:, None], np.nan)
+    return found
 
 
 def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray) -> FloatArray:
-    """Scale of a forecast from the last present value: it grows like a random walk until it is that of the course of the day."""
-    place = np.where(np.isfinite(values), np.arange(values.shape[1]), -1)
-    last = trailing.lagged(np.maximum.accumulate(place, axis=1).astype(float), 1)
-    missing = np.nan_to_num(np.arange(values.shape[1]) - last - 1)
-    return np.where(missing > 0, np.sqrt(scale**2 + np.fmin(missing * scale**2, np.fmax(far, scale) ** 2)), scale)
+    """Scale of a forecast from the last present value: over a gap it grows like a random walk until it is that of the course of the day."""
+    column = np.arange(values.shape[1])
+    last = np.maximum.accumulate(np.where(np.isfinite(values), column, -1), axis=1)
+    missing = np.nan_to_num(column - 1 - trailing.lagged(last.astype(float), 1))
+    return np.where(missing > 0, np.hypot(scale, np.fmin(np.sqrt(missing) * scale, np.fmax(far, scale))), scale)
 
 
-def _forecast(values: FloatArray, filled: FloatArray, short: FloatArray, level: FloatArray, usual: FloatArray, steps: _Steps) -> FloatArray:
-    """Next value by a regression on what was known before, all relative to the median of the last hour."""
-    now = np.where(np.isfinite(usual), usual, short)
-    back = [trailing.lagged(filled, lag) for lag in (1, 2, 3)]
-    long = trailing.median(back[0], max(12, 4 * steps.hour))
-    before = trailing.lagged(now, 1)
+def _expected_change(values: FloatArray, filled: FloatArray, short: FloatArray, level: FloatArray, steps: _Steps) -> FloatArray:
+    """Difference of the next value from the median of the last hour, by a regression on what was known before."""
+    unit = trailing.lagged(trailing.fading_mean(np.abs(values - short), SPREAD_STEPS), 1)
+    unit = np.fmax(unit, LEAST_CHANGE * np.abs(short) + np.finfo(float).tiny)
+    known = _known_before(filled, short, level, REACH * unit, steps)
+    design = np.nan_to_num(np.stack([*known, unit], axis=2) / unit[:, :, None])
+    return unit * _regress((values - short) / unit, design, max(FEW_STEPS, steps.day))
+
+
+def _known_before(filled: FloatArray, short: FloatArray, level: FloatArray, reach: FloatArray, steps: _Steps) -> list[FloatArray]:
+    """What the next value may depend on, each as a difference from the median of the last hour."""
+    recent = [np.clip(trailing.lagged(filled, lag) - short, -reach, reach) for lag in (1, 2, 3)]
+    hours = trailing.median(trailing.lagged(filled, 1), max(FEW, 4 * steps.hour)) - short
+    usual = _same_time(filled, steps)
+    usual = np.where(np.isfinite(usual), usual, short)
     about = filled - level
-    columns = [
-        *back,
-        long,
-        now,
-        short + now - before,
-        level + trailing.lagged(about, steps.day),
-        level + trailing.lagged(about, 7 * steps.day),
-    ]
-    rough = trailing.fading_mean(np.abs(values - short), SPREAD_STEPS)
-    unit = np.fmax(trailing.lagged(rough, 1), LEAST_CHANGE * np.abs(short) + 1e-12)
-    offset = [column - short for column in columns]
-    offset[:3] = [np.clip(one, -REACH * unit, REACH * unit) for one in offset[:3]]
-    design = np.nan_to_num(np.stack([*offset, unit], axis=2) / unit[:, :, None])
-    return short + unit * _regress((values - short) / unit, design, max(4, steps.day))
-
-
-PRIOR = (0.4, 0.1, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0)
-"""Coefficients before anything is learnt: half way from the last hour's median to the last values."""
+    ago = [level - short + trailing.same_time(about, steps.local, days=(day,), steps_per_day=steps.day) for day in (1, 7)]
+    return [*recent, hours, usual - short, usual - trailing.lagged(usual, 1), *ago]
 
 
 def _regress(target: FloatArray, design: FloatArray, block: int) -> FloatArray:
-    """Predictions from coefficients that are learnt anew before each block, rows far off having bounded weight."""
+    """Predictions, shape (n_series, n_times), from coefficients that are learnt anew before each block of columns.
+
+    Sums of products of a block are kept, not its rows; rows far off have bounded weight, by their residual when they came.
+    """
     n_series, n_times, width = design.shape
-    prior = np.asarray(PRIOR)
-    kept: list[tuple[FloatArray, FloatArray]] = []
+    first = RIDGE * np.broadcast_to(FIRST_COEFFICIENTS, (n_series, width))
     predicted = np.empty((n_series, n_times))
-    starts = [*range(0, min(block, n_times), max(1, block // 4)), *range(block, n_times, block)]
-    for start, stop in zip(starts, [*starts[1:], n_times][: len(starts)], strict=True):
+    kept: list[tuple[FloatArray, FloatArray]] = []
+    starts = [start for start in (*range(0, block, max(1, block // 4)), *range(block, n_times, block)) if start < n_times]
+    for start, stop in itertools.pairwise([*starts, n_times]):
         rows, goal = design[:, start:stop], target[:, start:stop]
-        gram = sum((one[0] for one in kept), RIDGE * np.eye(width) + np.zeros((n_series, 1, 1)))
-        moment = sum((one[1] for one in kept), RIDGE * np.broadcast_to(prior, (n_series, width)))
-        coefficients = np.linalg.solve(gram, moment[:, :, None])
-        predicted[:, start:stop] = (rows @ coefficients)[:, :, 0]
-        kept = [*kept[-(LEARNT_DAYS + 3) :], _weighted(rows, goal, goal - predicted[:, start:stop])]
+        gram = sum((one for one, _ in kept), RIDGE * np.broadcast_to(np.eye(width), (n_series, width, width)))
+        moment = sum((one for _, one in kept), first)
+        predicted[:, start:stop] = (rows @ np.linalg.solve(gram, moment[:, :, None]))[:, :, 0]
+        kept = [*kept[1 - LEARNT_BLOCKS :], _products(rows, goal, goal - predicted[:, start:stop])]
     return predicted
 
 
-def _weighted(rows: FloatArray, goal: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
-    present = np.isfinite(residual)
-    size = np.where(present, np.abs(residual), np.nan)
-    spread = robust.NORMAL_CONSISTENCY * robust.median(size)[:, None] + 1e-9
-    with np.errstate(invalid="ignore"):
-        weight = np.where(present, 1 / np.maximum(1, size / (HUBER * spread)), 0.0)
-    scaled = rows * weight[:, :, None]
-    return np.swapaxes(scaled, 1, 2) @ rows, (np.swapaxes(scaled, 1, 2) @ np.nan_to_num(goal)[:, :, None])[:, :, 0]
+def _products(rows: FloatArray, goal: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted sums of products of a block: of the rows with themselves, and with the goal."""
+    size = np.abs(residual)
+    spread = robust.NORMAL_CONSISTENCY * robust.median(size)[:, None] + np.finfo(float).eps
+    weight = np.nan_to_num(1 / np.maximum(1, size / (HUBER * spread)))
+    turned = np.swapaxes(rows * weight[:, :, None], 1, 2)
+    return turned @ rows, (turned @ np.nan_to_num(goal)[:, :, None])[:, :, 0]
 
 
 def _run(strength: FloatArray, steps: _Steps) -> FloatArray:
     """Forecast residuals added up with weights that fade over hours, in their own spread."""
-    bounded = np.clip(np.nan_to_num(strength), -RUN_CLIP, RUN_CLIP)
-    half_life = max(1.0, RUN_HOURS * steps.hour)
+    bounded = np.clip(np.nan_to_num(strength), -RUN_BOUND, RUN_BOUND)
+    half_life = max(1.0, RUN_HALF_LIFE_H * steps.hour)
     kept = 0.5 ** (1 / half_life)
+    # Of independent values of unit variance the fading mean has the variance (1 - kept) / (1 + kept).
     total = trailing.fading_mean(bounded, half_life) * np.sqrt((1 + kept) / (1 - kept))
-    spread = np.fmax(_spread(total, steps), 0.5)
-    return np.where(np.isfinite(strength), total / spread, np.nan)
+    return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps), 0.5), np.nan)
 
 
 def _strongest(by_detector: FloatArray) -> FloatArray:
-    size = np.nan_to_num(np.abs(by_detector))
-    best = size.argmax(axis=0)[None]
-    strongest = np.take_along_axis(by_detector, best, axis=0)[0]
-    return np.where(np.isfinite(by_detector[0]), strongest, np.nan)
+    """Strength of the strongest detector, of those that know enough; NaN where the forecast judges nothing."""
+    best = np.nan_to_num(np.abs(by_detector)).argmax(axis=0)[None]
+    return np.where(np.isfinite(by_detector[0]), np.take_along_axis(by_detector, best, axis=0)[0], np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from analytics import params
@@ -14,7 +15,7 @@ def kept_back(*rows, masked=(), labels=(), per_week=0.01, **settings):
     """Reason and rule of one anomaly with these members."""
     members = episodes(*rows).assign(anomaly_id="a")
     first = members.sort_values("start").iloc[[0]]
-    anomalies = first.assign(per_week=per_week, score=alarms.scores(alarms.p_values(per_week)))
+    anomalies = first.assign(per_week=per_week, score=alarms.scores(np.float64(per_week)))
     chosen = SETTINGS.model_copy(update=settings)
     found = suppressed(anomalies, members, masks(*masked), feedback(*labels), settings=chosen, zone="UTC")
     return [(row.reason, row.rule.replace("\u00a0", " ")) for row in found.itertuples()]
