@@ -23,7 +23,7 @@ BoolArray = npt.NDArray[np.bool_]
 Columns = dict[str, npt.NDArray[Any]]
 """Columns of some rows of a result, with numbers for names."""
 
-PART_ROWS = 1 << 17
+PART_ROWS = 1 << 16
 """Rows in hand at once: each of their arrays fits into a processor's cache, and what a worker needs does not grow with the services."""
 
 PAUSES_KEPT = 20
@@ -154,6 +154,9 @@ def _is(codes: npt.NDArray[np.int32], labels: list[str], wanted: str) -> BoolArr
     return codes == labels.index(wanted) if wanted in labels else np.zeros(len(codes), bool)
 
 
+_Some = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], BoolArray]
+
+
 @dataclass(frozen=True)
 class _Judged:
     """Checks that were up or down in the order of their track and of time.
@@ -170,6 +173,10 @@ class _Judged:
     time: npt.NDArray[np.int32]
     is_down: BoolArray
     starts: IntArray
+
+    def only(self, wanted: BoolArray) -> _Some:
+        """Track, time and failure of some of them."""
+        return self.track[wanted], self.time[wanted], self.is_down[wanted]
 
 
 class Day:
@@ -194,12 +201,12 @@ class Day:
             pauses.append(self._named_pauses(part, is_wide, steps))
             maintenance.append(self._maintenance(part))
             judged.append(self._judged(part))
-        masked, whole = joined(maintenance), _in_one(judged)
-        faults = self._faults(whole)
+        masked = joined(maintenance)
+        faults = self._faults(judged)
         return {
             "days": joined(counts),
-            "lives": self._lives(whole),
-            "failures": self._failures(whole, masked, faults),
+            "lives": joined([self._lives(part) for part in judged]),
+            "failures": joined([self._failures(part, masked, faults) for part in judged]),
             "maintenance": masked,
             "faults": faults,
             "pauses": _longest(joined(pauses)),
@@ -299,34 +306,34 @@ class Day:
         first = self.start + judged.time[judged.starts]
         return {"pair": pair, "monitor": monitor, "day": np.full(len(pair), self.start), "n": n, "first": first}
 
-    def _faults(self, judged: _Judged) -> Columns:
+    def _faults(self, judged: list[_Judged]) -> Columns:
         """Moments at which nearly everything that one prober (a monitor in a region) looks at was down."""
-        tracks = judged.track[judged.starts]
+        tracks = np.concatenate([part.track[part.starts] for part in judged])
+        pairs, monitors = np.divmod(tracks, self.probed.n_monitors)
         prober_of_track = np.full(len(self.interval_ms), -1, np.int64)
-        prober_of_track[tracks] = (
-            self.probed.region[tracks // self.probed.n_monitors] * self.probed.n_monitors + tracks % self.probed.n_monitors
-        )
-        down = np.flatnonzero(judged.is_down)
-        prober_of_down = prober_of_track[judged.track[down]]
+        prober_of_track[tracks] = self.probed.region[pairs] * self.probed.n_monitors + monitors
+        prober_of_down = np.concatenate([prober_of_track[part.track[part.is_down]] for part in judged])
+        time_of_down = np.concatenate([part.time[part.is_down] for part in judged])
         rows: list[tuple[Any, ...]] = []
         for prober in np.unique(prober_of_down):
-            mine = tracks[prober_of_track[tracks] == prober]
-            width = int(max(PROBER_BIN_MS, np.median(self.usual_ms[mine // self.probed.n_monitors])))
+            width = int(max(PROBER_BIN_MS, np.median(self.usual_ms[pairs[prober_of_track[tracks] == prober]])))
             # As many services lost take at least as many failures: most moments need no closer look.
-            n_down = np.bincount(judged.time[down[prober_of_down == prober]] // width, minlength=-(-DAY_MS // width))
-            if (is_suspect := n_down >= self.rules.prober_min_services).any():
-                near = np.flatnonzero(is_suspect[judged.time // width] & (prober_of_track[judged.track] == prober))
-                rows += self._lost(judged, near, prober, width)
+            n_down = np.bincount(time_of_down[prober_of_down == prober] // width, minlength=-(-DAY_MS // width))
+            is_suspect = n_down >= self.rules.prober_min_services
+            if is_suspect.any():
+                near = [part.only(is_suspect[part.time // width] & (prober_of_track[part.track] == prober)) for part in judged]
+                rows += self._lost(near, prober, width)
         return _columns(rows, ("region", "monitor", "start", "end", "n_probed", "down"))
 
-    def _lost(self, judged: _Judged, near: IntArray, prober: int, width: int) -> list[tuple[Any, ...]]:
-        """Faults of one prober among the checks `near` to failures of several services, in bins of that width."""
-        pairs, pair = np.unique(judged.track[near] // self.probed.n_monitors, return_inverse=True)
-        moments, moment = np.unique(judged.time[near] // width, return_inverse=True)
+    def _lost(self, near: list[_Some], prober: int, width: int) -> list[tuple[Any, ...]]:
+        """Faults of one prober among checks (track, time, is_down) `near` to failures of several services, in bins of that width."""
+        track, time, is_down = (np.concatenate(arrays) for arrays in zip(*near, strict=True))
+        pairs, pair = np.unique(track // self.probed.n_monitors, return_inverse=True)
+        moments, moment = np.unique(time // width, return_inverse=True)
         shape = (len(moments), len(pairs))
         cell = moment * shape[1] + pair
         probed = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape) > 0
-        lost = probed & (np.bincount(cell[~judged.is_down[near]], minlength=shape[0] * shape[1]).reshape(shape) == 0)
+        lost = probed & (np.bincount(cell[~is_down], minlength=shape[0] * shape[1]).reshape(shape) == 0)
         n_probed, n_lost = probed.sum(axis=1), lost.sum(axis=1)
         enough = (n_lost >= self.rules.prober_min_services) & (n_lost >= self.rules.prober_share * n_probed)
         rows: list[tuple[Any, ...]] = []
@@ -404,12 +411,6 @@ def _columns(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> Columns:
         columns["down"] = np.empty(len(rows), object)
         columns["down"][:] = [row[-1] for row in rows]
     return columns
-
-
-def _in_one(parts: list[_Judged]) -> _Judged:
-    track = np.concatenate([part.track for part in parts])
-    time, is_down = (np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "is_down"))
-    return _Judged(track, time, is_down, np.flatnonzero(np.diff(track, prepend=-1)))
 
 
 def _longest(pauses: Columns) -> Columns:

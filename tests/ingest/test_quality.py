@@ -139,7 +139,7 @@ def test_unicode_names_come_through_whole(project):
 
 def test_no_data_says_how_to_get_some(project):
     with pytest.raises(ValueError, match=r"no checks or metrics in data/raw of one, two; run `analytics collect` first"):
-        ingest.survey(["one", "two"], params=params.Ingest())
+        ingest.survey(["one", "two"], params=params.Ingest(), project=params.Project())
 
 
 def refusal(number, reason="no time"):

@@ -77,16 +77,19 @@ def _pieces_of_day(raw_day: RawDay, columns: Sequence[str], n_rows: int) -> Iter
 
 def _whole_services(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The same rows, cut where a service begins."""
-    rest: pa.Table | None = None
+    held: pa.Table | None = None
     for piece in pieces:
-        rows = piece if rest is None else pa.concat_tables([rest, piece]).unify_dictionaries().combine_chunks()
-        codes = rows.column("service").chunk(0).indices.to_numpy()
-        begin = int(np.flatnonzero(codes != codes[-1])[-1]) + 1 if codes[0] != codes[-1] else 0
-        if begin:
-            yield rows.slice(0, begin)
-        rest = rows.slice(begin)
-    if rest is not None:
-        yield rest.combine_chunks()
+        rows = piece
+        if held is not None:
+            # Its last service may go on in this piece.
+            codes = held.column("service").chunk(0).indices.to_numpy()
+            begin = len(codes) - int(np.argmax(codes[::-1] != codes[-1])) if codes[0] != codes[-1] else 0
+            if begin:
+                yield held.slice(0, begin)
+            rows = pa.concat_tables([held.slice(begin), piece]).unify_dictionaries().combine_chunks()
+        held = rows
+    if held is not None:
+        yield held
 
 
 def _listed_again(raw_day: RawDay, read: Callable[[RawDay], Read]) -> Read:

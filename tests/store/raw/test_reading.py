@@ -127,7 +127,7 @@ def test_parts_are_whole_services_and_together_the_day(project, n_rows, expected
     assert pa.concat_tables(parts).unify_dictionaries().to_pylist() == store.read_raw(day, wanted).to_pylist()
     services = ["".join(sorted(set(part.column("service").to_pylist()))) for part in parts]
     # Segments that are not merged yet are merged in memory, and then one piece.
-    assert services == (expected if is_compact else ["ab", "c"])
+    assert services == (expected if is_compact else ["abc"])
 
 
 def test_parts_of_a_day_that_was_compacted_since_are_found(project):
