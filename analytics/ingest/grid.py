@@ -14,7 +14,7 @@ from analytics import panel, store
 from analytics.ingest.schedule import DAY_MS
 from analytics.ingest.survey import CHECK_SIGNALS
 
-__all__ = ["Grid", "codes_of", "empty_grids", "extents", "fill_metrics", "panel_files"]
+__all__ = ["Grid", "codes_of", "empty_grids", "extents", "fill_metrics", "holes", "panel_files"]
 
 IntArray = npt.NDArray[np.int64]
 # Sums per step; every other metric is averaged.
@@ -120,3 +120,19 @@ def extents(grid: Grid, monday_ms: int) -> pd.DataFrame:
             "high": np.fmax.reduce(grid.values, axis=1),
         }
     )[some]
+
+
+def holes(grid: Grid, monday_ms: int, *, gap_factor: float) -> pd.DataFrame:
+    """Pauses of metrics between two steps with a value, longer than `gap_factor` usual intervals: series_id, start, end."""
+    metrics = np.flatnonzero(grid.layout["kind"] == "metrics")
+    step_ms = grid.step_s * 1000
+    row, step = np.nonzero(np.isfinite(grid.values[metrics]))
+    usual = np.maximum(grid.layout["interval_ms"].to_numpy()[metrics], step_ms)
+    is_wide = (np.diff(row) == 0) & (np.diff(step) * step_ms > gap_factor * usual[row[1:]])
+    return pd.DataFrame(
+        {
+            "series_id": grid.layout["series_id"].iloc[metrics[row[1:][is_wide]]],
+            "start": monday_ms + (step[:-1][is_wide] + 1) * step_ms,
+            "end": monday_ms + step[1:][is_wide] * step_ms,
+        }
+    )

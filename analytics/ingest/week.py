@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from analytics import store
 from analytics.ingest.day import Columns, Day, Probed, Rules, joined
-from analytics.ingest.grid import empty_grids, extents, fill_metrics, panel_files
+from analytics.ingest.grid import empty_grids, extents, fill_metrics, holes, panel_files
 from analytics.ingest.schedule import DAY_MS
 from analytics.ingest.survey import Week
 
@@ -36,6 +36,7 @@ class WeekResult:
     maintenance : service, region, start, end: steps with a check in state maintenance
     faults : region, monitor, start, end, n_probed, down (a tuple of services): moments when nearly all was down
     pauses : service, region, start, end: longer than usual between two checks of one day, the longest of them (`n_pauses` counts all)
+    holes : series_id, start, end: pauses of metrics within the week
     """
 
     files: list[tuple[str, bytes]]
@@ -46,6 +47,7 @@ class WeekResult:
     maintenance: pd.DataFrame
     faults: pd.DataFrame
     pauses: pd.DataFrame
+    holes: pd.DataFrame
 
 
 def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_min_services: int) -> WeekResult:
@@ -67,6 +69,7 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
     return WeekResult(
         files=[file for grid in grids for file in panel_files(grid, week.monday_ms)],
         series=pd.concat([extents(grid, week.monday_ms) for grid in grids], ignore_index=True),
+        holes=pd.concat([holes(grid, week.monday_ms, gap_factor=gap_factor) for grid in grids], ignore_index=True),
         **{name: probed.named(joined([of_day[name] for of_day in found])) if found else pd.DataFrame() for name in names},
     )
 
