@@ -19,6 +19,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import date
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,11 +31,12 @@ from pydantic import BaseModel
 from analytics import imports, store
 from analytics.environment import THREAD_VARIABLES
 
-__all__ = ["fold", "map", "prune"]
+__all__ = ["fold", "get_ready", "map", "prune"]
 
 Result = TypeVar("Result")
 State = TypeVar("State")
 ATTEMPTS = 3
+_CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 # The newest link of a chain is usually not over yet, and one more may have come since: the states before both are wanted.
 STATES_KEPT = 3
 # A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
@@ -61,9 +63,10 @@ def map(
     RuntimeError
         If workers are lost three times in a row (usually: out of memory).
     """
-    if points is not None:
-        workers = min(workers, max(1, points // POINTS_PER_WORKER))
     name = _name(function)
+    workers = _that_pay(workers, points)
+    if workers > 1 and len(partitions) > 1:
+        get_ready(name.rpartition(".")[0], workers=workers)
     memo = _Memo(function, name) if keep else None
     if workers <= 1 or len(partitions) <= 1:
         for partition in partitions:
@@ -72,6 +75,25 @@ def map(
         yield from _pooled(memo, function, partitions, workers)
     if memo is not None:
         prune(keep_bytes=KEPT_BYTES)
+
+
+def get_ready(module: str, *, workers: int, points: int | None = None) -> None:
+    """Start the process that workers are forked from, without waiting for it: the caller goes on while it imports `module`.
+
+    What is not there yet when `map` asks for workers, `map` waits for. Parameters as there.
+    """
+    if _that_pay(workers, points) == 1:
+        return
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+    if _CONTEXT == "forkserver":
+        # Of no effect on one that runs already: then workers import what it lacks.
+        forkserver.set_forkserver_preload(["analytics.engine", module])
+        forkserver.ensure_running()
+
+
+def _that_pay(workers: int, points: int | None) -> int:
+    return workers if points is None else min(workers, max(1, points // POINTS_PER_WORKER))
 
 
 def fold(
@@ -176,6 +198,8 @@ def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition
 
 def _keep(memo: _Memo, function: Callable[[Any], Any], partition: Any) -> None:
     memo.write(memo.path(partition), function(partition))
+    # The C library keeps what is free as long as something small lies above it: a worker's partitions would add up.
+    pa.system_memory_pool().release_unused()
 
 
 def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: Sequence[Any], workers: int) -> Iterator[Result]:
@@ -231,11 +255,7 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Any], partition
 
 
 def _start_pool(workers: int) -> ProcessPoolExecutor:
-    for name in THREAD_VARIABLES:
-        os.environ.setdefault(name, "1")
-    context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["analytics.engine"])
+    context = multiprocessing.get_context(_CONTEXT)
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(_session(),))
 
 

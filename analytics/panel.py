@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,14 @@ import pandas as pd
 
 __all__ = ["Panel", "PanelRef", "Panels", "to_ms", "week_start"]
 
+Time = TypeVar("Time", int, npt.NDArray[np.int64])
 WEEK_MS = 7 * 86_400_000
 # 1970-01-05 was the first Monday after the epoch: ISO weeks begin there.
 FIRST_MONDAY_MS = 4 * 86_400_000
 
 
-def week_start(time_ms: int) -> int:
-    """Start of the ISO week (Monday 00:00 UTC) of a time, both in ms since 1970."""
+def week_start(time_ms: Time) -> Time:
+    """Start of the ISO week (Monday 00:00 UTC) of a time or of an array of times, in ms since 1970."""
     return (time_ms - FIRST_MONDAY_MS) // WEEK_MS * WEEK_MS + FIRST_MONDAY_MS
 
 

@@ -139,7 +139,8 @@ def run_all(
     _refuse_uncollected(root)
     with contextlib.ExitStack() as stack:
         # Before DVC is imported: what it starts must not be in the forked process.
-        variables = stack.enter_context(warm.parent(stage_command)) if can_fork() else {}
+        is_first = not (root / dvcfiles.report_of("summary")).exists()
+        variables = stack.enter_context(warm.parent(stage_command, at_once=is_first)) if can_fork() else {}
         variables |= {"ANALYTICS_ROOT": str(root), VERBOSITY: verbosity, "DVC_NO_ANALYTICS": "1"}
         stack.enter_context(environment.variables_set(variables))
         stack.enter_context(contextlib.chdir(root))

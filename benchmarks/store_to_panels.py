@@ -59,4 +59,5 @@ def panels_to_memory(root: Path, size: worlds.Size, *, repeats: int, name: str =
 def _measure() -> ingest.Measured:
     """As the first cells of stage ingest, in this process."""
     settings = params.Params(project={"workers": 1})
-    return ingest.measure(ingest.survey(["made"], params=settings.ingest), params=settings.ingest, project=settings.project)
+    found = ingest.survey(["made"], params=settings.ingest, project=settings.project)
+    return ingest.measure(found, params=settings.ingest, project=settings.project)

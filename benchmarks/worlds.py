@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from analytics import params, store, tables
 
-__all__ = ["SIZES", "Size", "checks_of_day", "copied_project", "opened", "raw_store", "run_environment", "write_csv"]
+__all__ = ["SIZES", "Size", "add_day", "checks_of_day", "copied_project", "opened", "raw_store", "run_environment", "write_csv"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FIRST_DAY = date(2025, 1, 6)
@@ -98,6 +98,12 @@ def raw_store(root: Path, size: Size, *, name: str = "made") -> Path:
                 store.write_raw_day(name, "checks", FIRST_DAY + timedelta(days=number), checks_of_day(size, number))
         done.touch()
     return folder
+
+
+def add_day(root: Path, size: Size, *, name: str = "made") -> None:
+    """One day more, after the last of a world that `raw_store` has written."""
+    with opened(root):
+        store.write_raw_day(name, "checks", FIRST_DAY + timedelta(days=size.days), checks_of_day(size, size.days))
 
 
 def write_csv(path: Path, size: Size) -> Path:

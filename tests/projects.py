@@ -71,7 +71,7 @@ def ingest_all(*, workers: int = 1, **settings: object) -> Ingested:
     chosen = params.Params(project={"workers": workers}, ingest=settings)
     stage = chosen.ingest
     store.begin("ingest")
-    found = ingest.survey(store.raw_sources(), params=stage)
+    found = ingest.survey(store.raw_sources(), params=stage, project=chosen.project)
     quarantine = ingest.refused_rows(found)
     ingest.check_rejects(quarantine, found, params=stage)
     measured = ingest.measure(found, params=stage, project=chosen.project)

@@ -238,7 +238,7 @@ def test_incomplete_parameters_are_told_with_the_remedy(chain):
 def test_wrong_parameters_are_told_before_dvc_starts(chain, monkeypatch):
     path = chain / "params.yaml"
     path.write_text(path.read_text().replace("at_risk_left: 0.25", "at_risk_left: much"))
-    monkeypatch.setattr(warm, "parent", lambda run: pytest.fail("something was started"))
+    monkeypatch.setattr(warm, "parent", lambda run, **options: pytest.fail("something was started"))
     for _ in range(2):
         with pytest.raises(ValueError, match=r"params\.yaml: .*at_risk_left.*much"):
             pipeline.run_all(root=chain, verbosity="quiet")
@@ -258,7 +258,7 @@ def test_source_without_data_is_told_with_the_remedy(root):
 
 
 def test_socket_of_the_warm_process_is_private():
-    with warm.parent(lambda stage: 0) as variables:
+    with warm.parent(lambda stage: 0, at_once=False) as variables:
         folder = Path(variables["ANALYTICS_WARM"]).parent
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()

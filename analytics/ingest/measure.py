@@ -30,6 +30,7 @@ class Measured:
     maintenance : service, region, start, end: said by the checks themselves
     faults : region, monitor, start, end, n_probed: a prober's own faults
     pauses : service, region, start, end: the longest of each day (`n_pauses` of `days` counts all)
+    holes : service, region, signal, start, end, n: pauses of metrics, n steps long
     failures : service, region, time, n: n failed checks in a row, the first at `time`; a mask holds all of them or none
     """
 
@@ -41,6 +42,7 @@ class Measured:
     maintenance: pd.DataFrame
     faults: pd.DataFrame
     pauses: pd.DataFrame
+    holes: pd.DataFrame
     failures: pd.DataFrame
 
 
@@ -71,6 +73,7 @@ def measure(found: Survey, *, params: params.Ingest, project: params.Project) ->
         maintenance=_in_utc(_touching(_joined(weeks, "maintenance"))),
         faults=_in_utc(faults),
         pauses=_in_utc(_pauses(_joined(weeks, "pauses"), across)),
+        holes=_in_utc(_holes(_joined(weeks, "holes"), _joined(weeks, "series"), found.layout, params.gap_factor)),
         failures=_in_utc(failures[["service", "region", "time", "n"]].sort_values(["service", "region", "time"], ignore_index=True)),
     )
 
@@ -103,6 +106,7 @@ _COLUMNS = {
     "maintenance": ["service", "region", "start", "end"],
     "faults": ["region", "monitor", "start", "end", "n_probed", "down"],
     "pauses": ["service", "region", "start", "end"],
+    "holes": ["series_id", "start", "end"],
 }  # fmt: skip
 
 
@@ -185,6 +189,22 @@ def _pauses(inside: pd.DataFrame, across: pd.DataFrame) -> pd.DataFrame:
     """Pauses within days, and those that cross midnight."""
     frames = [frame for frame in (inside, across.drop(columns="day")) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else inside
+
+
+def _holes(inside: pd.DataFrame, extents: pd.DataFrame, layout: pd.DataFrame, gap_factor: float) -> pd.DataFrame:
+    """Pauses of metrics within weeks, and those between the last value of a week and the first of a later one."""
+    metrics = layout.loc[layout["kind"] == "metrics", ["series_id", "service", "region", "signal", "step_s", "interval_ms"]]
+    step_ms = metrics["step_s"] * 1000
+    metrics = metrics.assign(step_ms=step_ms, usual_ms=np.maximum(metrics["interval_ms"], step_ms)).drop(columns=["step_s", "interval_ms"])
+    ordered = extents[["series_id", "first", "last"]].merge(metrics, on="series_id").sort_values(["series_id", "first"])
+    before = ordered.groupby("series_id")["last"].shift()
+    wide = ordered["first"] - before > gap_factor * ordered["usual_ms"]
+    across = ordered[wide].assign(start=before[wide] + ordered["step_ms"][wide], end=ordered["first"][wide])
+    both = pd.concat([part for part in (inside.merge(metrics, on="series_id"), across) if len(part)] or [across])
+    counted = both.assign(n=(both["end"] - both["start"]) // both["step_ms"])
+    return counted[["service", "region", "signal", "start", "end", "n"]].sort_values(
+        ["service", "region", "start", "signal"], ignore_index=True
+    )
 
 
 def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:

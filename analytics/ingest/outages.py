@@ -10,6 +10,8 @@ __all__ = ["exclude", "find_outages", "share_inside"]
 
 # An outage belongs to whatever covers most of its failed checks.
 MOST = 0.5
+# Longer than any span of times: so far apart lie the same moments of two groups on the line on which both are searched.
+SPAN_MS = 2**42
 COLUMNS = ["service", "region", "start", "end", "n_failed", "is_confirmed", "unmeasured_s", "excluded_reason"]
 
 
@@ -110,24 +112,46 @@ def share_inside(outages: pd.DataFrame, failures: pd.DataFrame, masks: pd.DataFr
     if outages.empty:
         return np.zeros(0)
     inside = np.zeros(len(failures), bool)
-    owner = np.zeros(len(failures), np.int64)
-    ordered = masks.sort_values("start")
-    places = outages.groupby(["service", "region"], sort=False).indices
-    for (service, region), rows in failures.groupby(["service", "region"], sort=False).indices.items():
-        concerns = [ordered[name].isna() | (ordered[name] == value) for name, value in (("service", service), ("region", region))]
-        near = ordered[concerns[0] & concerns[1]]
-        start, end, times = _moments(near["start"]), _moments(near["end"]), _moments(failures["time"].iloc[rows])
-        # Inside is what lies before the latest end of all masks that have begun by then.
-        reach = np.append(np.datetime64(0, "ms"), np.maximum.accumulate(end))
-        inside[rows] = times < reach[np.searchsorted(start, times, side="right")]
-        # Outages of a service and region do not overlap: a failure belongs to the last that has begun.
-        mine = places[service, region]
-        owner[rows] = mine[np.searchsorted(_moments(outages["start"].iloc[mine]), times, side="right") - 1]
-    return np.bincount(owner, weights=inside * failures["n"].to_numpy(), minlength=len(outages)) / outages["n_failed"].to_numpy()
+    for keys in (["service", "region"], ["service"], ["region"], []):
+        # A mask without a service or a region concerns all of them.
+        concerned = (masks[["service", "region"]].notna() == [name in keys for name in ("service", "region")]).all(axis=1)
+        inside |= _covered(failures, masks[concerned], keys)
+    # Outages of a service and region do not overlap: a failure belongs to the last that has begun.
+    order, last = _last_begun(failures, outages, ["service", "region"])
+    weights = inside * failures["n"].to_numpy()
+    return np.bincount(order[last], weights=weights, minlength=len(outages)) / outages["n_failed"].to_numpy()
 
 
-def _moments(times: pd.Series) -> npt.NDArray[np.datetime64]:
-    return times.dt.tz_convert("UTC").to_numpy("datetime64[ms]")
+def _covered(failures: pd.DataFrame, masks: pd.DataFrame, keys: list[str]) -> npt.NDArray[np.bool_]:
+    """Failures inside one of the masks of the same keys: before the latest end of all that have begun by then."""
+    order, last = _last_begun(failures, masks, keys)
+    group = _groups(failures, masks, keys)[1][order]
+    # Later groups have larger numbers: a running maximum over all is one within each.
+    reach = np.maximum.accumulate(group * SPAN_MS + _moments(masks["end"])[order]) - group * SPAN_MS
+    return (last >= 0) & (_moments(failures["time"]) < np.append(reach, 0)[last])
+
+
+def _last_begun(failures: pd.DataFrame, spans: pd.DataFrame, keys: list[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The order of spans by keys and start, and for each failure the place therein of the last of its keys that has begun; -1: none."""
+    of_failure, of_span = _groups(failures, spans, keys)
+    starts = of_span * SPAN_MS + _moments(spans["start"])
+    order = np.argsort(starts, kind="stable")
+    place = np.searchsorted(starts[order], of_failure * SPAN_MS + _moments(failures["time"]), side="right") - 1
+    return order, np.where(np.append(of_span[order], -1)[place] == of_failure, place, -1)
+
+
+def _groups(one: pd.DataFrame, other: pd.DataFrame, keys: list[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The same number for rows of two frames that have the same keys."""
+    number = np.zeros(len(one) + len(other), np.int64)
+    for name in keys:
+        codes, labels = pd.factorize(np.concatenate([frame[name].to_numpy(object) for frame in (one, other)]))
+        number = number * len(labels) + codes
+    return number[: len(one)], number[len(one) :]
+
+
+def _moments(times: pd.Series) -> npt.NDArray[np.int64]:
+    """Times as ms since 1970."""
+    return times.dt.tz_convert("UTC").to_numpy("datetime64[ms]").astype(np.int64)
 
 
 def _confirmed_runs(

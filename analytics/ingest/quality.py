@@ -21,6 +21,7 @@ GAPS_KEPT = 20
 FEW_CHECKS = 10
 ALWAYS_DOWN = 0.05
 OFF_SCHEDULE = 0.2
+STILL_MEASURED = pd.Timedelta("1D")
 CONSTANT_STEPS = 288
 # Seconds taken for milliseconds, or the reverse, change a level a thousandfold; nothing real keeps the same shape that far away.
 UNIT_RATIOS = (300.0, 3000.0)
@@ -56,6 +57,8 @@ def find_flags(found: Survey, measured: Measured, quarantine: pd.DataFrame, *, p
     """Table `quality_flags`: gaps, duplicates, clock skew, faults of probers, constant, dead, irregular and mistaken series."""
     rows = [
         *_gaps(measured),
+        *_metric_gaps(measured),
+        *_metrics_stopped(found, measured),
         *_refused(quarantine, measured),
         *_faults(measured),
         *_per_life(found, measured),
@@ -76,6 +79,28 @@ def _gaps(measured: Measured) -> Iterator[tuple[object, ...]]:
         severity = "warning" if gap.length >= pd.Timedelta("1D") else "info"
         hours = gap.length / pd.Timedelta("1h")
         yield ("gap", gap.service, gap.region, gap.start, gap.end, 1, severity, f"no check for {hours:.1f} h")
+
+
+def _metric_gaps(measured: Measured) -> Iterator[tuple[object, ...]]:
+    """Pauses of metrics; those of a service in a region that begin together are one."""
+    together = measured.holes.groupby(["service", "region", "start"], as_index=False, sort=True)
+    rows = together.agg(end=("end", "max"), n=("n", "sum"), signals=("signal", list))
+    rows = rows.assign(length=rows["end"] - rows["start"]).sort_values(["length", "start"], ascending=[False, True], kind="stable")
+    for gap in rows.groupby(["service", "region"], sort=True).head(GAPS_KEPT).itertuples(index=False):
+        text = f"no {words.listed(sorted(gap.signals), limit=3)} for {gap.length / pd.Timedelta('1h'):.1f} h"
+        yield ("metric_gap", gap.service, gap.region, gap.start, gap.end, int(gap.n), "info", text)
+
+
+def _metrics_stopped(found: Survey, measured: Measured) -> Iterator[tuple[object, ...]]:
+    """Metrics that came to an end while other series of the same service and region go on."""
+    series = measured.series.merge(found.layout[["series_id", "kind"]], on="series_id")
+    until = series["last"] + pd.to_timedelta(series["step_s"], unit="s")
+    newest = until.groupby([series["service"], series["region"]]).transform("max")
+    patience = pd.to_timedelta(2 * series["step_s"], unit="s").clip(lower=STILL_MEASURED)
+    ended = series.assign(until=until, newest=newest)[(series["kind"] == "metrics") & (until < newest - patience)]
+    for (service, region, start), rows in ended.groupby(["service", "region", "until"], sort=True):
+        text = f"no {words.listed(sorted(rows['signal']), limit=3)} since {start:%Y-%m-%d}, while the rest goes on"
+        yield ("metric_stopped", service, region, start, rows["newest"].iloc[0], len(rows), "warning", text)
 
 
 def _refused(quarantine: pd.DataFrame, measured: Measured) -> Iterator[tuple[object, ...]]:

@@ -25,6 +25,8 @@ __all__ = [
 TRUST = {"critical": "no", "warning": "with care", "info": "yes"}
 FLAG_WORDS = {
     "gap": "pauses longer than usual",
+    "metric_gap": "pauses of metrics",
+    "metric_stopped": "metrics that ended",
     "duplicates": "repeated rows",
     "clock_skew": "times in the future",
     "prober_outage": "faults of the prober",
@@ -36,12 +38,18 @@ FLAG_WORDS = {
     "unit_jump": "suspected mix-up of units",
     "too_few": "too few checks",
 }
+# They say nothing against the checks.
+OF_METRICS = ("metric_gap", "metric_stopped")
 REMEDIES = {
     "always_down": ("Remove or repair what never answers", "It hides real failures in every total; it was right if nobody misses it."),
     "unit_jump": ("Check the unit of the response times", "Set `units` of the source; wrong if the service really became that slow."),
     "constant": ("Look at constant response times", "A probe that answers itself measures nothing."),
     "too_few": ("Let short series grow, or drop them", "Nothing can be said of fewer than ten checks."),
     "prober_outage": ("Watch the probers themselves", "A second prober in the region tells their faults from those of the services."),
+    "metric_stopped": (
+        "Find out why metrics ended",
+        "What is judged by them is not judged any more; it was right if they were taken away.",
+    ),
     "clock_skew": ("Set the clocks of the monitors", "Rows of the future are refused; it worked when no more come."),
 }
 
@@ -71,7 +79,7 @@ def trust(measured: Measured, flags: pd.DataFrame) -> pd.DataFrame:
     days = measured.coverage.assign(came=_came(measured.coverage))
     rows = days.groupby(["service", "region"], as_index=False)[["n_checks", "n_up", "n_excluded", "n_expected", "came"]].sum()
     rows["came"] = rows["came"] / rows["n_expected"]
-    own = flags[flags["service"].notna()]
+    own = flags[flags["service"].notna() & ~flags["flag"].isin(OF_METRICS)]
     order = pd.CategoricalDtype(["info", "warning", "critical"], ordered=True)
     worst = own.assign(severity=own["severity"].astype(order)).groupby(["service", "region"], as_index=False)["severity"].max()
     # All of them: the flags name the longest only.
@@ -149,18 +157,20 @@ def gap_sentence(flags: pd.DataFrame, measured: Measured, *, zone: str) -> str:
     if flags.empty:
         return "There was no pause longer than usual."
     n_drawn, n_pauses = int((flags["flag"] == "gap").sum()), int(measured.days["n_pauses"].sum())
-    of = f"the longest {words.count(n_drawn)} of {words.counted(n_pauses, 'pause')}"
-    pauses = f"{of} are drawn" if n_drawn < n_pauses else f"{words.counted(n_drawn, 'pause')} {'is' if n_drawn == 1 else 'are'} drawn"
-    n_other = len(flags) - n_drawn
-    others = (
-        f", and {words.counted(n_other, 'fault of a prober or jump of a unit', 'faults of probers or jumps of units')}" if n_other else ""
+    n_of_metrics = int(flags["flag"].isin(OF_METRICS).sum())
+    n_other = len(flags) - n_drawn - n_of_metrics
+    pauses = f"the longest {words.count(n_drawn)} of {words.counted(n_pauses, 'pause')}"
+    parts = (
+        (n_drawn, pauses if n_drawn < n_pauses else words.counted(n_drawn, "pause")),
+        (n_of_metrics, words.counted(n_of_metrics, "pause or end of metrics", "pauses or ends of metrics")),
+        (n_other, words.counted(n_other, "fault of a prober or jump of a unit", "faults of probers or jumps of units")),
     )
+    n_first, first = next(part for part in parts if part[0])
+    others = "".join(f", and {text}" for n, text in parts if n and text != first)
+    drawn = f"{first[0].upper()}{first[1:]} {'is' if n_first == 1 and first != pauses else 'are'} drawn{others}"
     longest = flags.loc[(flags["end"] - flags["start"]).idxmax()]
     length = words.duration((longest["end"] - longest["start"]).total_seconds())
-    return (
-        f"{pauses[0].upper()}{pauses[1:]}{others}; the longest of all, {length}, began on "
-        f"{words.moment(longest['start'], zone, year=True)} in {_pair(longest)}."
-    )
+    return f"{drawn}; the longest of all, {length}, began on {words.moment(longest['start'], zone, year=True)} in {_pair(longest)}."
 
 
 def signal_summary(measured: Measured) -> pd.DataFrame:

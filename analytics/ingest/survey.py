@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import panel, params, store, tables
+from analytics import engine, panel, params, store, tables
 from analytics.ingest.schedule import DAY_MS, TRACK, find_schedules, usual_intervals
 
 __all__ = ["Survey", "Week", "survey"]
@@ -66,8 +66,10 @@ class Survey:
     sources: list[str]
 
 
-def survey(sources: list[str], *, params: params.Ingest) -> Survey:
+def survey(sources: list[str], *, params: params.Ingest, project: params.Project) -> Survey:
     """Series and weeks of work of the given sources.
+
+    Workers that this work will want are got ready meanwhile.
 
     Raises
     ------
@@ -78,12 +80,14 @@ def survey(sources: list[str], *, params: params.Ingest) -> Survey:
     if not days:
         raise ValueError(f"no checks or metrics in data/raw of {', '.join(sources)}; run `analytics collect` first")
     runs = _run_frame(days)
+    n_rows = int(runs["n"].sum())
+    engine.get_ready("analytics.ingest.week", workers=project.workers, points=n_rows)
     runs = runs.assign(usual_ms=usual_intervals(runs))
     layout = _lay_out(runs, default_step_s=params.step_s)
     schedules = find_schedules(runs[runs["kind"] == "checks"].rename(columns={"label": "monitor"}))
     probed = schedules[TRACK].drop_duplicates(ignore_index=True)
     weeks = _weeks(days, runs, layout, schedules, _declared(sources))
-    return Survey(layout, probed, schedules, weeks, int(runs["n"].sum()), sources)
+    return Survey(layout, probed, schedules, weeks, n_rows, sources)
 
 
 def series_id(service: str, region: str, signal: str) -> str:
@@ -142,26 +146,31 @@ def _weeks(
     days: list[store.RawDay], runs: pd.DataFrame, layout: pd.DataFrame, schedules: pd.DataFrame, declared_ms: npt.NDArray[np.int64]
 ) -> list[Week]:
     mondays = np.array([panel.week_start((day.day - _EPOCH).days * DAY_MS) for day in days])
+    rows = _rows_by_week(runs.assign(monday=mondays[runs["day"].to_numpy()]), layout)
+    scheduled = schedules[[*TRACK, "day", "interval_ms"]]
+    scheduled_in = scheduled.groupby(panel.week_start(scheduled["day"].to_numpy())).indices
     weeks = []
     for monday in np.unique(mondays):
-        mine = np.flatnonzero(mondays == monday)
-        here = runs[runs["day"].isin(mine)]
-        pairs = here.loc[here["kind"] == "checks", ["service", "region"]].drop_duplicates()
-        metrics = here.loc[here["kind"] == "metrics", ["service", "region", "label"]].drop_duplicates().rename(columns={"label": "signal"})
-        with_rows = pd.concat(
-            [
-                layout[layout["kind"] == "checks"].merge(pairs, on=["service", "region"]),
-                layout[layout["kind"] == "metrics"].merge(metrics, on=["service", "region", "signal"]),
-            ]
-        )
-        week_days = tuple(days[position] for position in mine)
+        week_days = tuple(days[position] for position in np.flatnonzero(mondays == monday))
         within = slice(*np.searchsorted(declared_ms, [monday, monday + panel.WEEK_MS]))
         moments = tuple(declared_ms[within].tolist())
         key = store.digest(*(day.key for day in week_days), *map(str, moments))
-        with_rows = with_rows.sort_values(["service", "region", "signal"], ignore_index=True)
-        kept = schedules.loc[schedules["day"].between(monday, monday + panel.WEEK_MS - 1), [*TRACK, "day", "interval_ms"]]
-        weeks.append(Week(int(monday), week_days, with_rows, kept.reset_index(drop=True), moments, key))
+        kept = scheduled.iloc[scheduled_in.get(monday, [])].reset_index(drop=True)
+        weeks.append(Week(int(monday), week_days, layout.iloc[rows[monday]].reset_index(drop=True), kept, moments, key))
     return weeks
+
+
+def _rows_by_week(runs: pd.DataFrame, layout: pd.DataFrame) -> dict[int, npt.NDArray[np.int64]]:
+    """Rows of the layout that have raw rows in the week of each Monday."""
+    numbered = layout.assign(row=np.arange(len(layout)))
+    keys = {"checks": ["service", "region"], "metrics": ["service", "region", "signal"]}
+    seen = runs.rename(columns={"label": "signal"})
+    found = [
+        numbered[numbered["kind"] == kind].merge(seen.loc[seen["kind"] == kind, [*names, "monday"]].drop_duplicates(), on=names)
+        for kind, names in keys.items()
+    ]
+    both = pd.concat([part[["monday", "row"]] for part in found]).sort_values(["monday", "row"])
+    return {int(monday): rows.to_numpy() for monday, rows in both.groupby("monday")["row"]}
 
 
 _EPOCH = pd.Timestamp(0).date()

@@ -72,13 +72,13 @@ def prepare_process() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
-def preload() -> None:
-    """Import what every notebook needs, so that forked children find it there."""
+def preload(*more: str) -> None:
+    """Import what every notebook needs, and `more`, so that forked children find it there."""
     import gc
     import importlib
 
     prepare_process()
-    for name in PRELOADED:
+    for name in (*PRELOADED, *more):
         importlib.import_module(name)
     # What is imported is never collected, so that collecting does not copy its pages in each of the processes that share them.
     gc.freeze()

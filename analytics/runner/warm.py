@@ -1,7 +1,7 @@
 """A warm process: forked before anything heavy is imported, it imports the stack once and forks each stage from there.
 
 It belongs to one `analytics run --all` and ends with it, so it never runs code that has changed since. It imports nothing until the
-first stage asks: a run with nothing to do pays nothing.
+first stage asks (a run with nothing to do pays nothing), unless it is known that one will.
 """
 
 from __future__ import annotations
@@ -27,15 +27,18 @@ from analytics.runner import client
 __all__ = ["parent"]
 
 WAIT_S = 0.02
+SHARED = ("scipy.special", "analytics.engine", "analytics.expected", "analytics.params", "analytics.plots.style", "analytics.words")
+"""What several stages use: a single one imports it when it needs it."""
 
 
 @contextlib.contextmanager
-def parent(run_stage: Callable[[str], int]) -> Iterator[dict[str, str]]:
+def parent(run_stage: Callable[[str], int], *, at_once: bool) -> Iterator[dict[str, str]]:
     """Start the warm process; the variables with which commands find it. Call it while this process has a single thread.
 
     Parameters
     ----------
     run_stage : runs a stage in the folder and with the environment of the command that asked; its exit code
+    at_once : import without waiting for the first stage, while this process finds out which that is
     """
     # The socket is reachable for this user only: whoever connects can run code.
     folder = Path(tempfile.mkdtemp(prefix="analytics-"))
@@ -52,7 +55,7 @@ def parent(run_stage: Callable[[str], int]) -> Iterator[dict[str, str]]:
     process = os.fork()
     if process == 0:
         os.close(held)
-        _serve(listener, lifeline, run_stage)
+        _serve(listener, lifeline, run_stage, at_once)
     listener.close()
     os.close(lifeline)
     try:
@@ -71,12 +74,14 @@ def _write_command(folder: Path) -> None:
     command.chmod(0o700)
 
 
-def _serve(listener: socket.socket, lifeline: int, run_stage: Callable[[str], int]) -> NoReturn:
+def _serve(listener: socket.socket, lifeline: int, run_stage: Callable[[str], int], at_once: bool) -> NoReturn:
     code = 1
     try:
         # A Ctrl-C is for the stage that runs; this process ends with its parent. Held back and not ignored: a stage that is
         # interrupted as soon as it is forked must hear of it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if at_once:
+            _import_stack()
         with selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(lifeline, selectors.EVENT_READ)
@@ -91,17 +96,21 @@ def _serve(listener: socket.socket, lifeline: int, run_stage: Callable[[str], in
         os._exit(code)
 
 
+def _import_stack() -> None:
+    from analytics.runner.execute import preload
+
+    preload(*SHARED)
+    # What is imported by now is never collected, so that collecting does not copy its pages in every fork.
+    gc.collect()
+    gc.freeze()
+
+
 def _answer(connection: socket.socket, lifeline: int, run_stage: Callable[[str], int]) -> None:
     """Run one stage in a fork of this process; one at a time, as DVC asks."""
     request, streams = _receive(connection)
     if request is None:
         return
-    from analytics.runner.execute import preload
-
-    preload()
-    # What is imported by now is never collected, so that collecting does not copy its pages in every fork.
-    gc.collect()
-    gc.freeze()
+    _import_stack()
     child = os.fork()
     if child == 0:
         _be_command(request, streams, run_stage)

@@ -80,6 +80,8 @@ INGEST = (
                 "what is wrong",
                 choices=(
                     "gap",
+                    "metric_gap",
+                    "metric_stopped",
                     "duplicates",
                     "clock_skew",
                     "prober_outage",

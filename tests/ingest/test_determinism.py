@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics import engine, store
+from analytics.ingest import day
 from tests import projects
 
 MONDAY = pd.Timestamp("2026-03-02T00:00Z")
@@ -36,6 +37,12 @@ def test_a_second_run_and_two_workers_give_the_same_bytes(tmp_path, raw_rows, mo
     assert outputs_of(tmp_path / "again", raw_rows) == once
     monkeypatch.setattr(engine, "POINTS_PER_WORKER", 1)
     assert outputs_of(tmp_path / "pool", raw_rows, workers=2) == once
+
+
+def test_however_few_rows_are_in_hand_the_bytes_are_the_same(tmp_path, raw_rows, monkeypatch):
+    whole = outputs_of(tmp_path / "whole", raw_rows)
+    monkeypatch.setattr(day, "PART_ROWS", 50)
+    assert outputs_of(tmp_path / "parts", raw_rows) == whole
 
 
 def test_kept_results_give_the_same_bytes_and_inputs_stay_as_they_were(project, raw_rows):

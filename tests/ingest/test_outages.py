@@ -111,7 +111,7 @@ def test_outages_of_several_monitors_and_days_equal_a_loop(tmp_path_factory, dat
     frame = pd.concat(frames, ignore_index=True)
     with projects.opened(tmp_path_factory.mktemp("project")):
         store.append_raw("s", "checks", projects.raw_checks(frame))
-        found = ingest.survey(["s"], params=params.Ingest())
+        found = ingest.survey(["s"], params=params.Ingest(), project=params.Project())
         rule = params.Project(workers=1, accounting=params.Accounting(outage_k=k, outage_n=k + extra))
         outages = ingest.measure(found, params=params.Ingest(), project=rule).outages
     intervals = {(row.service, row.region, row.monitor): row.interval_ms / 1000 for row in found.schedules.itertuples()}

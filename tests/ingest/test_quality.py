@@ -139,7 +139,7 @@ def test_unicode_names_come_through_whole(project):
 
 def test_no_data_says_how_to_get_some(project):
     with pytest.raises(ValueError, match=r"no checks or metrics in data/raw of one, two; run `analytics collect` first"):
-        ingest.survey(["one", "two"], params=params.Ingest())
+        ingest.survey(["one", "two"], params=params.Ingest(), project=params.Project())
 
 
 def refusal(number, reason="no time"):
@@ -230,3 +230,60 @@ def test_all_long_pauses_are_counted_although_the_longest_only_are_named(project
     tiles = ingest.says.tiles(made.measured, made.flags, ingest.refused_rows(made.found), made.found)
     assert tiles[1][2] == f"{n_pauses}\u00a0long pauses"
     assert ingest.says.flag_summary(made.measured, made.flags).query("what == 'pauses longer than usual'")["n"].tolist() == [n_pauses]
+
+
+def metrics_of(keep, *, signal="cpu", service="a", every_min=5, n=600):
+    """A metric with samples at the places of a regular schedule that are kept."""
+    places = np.array([place for place in range(n) if keep(place)])
+    times = MONDAY + pd.Timedelta("5D") + pd.to_timedelta(places * every_min, unit="min")
+    return projects.raw_metrics(pd.DataFrame({"time": times, "service": service, "signal": signal, "value": places % 7 + 0.5}))
+
+
+def metric_flags(*samples, **settings):
+    for rows in samples:
+        store.append_raw("s", "metrics", rows)
+    flags = projects.ingest_all(**settings).flags
+    return flags[flags["flag"].str.startswith("metric")]
+
+
+# Two days in, and from one week to the next.
+@pytest.mark.parametrize("place", [100, 570])
+def test_a_pause_of_a_metric_longer_than_three_steps_is_told(project, place):
+    flags = metric_flags(metrics_of(lambda at: at not in range(20, 22) and not place <= at < place + 12))
+    start = MONDAY + pd.Timedelta("5D") + pd.Timedelta(minutes=5) * place
+    assert told(flags) == [("metric_gap", "a", "info")]
+    assert flags[["start", "end", "n"]].to_numpy().tolist() == [[start, start + pd.Timedelta("1h"), 12]]
+    assert flags["text"].tolist() == ["no cpu for 1.0 h"]
+    assert metric_flags(gap_factor=13).empty
+
+
+def test_metrics_that_pause_together_are_one_pause(project):
+    lost = [metrics_of(lambda at: at not in range(100, 112), signal=signal) for signal in ("cpu", "memory")]
+    flags = metric_flags(*lost, metrics_of(lambda at: True, signal="threads"))
+    assert flags[["n", "text"]].to_numpy().tolist() == [[24, "no cpu and memory for 1.0 h"]]
+
+
+def test_an_hourly_metric_has_no_pauses_between_its_samples(project):
+    assert metric_flags(metrics_of(lambda at: True, every_min=60, n=300)).empty
+
+
+@pytest.mark.parametrize(("n_last", "expected"), [(200, ["metric_stopped"]), (500, [])])
+def test_a_metric_that_ends_a_day_before_the_rest_is_told(project, n_last, expected):
+    flags = metric_flags(metrics_of(lambda at: at < n_last), metrics_of(lambda at: True, signal="memory"))
+    assert flags["flag"].tolist() == expected
+    if expected:
+        assert flags["start"].tolist() == [MONDAY + pd.Timedelta("5D") + pd.Timedelta(minutes=5) * n_last]
+        assert flags["text"].tolist() == ["no cpu since 2026-03-07, while the rest goes on"]
+
+
+def test_a_service_all_of_whose_metrics_end_was_taken_away(project):
+    assert metric_flags(metrics_of(lambda at: at < 200), metrics_of(lambda at: True, service="b")).empty
+
+
+def test_pauses_of_metrics_do_not_count_against_the_checks(project):
+    store.append_raw("s", "checks", projects.raw_checks(regular(4 * 1440)))
+    store.append_raw("s", "metrics", metrics_of(lambda at: at < 200))
+    store.append_raw("s", "metrics", metrics_of(lambda at: True, signal="memory"))
+    made = projects.ingest_all()
+    assert told(made.flags) == [("metric_stopped", "a", "warning")]
+    assert ingest.says.trust(made.measured, made.flags)["trust"].tolist() == ["yes"]

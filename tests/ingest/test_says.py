@@ -35,6 +35,13 @@ def test_figure_of_pauses_says_how_many_there_are_and_how_many_it_draws(n_pauses
     assert says.gap_sentence(flags.head(2 + n_faults), measured, zone="UTC").replace("\u00a0", " ").startswith(begins)
 
 
+def test_figure_of_pauses_of_metrics_alone_tells_no_pause_of_checks():
+    start = pd.to_datetime(["2026-03-01T00:00Z", "2026-03-02T00:00Z"])
+    flags = pd.DataFrame({"flag": "metric_gap", "service": "web", "region": "eu", "start": start, "end": start + pd.Timedelta("1h")})
+    said = says.gap_sentence(flags, SimpleNamespace(days=pd.DataFrame({"n_pauses": [0]})), zone="UTC").replace("\u00a0", " ")
+    assert said == "2 pauses or ends of metrics are drawn; the longest of all, 1 h, began on 1 Mar 2026 00:00 in web in eu."
+
+
 def test_more_checks_than_expected_in_one_day_do_not_make_up_for_less_in_another():
     coverage = pd.DataFrame({"n_checks": [200, 50], "n_excluded": [0, 0], "n_expected": [100.0, 100.0]})
     faults = pd.DataFrame({"start": [], "end": []}).astype("datetime64[ms, UTC]")

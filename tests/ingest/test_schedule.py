@@ -98,6 +98,6 @@ def test_outages_of_a_slow_stretch_last_until_the_next_check(project):
 
 def test_no_schedule_without_checks(project):
     store.append_raw("s", "metrics", projects.raw_metrics(pd.DataFrame({"time": [MONDAY], "service": "a", "signal": "cpu", "value": 1.0})))
-    found = ingest.survey(["s"], params=params.Ingest())
+    found = ingest.survey(["s"], params=params.Ingest(), project=params.Project())
     assert found.schedules.empty
     assert interval_changes(found.schedules).empty

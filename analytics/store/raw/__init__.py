@@ -16,7 +16,7 @@ from analytics.store.raw.appending import (
     write_raw_day,
 )
 from analytics.store.raw.cursors import cursor, set_cursor
-from analytics.store.raw.reading import RawDay, raw_days, raw_sources, read_raw, read_raw_table
+from analytics.store.raw.reading import RawDay, raw_days, raw_sources, read_raw, read_raw_parts, read_raw_table
 from analytics.store.raw.removing import remove_raw, tidy_raw
 from analytics.store.raw.rows import Run
 
@@ -32,6 +32,7 @@ __all__ = [
     "raw_days",
     "raw_sources",
     "read_raw",
+    "read_raw_parts",
     "read_raw_table",
     "remove_raw",
     "set_cursor",

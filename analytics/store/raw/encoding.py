@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from analytics import tables
 from analytics.store.files import open_parquet, parquet_bytes
 from analytics.store.raw.rows import Run, runs_of
 
-__all__ = ["TIMED", "decode", "described", "encode", "runs_in_file"]
+__all__ = ["TIMED", "decode", "decode_pieces", "described", "encode", "runs_in_file"]
 
 RAW_FORMAT = 1
 HUNDREDTHS = 100.0
@@ -92,13 +93,25 @@ def decode(path: Path, table: tables.Table, columns: list[str]) -> pa.Table:
     """
     file = open_parquet(path)
     _checked_metadata(file, path, table)
-    content = file.read(columns=columns, use_threads=False).select(columns)
-    if "latency_ms" in columns and pa.types.is_integer(content.schema.field("latency_ms").type):
-        position = content.column_names.index("latency_ms")
+    return _typed(file.read(columns=columns, use_threads=False).select(columns), table)
+
+
+def decode_pieces(path: Path, table: tables.Table, columns: list[str], *, n_rows: int) -> Iterator[pa.Table]:
+    """As `decode`, at most `n_rows` rows at a time; the file is opened, and refused, at once."""
+    file = open_parquet(path)
+    _checked_metadata(file, path, table)
+    batches = file.iter_batches(batch_size=n_rows, columns=columns, use_threads=False)
+    return (_typed(pa.Table.from_batches([batch]).select(columns), table) for batch in batches if len(batch))
+
+
+def _typed(content: pa.Table, table: tables.Table) -> pa.Table:
+    """Columns in the types of their table."""
+    names = content.column_names
+    if "latency_ms" in names and pa.types.is_integer(content.schema.field("latency_ms").type):
         latency = pc.divide(content.column("latency_ms").cast(pa.float64()), HUNDREDTHS)
-        content = content.set_column(position, pa.field("latency_ms", pa.float64()), latency)
+        content = content.set_column(names.index("latency_ms"), pa.field("latency_ms", pa.float64()), latency)
     target = tables.schema(table)
-    return content.cast(pa.schema([target.field(name) for name in columns]))
+    return content.cast(pa.schema([target.field(name) for name in names]))
 
 
 def runs_in_file(path: Path, table: tables.Table) -> list[Run]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from analytics import session, tables
 from analytics.store.files import digest
-from analytics.store.raw.encoding import decode, runs_in_file
+from analytics.store.raw.encoding import decode, decode_pieces, runs_in_file
 from analytics.store.raw.rows import Run, key_order, runs_of
 
-__all__ = ["RawDay", "kind_folder", "raw_days", "raw_sources", "read_raw", "read_raw_table"]
+__all__ = ["RawDay", "kind_folder", "raw_days", "raw_sources", "read_raw", "read_raw_parts", "read_raw_table"]
 
 Read = TypeVar("Read")
 
@@ -61,6 +62,34 @@ def read_raw(raw_day: RawDay, columns: Sequence[str] | None = None) -> pa.Table:
     Segments that have been merged since the day was listed are read from the file that they were merged into.
     """
     return _listed_again(raw_day, partial(_read_day, columns=columns))
+
+
+def read_raw_parts(raw_day: RawDay, columns: Sequence[str], *, n_rows: int) -> Iterator[pa.Table]:
+    """Rows of one day as `read_raw` gives them, some services at a time: whole services with together about `n_rows` rows, or one alone."""
+    yield from _whole_services(_listed_again(raw_day, partial(_pieces_of_day, columns=columns, n_rows=n_rows)))
+
+
+def _pieces_of_day(raw_day: RawDay, columns: Sequence[str], n_rows: int) -> Iterable[pa.Table]:
+    if len(raw_day.paths) == 1:
+        return decode_pieces(raw_day.paths[0], tables.RAW[raw_day.kind], list(columns), n_rows=n_rows)
+    return [_read_day(raw_day, columns)]
+
+
+def _whole_services(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, cut where a service begins."""
+    held: pa.Table | None = None
+    for piece in pieces:
+        rows = piece
+        if held is not None:
+            # Its last service may go on in this piece.
+            codes = held.column("service").chunk(0).indices.to_numpy()
+            begin = len(codes) - int(np.argmax(codes[::-1] != codes[-1])) if codes[0] != codes[-1] else 0
+            if begin:
+                yield held.slice(0, begin)
+            rows = pa.concat_tables([held.slice(begin), piece]).unify_dictionaries().combine_chunks()
+        held = rows
+    if held is not None:
+        yield held
 
 
 def _listed_again(raw_day: RawDay, read: Callable[[RawDay], Read]) -> Read:

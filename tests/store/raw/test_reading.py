@@ -112,3 +112,27 @@ def test_a_foreign_small_table_is_named_with_the_remedy(project):
 def test_a_source_is_one_folder_s_name(project, name):
     with pytest.raises(ValueError, match="cannot be a folder's name"):
         store.append_raw(name, "checks", made.checks([1]))
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(1, ["a", "b", "c"]), (40, ["a", "b", "c"]), (75, ["ab", "c"]), (1000, ["abc"])])
+@pytest.mark.parametrize("is_compact", [True, False])
+def test_parts_are_whole_services_and_together_the_day(project, n_rows, expected, is_compact):
+    for service, n in (("a", 30), ("b", 40), ("c", 50)):
+        store.append_raw("s", "checks", made.checks(range(n), service=service))
+    if is_compact:
+        store.compact_raw("s", before=made.FAR)
+    (day,) = store.raw_days("s", "checks")
+    wanted = ["service", "time", "latency_ms", "state"]
+    parts = list(store.read_raw_parts(day, wanted, n_rows=n_rows))
+    assert pa.concat_tables(parts).unify_dictionaries().to_pylist() == store.read_raw(day, wanted).to_pylist()
+    services = ["".join(sorted(set(part.column("service").to_pylist()))) for part in parts]
+    # Segments that are not merged yet are merged in memory, and then one piece.
+    assert services == (expected if is_compact else ["abc"])
+
+
+def test_parts_of_a_day_that_was_compacted_since_are_found(project):
+    store.append_raw("s", "checks", made.checks(range(5)))
+    store.append_raw("s", "checks", made.checks(range(5), service="b"))
+    (day,) = store.raw_days("s", "checks")
+    store.compact_raw("s", before=made.FAR)
+    assert sum(len(part) for part in store.read_raw_parts(day, ["service"], n_rows=4)) == 10
