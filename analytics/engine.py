@@ -130,22 +130,21 @@ def _state_paths(advance: Callable[..., Any], links: Sequence[Any]) -> tuple[Pat
 
 def _follow(advance: Callable[[State | None, Any], State], conclude: Callable[[State], Result], chain: _Chain) -> Result:
     """Follow a chain from the newest state that is still there."""
-    memo = _Memo(advance, _name(advance))
-    begin, state = _newest_state(memo, chain.paths)
+    begin, state = _newest_state(chain.paths)
     kept = chain.paths[:-1][-STATES_KEPT:]
     for link, path in zip(chain.links[begin:], chain.paths[begin:], strict=True):
         state = advance(state, link)
         if path in kept:
-            memo.write(path, _packed(state))
+            _write(path, _packed(state))
     for path in chain.paths[: -STATES_KEPT - 1]:
         path.unlink(missing_ok=True)
     return conclude(state)
 
 
-def _newest_state(memo: _Memo, paths: Sequence[Path]) -> tuple[int, Any]:
+def _newest_state(paths: Sequence[Path]) -> tuple[int, Any]:
     """How many links are passed in the newest state that is kept, and that state."""
     for passed in range(len(paths), 0, -1):
-        if (found := memo.read(paths[passed - 1])) is not None:
+        if (found := _read(paths[passed - 1])) is not None:
             return passed, _unpacked(found[0])
     return 0, None
 
@@ -181,15 +180,15 @@ def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition
     if memo is None:
         return function(partition)
     path = memo.path(partition)
-    if (found := memo.read(path)) is not None:
+    if (found := _read(path)) is not None:
         return found[0]
     result = function(partition)
-    memo.write(path, result)
+    _write(path, result)
     return result
 
 
 def _keep(memo: _Memo, function: Callable[[Any], Any], partition: Any) -> None:
-    memo.write(memo.path(partition), function(partition))
+    _write(memo.path(partition), function(partition))
 
 
 def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: Sequence[Any], workers: int) -> Iterator[Result]:
@@ -279,7 +278,7 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 class _Memo:
-    """Results on disk, under the hash of code, parameters and input.
+    """Where results lie on disk, under the hash of code, parameters and input.
 
     They are pickled: local files of this project's own making, never exchanged, safe to delete. (Models are never pickled.)
     """
@@ -295,22 +294,24 @@ class _Memo:
         key = partition if isinstance(partition, str) else partition.key
         return self.folder / f"{store.digest(self.made_by, key, canonical(partition))}.pickle"
 
-    def read(self, path: Path) -> tuple[Any] | None:
-        try:
-            # Views, not copies: a result may be large.
-            content = memoryview(path.read_bytes())
-            os.utime(path)
-        except FileNotFoundError:
-            return None
-        said, result = bytes(content[:32]), content[32:]
-        if store.digest(result) != said.decode("ascii", "replace"):
-            path.unlink(missing_ok=True)
-            return None
-        return (pickle.loads(result),)
 
-    def write(self, path: Path, result: Any) -> None:
-        content = pickle.dumps(result, protocol=5)
-        store.write_atomically(path, store.digest(content).encode() + content)
+def _read(path: Path) -> tuple[Any] | None:
+    try:
+        # Views, not copies: a result may be large.
+        content = memoryview(path.read_bytes())
+        os.utime(path)
+    except FileNotFoundError:
+        return None
+    said, result = bytes(content[:32]), content[32:]
+    if store.digest(result) != said.decode("ascii", "replace"):
+        path.unlink(missing_ok=True)
+        return None
+    return (pickle.loads(result),)
+
+
+def _write(path: Path, result: Any) -> None:
+    content = pickle.dumps(result, protocol=5)
+    store.write_atomically(path, store.digest(content).encode() + content)
 
 
 @functools.cache
