@@ -319,7 +319,7 @@ def code_digest(module: str) -> str:
     """Hash of the source that a module reaches: a change of it makes kept results stale, a change of a figure does not."""
     folder = Path(__file__).parents[1]
     if module.partition(".")[0] == "analytics":
-        paths = [folder / name for name in imports.reach(folder, use=[module]).files]
+        paths = [folder / name for name in imports.reach(folder, use=[module], imports_only=True).files]
     else:
         paths = [*sorted(Path(__file__).parent.rglob("*.py")), Path(str(sys.modules[module].__file__))]
     return store.digest(*(part for path in paths for part in (path.name, path)))

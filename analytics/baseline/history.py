@@ -158,7 +158,7 @@ def _decided(refs: list[PanelRef], accepted: pd.DataFrame, origin: int) -> pd.Da
 
 
 class Reader:
-    """Values of the series of a week and of what came before; what was loaded last is kept, since neighbours ask for the same steps."""
+    """Values of the series of a week and of what came before; what was asked for is kept, since neighbours ask for the same steps."""
 
     def __init__(self, week: Week) -> None:
         self.week = week
@@ -166,6 +166,7 @@ class Reader:
         self._row_of = {name: row for row, name in enumerate(self.series["series_id"])}
         self._panel: Panel | None = None
         self._begin = 0
+        self._clocks: dict[tuple[Scale, int, int], Clock] = {}
 
     def scales(self, series: pd.DataFrame) -> Iterable[tuple[Scale, pd.DataFrame]]:
         """Series by what they have in common."""
@@ -174,8 +175,11 @@ class Reader:
 
     def clock(self, scale: Scale, begin: int, end: int) -> Clock:
         """What the steps read on the clocks of the region."""
-        start_ms, step_s = self.week.time_ms(begin), self.week.step_s
-        return calendars.clock(start_ms, end - begin, step_s=step_s, zone=scale.zone, holidays=scale.holidays)
+        asked = (replace(scale, kind="linear"), begin, end)
+        if asked not in self._clocks:
+            start_ms, step_s = self.week.time_ms(begin), self.week.step_s
+            self._clocks[asked] = calendars.clock(start_ms, end - begin, step_s=step_s, zone=scale.zone, holidays=scale.holidays)
+        return self._clocks[asked]
 
     def values(self, names: npt.NDArray[np.object_], scale: Scale, begin: int, end: int) -> tuple[Float32Array, npt.NDArray[np.int32]]:
         """Values of some series from step to step, NaN where they are masked, and the checks behind them."""
