@@ -166,7 +166,7 @@ class _Candidates:
         return cls(period, n_tests.astype(float), np.where(cycles <= 0.5, np.rint(cycles * n_padded), 0).astype(np.int64), n_padded)
 
     def best(self, values: FloatArray, alpha: float, *, is_first: bool) -> tuple[IntArray, FloatArray]:
-        """Strongest significant candidate of each series, else the least insignificant; its p-value among all candidates."""
+        """Strongest significant candidate of each series, else one of the others; its p-value among all candidates."""
         from scipy.special import betainc
 
         whitened = _whitened(values)
@@ -175,9 +175,13 @@ class _Candidates:
             # A season that is not the same every time leaves a hill around its lines, on which chance makes more lines.
             ratio = ratio / _hills(ratio, self.n_padded / values.shape[1])
         total = self._summed(ratio)
-        # A mean of H exponential ordinates over their scale known from m others: Fisher's F with 2 H and 2 m degrees of freedom.
-        others = self._known_by(band, size)
-        p_value = betainc(others, np.array(HARMONICS, float), others / (others + total)) * self.n_tests[:, None]
+        # A mean of H exponential ordinates over their scale known from m others: Fisher's F with 2 H and 2 m degrees of freedom. By
+        # chance it exceeds 1 in three of ten or more: how often exactly matters only beyond.
+        lines, others = np.array(HARMONICS, float), self._known_by(band, size)
+        p_value, asked = np.ones_like(total), total > lines
+        shape, others = (np.broadcast_to(part, total.shape)[asked] for part in (lines, others))
+        p_value[asked] = betainc(others, shape, others / (others + total[asked]))
+        p_value *= self.n_tests[:, None]
         # The noise may rise towards low frequencies faster than it is known: a line also stands out of its two neighbours.
         beside = max(1, round(self.n_padded / values.shape[1]))
         near = self._summed((np.roll(ratio, beside, axis=1) + np.roll(ratio, -beside, axis=1)) / 2)
@@ -288,18 +292,17 @@ def _refined(values: FloatArray, is_there: BoolArray, about: int, usual: Sequenc
 
 def _explained(values: FloatArray, is_there: BoolArray, period: int) -> FloatArray:
     """Part of the variance of each series that phases of a period explain, less what they would of noise (adjusted R squared)."""
-    series = _detrended(values, is_there, period)
-    cycles = series.shape[1] // period
-    folded = series[:, : cycles * period].reshape(len(series), cycles, period)
-    present = np.isfinite(folded)
-    count, total = present.sum(axis=1), np.where(present, folded, 0.0).sum(axis=1)
+    cycles = values.shape[1] // period
+    whole = slice(0, cycles * period)
+    around_it = (values - _trend(values, period))[:, whole]
+    folded, known = (
+        part.reshape(len(values), cycles, period) for part in (np.where(is_there[:, whole], around_it, 0.0), is_there[:, whole])
+    )
+    count, total, square = known.sum(axis=1), folded.sum(axis=1), np.einsum("rcp,rcp->r", folded, folded)
     n, phases = count.sum(axis=1), (count > 0).sum(axis=1)
-    usual, overall = total / np.maximum(count, 1), total.sum(axis=1) / np.maximum(n, 1)
-    within, around = (
-        (np.where(present, folded - middle, 0.0) ** 2).sum(axis=(1, 2)) for middle in (usual[:, None], overall[:, None, None])
-    )  # fmt: skip
-    tiny = np.finfo(float).tiny
-    return 1 - within / np.maximum(n - phases, 1) / np.maximum(around / np.maximum(n - 1, 1), tiny)
+    within = square - (total**2 / np.maximum(count, 1)).sum(axis=1)
+    around = square - total.sum(axis=1) ** 2 / np.maximum(n, 1)
+    return 1 - within / np.maximum(n - phases, 1) / np.maximum(around / np.maximum(n - 1, 1), np.finfo(float).tiny)
 
 
 def _rows_agree(values: FloatArray, is_there: BoolArray, short: int, long: int) -> bool:
@@ -313,11 +316,18 @@ def _rows_agree(values: FloatArray, is_there: BoolArray, short: int, long: int) 
 
 
 def _detrended(values: FloatArray, is_there: BoolArray, period: int) -> FloatArray:
-    """Values less their mean over one period around, at the ends over the first and last whole one; NaN where nothing was measured."""
+    """Values less their `_trend`; NaN where nothing was measured."""
+    return np.where(is_there, values - _trend(values, period), np.nan)
+
+
+def _trend(values: FloatArray, period: int) -> FloatArray:
+    """Mean of the values over one period around, at the ends over the first and last whole one."""
     n_times = values.shape[-1]
-    total = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
+    total = np.zeros((*values.shape[:-1], n_times + 1))
+    np.cumsum(values, axis=-1, out=total[..., 1:])
+    means = (total[..., period:] - total[..., :-period]) / period
     first = np.clip(np.arange(n_times) - period // 2, 0, n_times - period)
-    return np.where(is_there, values - (total[..., first + period] - total[..., first]) / period, np.nan)
+    return np.take(means, first, axis=-1)
 
 
 def _profile(series: FloatArray, period: int) -> FloatArray:
