@@ -37,6 +37,8 @@ State = TypeVar("State")
 ATTEMPTS = 3
 STATES_KEPT = 2
 """The newest link of a chain is usually not over yet: the state before it is wanted by the next run, that before it if late data come."""
+SMALL_ROWS = 1000
+"""Frames up to this many rows are told by their values as text: three times as fast as pandas' hash of them."""
 # A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
 POINTS_PER_WORKER = 4_000_000
 KEPT_BYTES = 2 * 2**30
@@ -53,7 +55,7 @@ def map(
     function : importable function of one partition, or a partial of one
     partitions : each has a `key` (text that changes with its contents) or is itself text
     workers : processes at most; 1 works in this process
-    points : size of all partitions together, if known; a pool is only started where it pays
+    points : size of all partitions together, if known; a pool is only started where what is not kept yet pays for it
     keep : read and write results in `data/memo`
 
     Raises
@@ -69,7 +71,8 @@ def _mapped(
     function: Callable[[Any], Result], partitions: Sequence[Any], memo: _Memo | None, workers: int, points: int | None
 ) -> Iterator[Result]:
     if points is not None:
-        workers = min(workers, max(1, points // POINTS_PER_WORKER))
+        stale = [getattr(part, "stale_share", 1.0) for part in partitions if memo is None or not memo.path(part).is_file()]
+        workers = min(workers, max(1, int(points * sum(stale) / max(1, len(partitions))) // POINTS_PER_WORKER))
     if workers <= 1 or len(partitions) <= 1:
         for partition in partitions:
             yield _remembered(memo, function, partition)
@@ -101,7 +104,8 @@ def fold(
     """
     work = functools.partial(_follow, advance, conclude)
     memo = _Memo(work, _name(advance), _name(conclude))
-    yield from _mapped(work, [_Chain(tuple(chain), _state_paths(advance, chain)) for chain in chains], memo, workers, points)
+    found = [_Chain(tuple(chain), _state_paths(advance, chain)) for chain in chains]
+    yield from _mapped(work, found, memo, workers, points)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,12 @@ class _Chain:
     def key(self) -> str:
         """Hash of all links."""
         return self.paths[-1].stem
+
+    @property
+    def stale_share(self) -> float:
+        """Part of the links that would have to be followed."""
+        passed = next((number for number in range(len(self.paths), 0, -1) if self.paths[number - 1].is_file()), 0)
+        return 1 - passed / len(self.paths)
 
 
 def _state_paths(advance: Callable[..., Any], links: Sequence[Any]) -> tuple[Path, ...]:
@@ -197,7 +207,8 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
     # A worker keeps its result and only says so: it is read when its turn has come, so that few are in memory.
     work = function if memo is None else functools.partial(_keep, memo, function)
     pa.system_memory_pool().release_unused()
-    pool = _start_pool(workers)
+    module = _name(function).rpartition(".")[0] if memo is None else memo.module
+    pool = _start_pool(workers, module)
     waiting: dict[int, Future[Any]] = {}
     handed_out = lost = 0
     try:
@@ -218,7 +229,7 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
                             "set project.workers to 1 or give the machine more memory"
                         ) from error
                     pool.shutdown(wait=False, cancel_futures=True)
-                    pool = _start_pool(workers)
+                    pool = _start_pool(workers, module)
                     # Finished results are kept; everything else the broken pool held goes to the new one.
                     for other in [key for key, future in waiting.items() if not future.done() or future.exception() is not None]:
                         waiting[other] = _submit(pool, work, partitions[other])
@@ -243,12 +254,12 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Any], partition
         return failed
 
 
-def _start_pool(workers: int) -> ProcessPoolExecutor:
+def _start_pool(workers: int, module: str) -> ProcessPoolExecutor:
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["analytics.engine"])
+        context.set_forkserver_preload(["analytics.engine", module])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(_session(),))
 
 
@@ -285,6 +296,7 @@ class _Memo:
 
     def __init__(self, function: Callable[..., Any], name: str, *also: str) -> None:
         self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
+        self.module = name.rpartition(".")[0]
         # Another version may give other last digits: then a run with kept results would differ from an audit, which has none.
         versions = (sys.version, np.__version__, pd.__version__, pa.__version__)
         code = [code_digest(one.rpartition(".")[0]) for one in (name, *also)]
@@ -351,6 +363,8 @@ def canonical(value: Any) -> str:
         return f"array({value.dtype},{value.shape},{store.digest(np.ascontiguousarray(value).tobytes())})"
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
+    if isinstance(value, pd.DataFrame) and len(value) <= SMALL_ROWS:
+        return f"frame({[(name, str(value[name].dtype), value[name].tolist()) for name in value.columns]!r})"
     if isinstance(value, pd.DataFrame):
         return f"frame({list(value.columns)},{store.digest(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())})"
     if callable(value) and hasattr(value, "__qualname__"):

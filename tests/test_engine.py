@@ -128,9 +128,17 @@ def test_functions_that_a_worker_cannot_import_are_refused(project, workers, kee
 
 
 def test_a_pool_is_started_only_where_it_pays(project, monkeypatch):
-    monkeypatch.setattr(engine, "_start_pool", lambda workers: pytest.fail("a pool was started"))
+    monkeypatch.setattr(engine, "_start_pool", lambda workers, module: pytest.fail("a pool was started"))
     assert list(engine.map(mapped.double, ["a", "b"], workers=2, points=engine.POINTS_PER_WORKER)) == ["aa", "bb"]
     assert list(engine.map(mapped.double, ["a"], workers=2)) == ["aa"]
+    # Of what is large only a little is new.
+    large = {"workers": 2, "points": 2 * engine.POINTS_PER_WORKER}
+    assert list(engine.map(mapped.double, ["a", "b", "c"], **large)) == ["aa", "bb", "cc"]
+    list(engine.fold(mapped.running_sum, mapped.same, [chain([1], [2], [3])]))
+    assert list(engine.fold(mapped.running_sum, mapped.same, [chain([1], [2], [4]), chain([1], [2], [5])], **large)) == [
+        [1, 3, 7],
+        [1, 3, 8],
+    ]
 
 
 def test_no_partition_gives_no_result(project):

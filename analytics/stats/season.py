@@ -298,10 +298,11 @@ def _explained(values: FloatArray, is_there: BoolArray, period: int) -> FloatArr
     folded, known = (
         part.reshape(len(values), cycles, period) for part in (np.where(is_there[:, whole], around_it, 0.0), is_there[:, whole])
     )
-    count, total, square = known.sum(axis=1), folded.sum(axis=1), np.einsum("rcp,rcp->r", folded, folded)
+    count, total = known.sum(axis=1), folded.sum(axis=1)
     n, phases = count.sum(axis=1), (count > 0).sum(axis=1)
-    within = square - (total**2 / np.maximum(count, 1)).sum(axis=1)
-    around = square - total.sum(axis=1) ** 2 / np.maximum(n, 1)
+    off = np.where(known, folded - (total / np.maximum(count, 1))[:, None], 0.0)
+    within = np.einsum("rcp,rcp->r", off, off)
+    around = np.einsum("rcp,rcp->r", folded, folded) - total.sum(axis=1) ** 2 / np.maximum(n, 1)
     return 1 - within / np.maximum(n - phases, 1) / np.maximum(around / np.maximum(n - 1, 1), np.finfo(float).tiny)
 
 
