@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -148,15 +149,21 @@ def holiday_dates(calendar: str, first: date, last: date) -> dict[date, str]:
     """
     if not calendar:
         return {}
+    return {day: name for day, name in _holidays(calendar, first.year, last.year) if first <= day <= last}
+
+
+@functools.lru_cache(maxsize=256)
+def _holidays(calendar: str, first: int, last: int) -> tuple[tuple[date, str], ...]:
+    """All holidays of some years, in order: to ask for them takes longer than most of what is done with them."""
     import holidays
 
     country, _, subdivision = calendar.partition("-")
     try:
         # Without a language the titles, and so the bytes of all that holds them, would be those of the machine's locale.
-        known = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first.year, last.year + 1), language="en_US")
+        known = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first, last + 1), language="en_US")
     except NotImplementedError as error:
         raise ValueError(f"holiday calendar '{calendar}' is unknown; use a country code (DE) or one with a subdivision (CH-ZH)") from error
-    return {day: name for day, name in sorted(known.items()) if first <= day <= last}
+    return tuple(sorted(known.items()))
 
 
 def _midnight(year: int, month: int, place: ZoneInfo) -> pd.Timestamp:

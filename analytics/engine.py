@@ -37,8 +37,10 @@ Result = TypeVar("Result")
 State = TypeVar("State")
 ATTEMPTS = 3
 _CONTEXT = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-# The newest link of a chain is usually not over yet, and one more may have come since: the states before both are wanted.
-STATES_KEPT = 3
+STATES_KEPT = 2
+"""The newest link of a chain is usually not over yet: the state before it is wanted by the next run, that before it if late data come."""
+SMALL_ROWS = 1000
+"""Frames up to this many rows are told by their values as text: three times as fast as pandas' hash of them."""
 # A pool costs about a second of start-up per worker; below this many points per worker it does not pay.
 POINTS_PER_WORKER = 4_000_000
 KEPT_BYTES = 2 * 2**30
@@ -55,7 +57,7 @@ def map(
     function : importable function of one partition, or a partial of one
     partitions : each has a `key` (text that changes with its contents) or is itself text
     workers : processes at most; 1 works in this process
-    points : size of all partitions together, if known; a pool is only started where it pays
+    points : size of all partitions together, if known; a pool is only started where what is not kept yet pays for it
     keep : read and write results in `data/memo`
 
     Raises
@@ -64,10 +66,16 @@ def map(
         If workers are lost three times in a row (usually: out of memory).
     """
     name = _name(function)
+    yield from _mapped(function, partitions, _Memo(function, name) if keep else None, workers, points)
+
+
+def _mapped(
+    function: Callable[[Any], Result], partitions: Sequence[Any], memo: _Memo | None, workers: int, points: int | None
+) -> Iterator[Result]:
+    if points is not None:
+        stale = [getattr(part, "stale_share", 1.0) for part in partitions if memo is None or not memo.path(part).is_file()]
+        points = int(points * sum(stale) / max(1, len(partitions)))
     workers = _that_pay(workers, points)
-    if workers > 1 and len(partitions) > 1:
-        get_ready(name.rpartition(".")[0], workers=workers)
-    memo = _Memo(function, name) if keep else None
     if workers <= 1 or len(partitions) <= 1:
         for partition in partitions:
             yield _remembered(memo, function, partition)
@@ -97,75 +105,90 @@ def _that_pay(workers: int, points: int | None) -> int:
 
 
 def fold(
-    function: Callable[[State | None, Any], tuple[State, Result]],
+    advance: Callable[[State | None, Any], State],
+    conclude: Callable[[State], Result],
     chains: Sequence[Sequence[Any]],
     *,
     workers: int = 1,
     points: int | None = None,
-) -> Iterator[list[Result]]:
-    """Results along each chain of partitions, where each is computed from the state that the one before has left.
+) -> Iterator[Result]:
+    """What each chain of partitions comes to: `advance` goes from link to link, `conclude` says what the last state means.
 
-    What is kept is kept link by link: a chain that has grown by a link, or whose last link has changed, costs that link.
+    Kept are the result of a chain and the states before its newest links: a chain whose newest link has changed costs that link, one that
+    has grown by a link also the one before it.
 
     Parameters
     ----------
-    function : importable function `(state, partition) -> (state, result)`, or a partial of one; the first state is None
-    chains : each a sequence of partitions in order, usually of time
+    advance : importable function `(state, partition) -> state`, or a partial of one; the first state is None
+    conclude : importable function of a state
+    chains : each a sequence of partitions in order, usually of time, and not empty
     workers, points : as in `map`; a chain is computed by one worker
-
-    Yields
-    ------
-    The list of results of one chain, in the order of its partitions; chains in their order.
     """
-    memo = _Memo(function, _name(function))
-    stale = [chain for chain in chains if not all(path.is_file() for path in memo.chain(chain))]
-    share = None if points is None else points * len(stale) // max(1, len(chains))
-    for _ in map(functools.partial(_follow, function), [_Chain(chain) for chain in stale], workers=workers, points=share, keep=False):
-        pass
-    for chain in chains:
-        results = [memo.read(path) for path in memo.chain(chain)]
-        if None in results:
-            # Damaged on disk, or deleted by another run since.
-            _follow(function, _Chain(chain))
-            results = [memo.read(path) for path in memo.chain(chain)]
-        yield [result[0] for result in results if result is not None]
-    prune(keep_bytes=KEPT_BYTES)
+    work = functools.partial(_follow, advance, conclude)
+    memo = _Memo(work, _name(advance), _name(conclude))
+    found = [_Chain(tuple(chain), _state_paths(advance, chain)) for chain in chains]
+    yield from _mapped(work, found, memo, workers, points)
 
 
 @dataclass(frozen=True)
 class _Chain:
-    """A chain as one partition for a worker."""
+    """A chain as one partition: its links, and where the state after each lies."""
 
-    links: Sequence[Any]
+    links: tuple[Any, ...]
+    paths: tuple[Path, ...]
 
+    @property
+    def key(self) -> str:
+        """Hash of all links."""
+        return self.paths[-1].stem
 
-def _follow(function: Callable[[State | None, Any], tuple[State, Result]], chain: _Chain) -> None:
-    """Compute and keep what is missing of a chain, from the newest state that is still there."""
-    memo = _Memo(function, _name(function))
-    paths = memo.chain(chain.links)
-    begin, state = _newest_state(memo, paths)
-    for index in range(begin, len(paths)):
-        state, result = function(state, chain.links[index])
-        memo.write(paths[index], result)
-        if index >= len(paths) - STATES_KEPT:
-            memo.write(_state_path(paths[index]), state)
-    for path in paths[:-STATES_KEPT]:
-        _state_path(path).unlink(missing_ok=True)
+    @property
+    def stale_share(self) -> float:
+        """Part of the links that would have to be followed."""
+        passed = next((number for number in range(len(self.paths), 0, -1) if self.paths[number - 1].is_file()), 0)
+        return 1 - passed / len(self.paths)
 
 
-def _newest_state(memo: _Memo, paths: list[Path]) -> tuple[int, Any]:
-    """Where to go on and from which state: after the last link up to which every result is whole."""
-    whole = 0
-    while whole < len(paths) and memo.read(paths[whole]) is not None:
-        whole += 1
-    for index in reversed(range(max(0, whole - STATES_KEPT - 1), whole)):
-        if (found := memo.read(_state_path(paths[index]))) is not None:
-            return index + 1, found[0]
+def _state_paths(advance: Callable[..., Any], links: Sequence[Any]) -> tuple[Path, ...]:
+    """Where the state after each link lies: under the hash of everything up to it."""
+    memo = _Memo(advance, _name(advance))
+    paths, before = [], ""
+    for link in links:
+        path = memo.path(link)
+        before = store.digest(before, path.stem)
+        paths.append(path.with_name(f"{before}.state.pickle"))
+    return tuple(paths)
+
+
+def _follow(advance: Callable[[State | None, Any], State], conclude: Callable[[State], Result], chain: _Chain) -> Result:
+    """Follow a chain from the newest state that is still there."""
+    begin, state = _newest_state(chain.paths)
+    kept = chain.paths[:-1][-STATES_KEPT:]
+    for link, path in zip(chain.links[begin:], chain.paths[begin:], strict=True):
+        state = advance(state, link)
+        if path in kept:
+            _write(path, _packed(state))
+    for path in chain.paths[: -STATES_KEPT - 1]:
+        path.unlink(missing_ok=True)
+    return conclude(state)
+
+
+def _newest_state(paths: Sequence[Path]) -> tuple[int, Any]:
+    """How many links are passed in the newest state that is kept, and that state."""
+    for passed in range(len(paths), 0, -1):
+        if (found := _read(paths[passed - 1])) is not None:
+            return passed, _unpacked(found[0])
     return 0, None
 
 
-def _state_path(path: Path) -> Path:
-    return path.with_suffix(".state.pickle")
+def _packed(state: Any) -> tuple[int, bytes]:
+    """A state as it is kept, compressed, and its size: it may hold much of the past, in numbers that are mostly alike."""
+    content = pickle.dumps(state, protocol=5)
+    return len(content), pa.compress(content, codec="zstd", asbytes=True)
+
+
+def _unpacked(kept: tuple[int, bytes]) -> Any:
+    return pickle.loads(pa.decompress(kept[1], decompressed_size=kept[0], codec="zstd"))
 
 
 def prune(*, keep_bytes: int) -> int:
@@ -189,15 +212,15 @@ def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition
     if memo is None:
         return function(partition)
     path = memo.path(partition)
-    if (found := memo.read(path)) is not None:
+    if (found := _read(path)) is not None:
         return found[0]
     result = function(partition)
-    memo.write(path, result)
+    _write(path, result)
     return result
 
 
 def _keep(memo: _Memo, function: Callable[[Any], Any], partition: Any) -> None:
-    memo.write(memo.path(partition), function(partition))
+    _write(memo.path(partition), function(partition))
     # The C library keeps what is free as long as something small lies above it: a worker's partitions would add up.
     pa.system_memory_pool().release_unused()
 
@@ -208,6 +231,8 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
     # A worker keeps its result and only says so: it is read when its turn has come, so that few are in memory.
     work = function if memo is None else functools.partial(_keep, memo, function)
     pa.system_memory_pool().release_unused()
+    module = _name(function).rpartition(".")[0] if memo is None else memo.module
+    get_ready(module, workers=workers)
     pool = _start_pool(workers)
     waiting: dict[int, Future[Any]] = {}
     handed_out = lost = 0
@@ -285,46 +310,41 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 class _Memo:
-    """Results on disk, under the hash of code, parameters and input.
+    """Where results lie on disk, under the hash of code, parameters and input.
 
     They are pickled: local files of this project's own making, never exchanged, safe to delete. (Models are never pickled.)
     """
 
-    def __init__(self, function: Callable[..., Any], name: str) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, *also: str) -> None:
         self.folder = store.root() / "data" / "memo" / name.removeprefix("analytics.")
+        self.module = name.rpartition(".")[0]
         # Another version may give other last digits: then a run with kept results would differ from an audit, which has none.
         versions = (sys.version, np.__version__, pd.__version__, pa.__version__)
-        self.made_by = store.digest(name, code_digest(name.rpartition(".")[0]), *versions, canonical(function))
+        code = [code_digest(one.rpartition(".")[0]) for one in (name, *also)]
+        self.made_by = store.digest(name, *code, *versions, canonical(function))
 
     def path(self, partition: Any) -> Path:
         key = partition if isinstance(partition, str) else partition.key
         return self.folder / f"{store.digest(self.made_by, key, canonical(partition))}.pickle"
 
-    def chain(self, links: Sequence[Any]) -> list[Path]:
-        """Where the results of a chain lie: each under the hash of everything up to it."""
-        paths, before = [], ""
-        for link in links:
-            path = self.path(link)
-            before = store.digest(before, path.stem)
-            paths.append(path.with_stem(before))
-        return paths
 
-    def read(self, path: Path) -> tuple[Any] | None:
-        try:
-            # Views, not copies: a result may be large.
-            content = memoryview(path.read_bytes())
-            os.utime(path)
-        except FileNotFoundError:
-            return None
-        said, result = bytes(content[:32]), content[32:]
-        if store.digest(result) != said.decode("ascii", "replace"):
-            path.unlink(missing_ok=True)
-            return None
-        return (pickle.loads(result),)
+def _read(path: Path) -> tuple[Any] | None:
+    try:
+        # Views, not copies: a result may be large.
+        content = memoryview(path.read_bytes())
+        os.utime(path)
+    except FileNotFoundError:
+        return None
+    said, result = bytes(content[:32]), content[32:]
+    if store.digest(result) != said.decode("ascii", "replace"):
+        path.unlink(missing_ok=True)
+        return None
+    return (pickle.loads(result),)
 
-    def write(self, path: Path, result: Any) -> None:
-        content = pickle.dumps(result, protocol=5)
-        store.write_atomically(path, store.digest(content).encode() + content)
+
+def _write(path: Path, result: Any) -> None:
+    content = pickle.dumps(result, protocol=5)
+    store.write_atomically(path, store.digest(content).encode() + content)
 
 
 @functools.cache
@@ -332,7 +352,7 @@ def code_digest(module: str) -> str:
     """Hash of the source that a module reaches: a change of it makes kept results stale, a change of a figure does not."""
     folder = Path(__file__).parents[1]
     if module.partition(".")[0] == "analytics":
-        paths = [folder / name for name in imports.reach(folder, use=[module]).files]
+        paths = [folder / name for name in imports.reach(folder, use=[module], imports_only=True).files]
     else:
         paths = [*sorted(Path(__file__).parent.rglob("*.py")), Path(str(sys.modules[module].__file__))]
     return store.digest(*(part for path in paths for part in (path.name, path)))
@@ -348,6 +368,8 @@ def canonical(value: Any) -> str:
     """
     if isinstance(value, functools.partial):
         return f"partial({canonical(list(value.args))},{canonical(value.keywords)})"
+    if isinstance(value, _Chain):
+        return value.key
     if value is None or isinstance(value, str | int | float | bool | bytes):
         return repr(value)
     if isinstance(value, BaseModel):
@@ -362,6 +384,8 @@ def canonical(value: Any) -> str:
         return f"array({value.dtype},{value.shape},{store.digest(np.ascontiguousarray(value).tobytes())})"
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
+    if isinstance(value, pd.DataFrame) and len(value) <= SMALL_ROWS:
+        return f"frame({[(name, str(value[name].dtype), value[name].tolist()) for name in value.columns]!r})"
     if isinstance(value, pd.DataFrame):
         return f"frame({list(value.columns)},{store.digest(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())})"
     if callable(value) and hasattr(value, "__qualname__"):

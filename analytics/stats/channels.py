@@ -1,8 +1,7 @@
 """What can drift in a series, bin by bin: its level, its spread, its tail, the shape of its day, its availability.
 
-A bin is an hour, or longer where an hour holds too few values. Each channel is made so that one incident moves it a little and a
-lasting change moves it for good, and so that a change of one channel leaves the others alone: the level is taken out of the spread and
-of the tail, the mean of the day out of its shape.
+Each channel is made so that one incident moves it a little and a lasting change moves it for good, and so that a change of one channel
+leaves the others alone: the level is taken out of the spread and of the tail, the mean of the day out of its shape.
 """
 
 from __future__ import annotations
@@ -12,70 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Channels", "DayShape", "Yardstick", "bin_length_s", "day_shape", "learn_yardstick", "make_channels", "shrunk_profile"]
+from analytics.stats import bins
+from analytics.stats.bins import Bins, Yardstick
+
+__all__ = ["Channels", "DayShape", "day_shape", "lay_out"]
 
 FloatArray = npt.NDArray[np.float64]
-Float32Array = npt.NDArray[np.float32]
-BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-HOUR_S, DAY_S = 3600, 86_400
-BINS_S = (HOUR_S, 2 * HOUR_S, 3 * HOUR_S, 4 * HOUR_S, 6 * HOUR_S, 12 * HOUR_S, DAY_S)
 DAYS_A_WEEK, WEEKDAYS = 7, 5
-
-MIN_VALUES = 4
-"""Fewest values that have a spread worth the name: below, the winsorised mean deviation about their own location is nearly fixed by
-the location. Bins with fewer values borrow those of the bins before."""
-
-HUBER = 1.5
-"""Corner of Huber's location in robust standard deviations: 96 % efficient under normal noise (Huber 1964), and what lies outside pulls
-no more than a value at the corner."""
-
-HUBER_STEPS = 3
-"""Newton steps of the location. Started from values clipped at `FAR`, the third one changes it by less than 1 % of the scale unless the
-bin is an incident, whose level is clipped again in the scan."""
-
-FAR = 3.0
-"""Deviations beyond this many robust standard deviations count as this many: in the spread, and in the first guess of the location."""
-
-TAIL_SHARE = 0.01
-"""Share of the values of the learning stretch that count as slow. Rarer ones are too few to notice a change by within two weeks, more
-frequent ones belong to the body of the distribution: of 2 %, 1.5 %, 1 %, 0.7 % and 0.5 % this saw one and two more slow answers in a
-hundred soonest."""
-
-INCIDENT = 4.0
-"""Level beyond this many robust standard deviations, for less than half a day, is an incident: 0.04 of the 672 normal hours of four weeks
-are by chance."""
-
-LEAST_PROFILE = 0.1
-"""A time of day that seems ten times quieter than usual is one with too few or constant values: it is measured as a usual one."""
-
-NORMAL_CONSISTENCY = 1.4826
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """What the channels of each series are measured with, learnt from its learning stretch.
-
-    Attributes
-    ----------
-    scale : float array, shape (n_series,)
-        Robust standard deviation of the residuals within a bin, in their unit; NaN where there were too few.
-    spread : float array, shape (n_series,)
-        Usual mean winsorised deviation, same unit.
-    profile : float array, shape (n_series, bins_per_day)
-        Spread by time of day over the usual one; 1 where it does not depend on it.
-    tail_limit : float array, shape (n_series,)
-        Deviation over the profile beyond which a value is slow, same unit.
-    level_scale : float array, shape (n_series,)
-        Robust standard deviation of the level of a bin, same unit.
-    """
-
-    scale: FloatArray
-    spread: FloatArray
-    profile: FloatArray
-    tail_limit: FloatArray
-    level_scale: FloatArray
 
 
 @dataclass(frozen=True)
@@ -95,6 +39,10 @@ class DayShape:
     phase: FloatArray
     other_day: FloatArray
     size: FloatArray
+
+    def select(self, rows: IntArray) -> DayShape:
+        """The templates of these series."""
+        return DayShape(self.amplitude[rows], self.phase[rows], self.other_day[rows], self.size[rows])
 
 
 @dataclass(frozen=True)
@@ -131,18 +79,6 @@ class Channels:
     steps_per_bin: int
 
 
-def bin_length_s(step_s: int, present: float = 1.0) -> int:
-    """Length of a bin in s: an hour, or the shortest longer part of a day that usually holds a value.
-
-    Parameters
-    ----------
-    step_s : time between values, s
-    present : share of the steps that hold one
-    """
-    needed = max(step_s, 1) / max(present, 1e-3)
-    return next((length for length in BINS_S if length >= needed and length % step_s == 0), DAY_S)
-
-
 def day_shape(expected: FloatArray) -> DayShape:
     """Templates from the expected value by time of the local week.
 
@@ -175,145 +111,11 @@ def _unit(template: FloatArray) -> FloatArray:
     return template / np.where(size > 1e-12, size, np.inf)
 
 
-def learn_yardstick(residual: Float32Array, time_of_day: IntArray, *, bins_per_day: int) -> Yardstick:
-    """What is usual in the learning stretch.
+def lay_out(measured: Bins, *, yardstick: Yardstick, shape: DayShape, week_bin: IntArray, steps_per_bin: int) -> Channels:
+    """Channels of a block of series from what was measured in their bins.
 
     Parameters
     ----------
-    residual : float array, shape (n_series, n_bins, steps_per_bin)
-        Observed minus expected on the scale that fits the signal, of the learning stretch only; NaN is missing.
-    time_of_day : int array, shape (n_bins,)
-        Bin of the local day, 0 to bins_per_day - 1.
-    """
-    present = np.isfinite(residual)
-    values = np.where(present, residual, np.float32(0))
-    scale = _robust_scale(residual)
-    level, deviation = _location(values, present, scale)
-    spread, n_values = _mean_deviation(deviation, present, scale)
-    profile = shrunk_profile(np.where(n_values >= MIN_VALUES, spread, np.nan), time_of_day, bins_per_day)
-    with np.errstate(invalid="ignore"):
-        usual = _nanmean(spread / profile[:, time_of_day])
-    relative = np.where(present, deviation / profile[:, time_of_day, None].astype(np.float32), np.nan).reshape(len(residual), -1)
-    return Yardstick(scale, usual, profile, _upper_quantile(relative, 1 - TAIL_SHARE), _robust_scale(level))
-
-
-def _robust_scale(residual: FloatArray | Float32Array) -> FloatArray:
-    """1.4826 times the median absolute deviation of all residuals of a series (Rousseeuw & Croux 1993), NaN without any."""
-    flat = np.sort(residual.reshape(len(residual), -1).astype(np.float64), axis=1)
-    centre = _middle(flat)
-    return NORMAL_CONSISTENCY * _middle(np.sort(np.abs(flat - centre[:, None]), axis=1))
-
-
-def _middle(ordered: FloatArray) -> FloatArray:
-    """Lower median of rows sorted with their NaNs last."""
-    n = np.isfinite(ordered).sum(axis=1)
-    return np.where(n > 0, ordered[np.arange(len(ordered)), np.maximum(n - 1, 0) // 2], np.nan).astype(np.float64)
-
-
-def _upper_quantile(values: FloatArray, share: float) -> FloatArray:
-    ordered = np.sort(values, axis=1)
-    n = np.isfinite(ordered).sum(axis=1)
-    place = np.clip(np.ceil(share * n).astype(int) - 1, 0, None)
-    return np.where(n > 0, ordered[np.arange(len(ordered)), place], np.nan).astype(np.float64)
-
-
-def _location(values: Float32Array, present: BoolArray, scale: FloatArray) -> tuple[FloatArray, Float32Array]:
-    """Huber's location of each bin and the deviations from it; bins of few values share the location of the last ones.
-
-    References
-    ----------
-    Huber (1964), Robust estimation of a location parameter, Annals of Mathematical Statistics 35(1).
-    """
-    steps = values.shape[2]
-    own = _huber(values, present, scale)
-    if steps >= MIN_VALUES:
-        return own, values - own[..., None].astype(np.float32)
-    lags = range(-(-MIN_VALUES // steps))
-    local = _huber(
-        np.concatenate([_earlier(values, lag) for lag in lags], axis=2),
-        np.concatenate([_earlier(present, lag) for lag in lags], axis=2),
-        scale,
-    )
-    return own, values - local[..., None].astype(np.float32)
-
-
-def _earlier(block: npt.NDArray[np.generic], lag: int) -> npt.NDArray[np.generic]:
-    """The block `lag` bins before, zeros (or absent) before its start."""
-    moved = np.zeros_like(block)
-    moved[:, lag:] = block[:, : block.shape[1] - lag]
-    return moved
-
-
-def _huber(values: Float32Array, present: BoolArray, scale: FloatArray) -> FloatArray:
-    corner = (HUBER * scale).astype(np.float32)[:, None, None]
-    far = (FAR * scale).astype(np.float32)[:, None, None]
-    n = present.sum(axis=2, dtype=np.float32)
-    location = np.clip(values, -far, far).sum(axis=2) / np.maximum(n, 1)
-    for _ in range(HUBER_STEPS):
-        pull = np.clip(values - location[..., None], -corner, corner)
-        inside = (np.abs(pull) < corner) & present
-        location = location + np.where(present, pull, 0).sum(axis=2) / np.maximum(
-            inside.sum(axis=2, dtype=np.float32), np.maximum(n, 2) / 2
-        )
-    return np.where(n > 0, location, np.nan).astype(np.float64)
-
-
-def _mean_deviation(deviation: Float32Array, present: BoolArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean deviation of each bin, winsorised at `FAR`, and the values it rests on."""
-    far = (FAR * scale).astype(np.float32)[:, None, None]
-    n = present.sum(axis=2, dtype=np.float32).astype(np.float64)
-    total = np.where(present, np.minimum(np.abs(deviation), far), 0).sum(axis=2).astype(np.float64)
-    # Deviations from the bin's own location are smaller than those from the true one, the more so the fewer they are.
-    shared = np.maximum(n, MIN_VALUES)
-    return np.where(n > 0, total / np.maximum(n, 1) * np.sqrt(shared / (shared - 1)), np.nan), n
-
-
-def shrunk_profile(values: FloatArray, time_of_day: IntArray, bins_per_day: int) -> FloatArray:
-    """Mean by time of day over the usual one, as far from 1 as the differences are larger than chance would make them.
-
-    Each ratio is shrunk by 1 - chance / seen, the two being variances between times of day: expected if all were alike, and found.
-
-    References
-    ----------
-    Efron & Morris (1975), Data analysis using Stein's estimator and its generalizations, JASA 70(350).
-    """
-    is_here = (time_of_day[:, None] == np.arange(bins_per_day)).astype(np.float64)
-    present = np.isfinite(values)
-    known = np.where(present, values, 0.0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        count = present.astype(np.float64) @ is_here
-        mean, square = known @ is_here / count, known**2 @ is_here / count
-        usual = _nanmean(mean)
-        ratio = mean / usual[:, None]
-        chance = _nanmean((square - mean**2) / np.maximum(count - 1, 1)) / usual**2
-        kept = np.clip(1 - chance / _nanmean((ratio - 1) ** 2), 0, 1)
-        profile = 1 + kept[:, None] * (ratio - 1)
-    return np.where(np.isfinite(profile) & (profile > LEAST_PROFILE), profile, 1.0)
-
-
-def _nanmean(values: FloatArray) -> FloatArray:
-    """Mean over the last axis, NaN without a value."""
-    present = np.isfinite(values)
-    n = present.sum(axis=-1)
-    return np.where(n > 0, np.where(present, values, 0.0).sum(axis=-1) / np.maximum(n, 1), np.nan)
-
-
-def make_channels(
-    residual: Float32Array,
-    failed: Float32Array,
-    *,
-    yardstick: Yardstick,
-    shape: DayShape,
-    week_bin: IntArray,
-) -> Channels:
-    """Channels of a block of series.
-
-    Parameters
-    ----------
-    residual : float array, shape (n_series, n_bins, steps_per_bin)
-        Observed minus expected on the scale that fits the signal; NaN is missing.
-    failed : float array, same shape
-        Share of the checks of a step that failed; NaN where there was none.
     yardstick, shape
         Of the same series.
     week_bin : int array, shape (n_bins,)
@@ -321,58 +123,23 @@ def make_channels(
     """
     bins_per_day = yardstick.profile.shape[1]
     time_of_day = week_bin % bins_per_day
-    present = np.isfinite(residual)
-    values = np.where(present, residual, np.float32(0))
-    profile = yardstick.profile[:, time_of_day]
-    level, deviation = _location(values, present, yardstick.scale)
-    spread, n_values = _mean_deviation(deviation, present, yardstick.scale)
+    level = measured.level.astype(np.float64)
+    spread, n_values = bins.mean_deviation(measured.deviation, measured.n_values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.where(n_values >= min(MIN_VALUES, residual.shape[2]), spread / profile / yardstick.spread[:, None], np.nan)
-    share, begins = _failures(failed, _is_incident(level, yardstick.level_scale, bins_per_day))
+        relative = spread / yardstick.profile[:, time_of_day] / yardstick.spread[:, None]
+    checked = measured.n_checked > 0
     return Channels(
         level=level,
         other_level=level + shape.other_day[:, week_bin],
-        spread=spread,
-        slow=_slow_runs(deviation, present, profile * yardstick.tail_limit[:, None]),
+        spread=np.where(n_values >= min(bins.MIN_VALUES, steps_per_bin), relative, np.nan),
+        slow=measured.slow.astype(np.float64),
         n_values=n_values,
         amplitude=shape.amplitude[:, week_bin],
         phase=shape.phase[:, week_bin],
-        failed=share,
-        failures=begins,
+        failed=np.where(checked, measured.failed / np.maximum(measured.n_checked, 1), np.nan),
+        failures=np.where(measured.failures >= 0, measured.failures, np.nan),
         day_size=shape.size[:, None],
         time_of_day=time_of_day,
         bins_per_day=bins_per_day,
-        steps_per_bin=residual.shape[2],
+        steps_per_bin=steps_per_bin,
     )
-
-
-def _slow_runs(deviation: Float32Array, present: BoolArray, limit: FloatArray) -> FloatArray:
-    """Runs of values beyond the limit, counted where they begin, after a usual value: an incident is one run, also if checks fail in it.
-
-    References
-    ----------
-    Ferro & Segers (2003), Inference for clusters of extreme values, JRSS B 65(2), on why clusters are counted.
-    """
-    slow = ((deviation > limit[..., None].astype(np.float32)) & present).reshape(len(present), -1)
-    usual = present.reshape(slow.shape) & ~slow
-    slow[:, 1:] &= usual[:, :-1]
-    return slow.reshape(present.shape).sum(axis=2).astype(np.float64)
-
-
-def _is_incident(level: FloatArray, scale: FloatArray, day: int) -> BoolArray:
-    """Bins with answers far slower than usual, unless most bins of the last day are: then it is no incident but the way things are."""
-    with np.errstate(invalid="ignore"):
-        far = level > INCIDENT * scale[:, None]
-    before = np.cumsum(np.pad(far, ((0, 0), (day, 0))), axis=1, dtype=np.int64)
-    return far & (2 * (before[:, day:] - before[:, :-day]) <= day)
-
-
-def _failures(failed: Float32Array, is_incident: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Share of failed checks in each bin, and where failures begin; an incident of slow answers owns the failures in it."""
-    checked = np.isfinite(failed)
-    n = checked.sum(axis=2)
-    share = np.where(n > 0, np.where(checked, failed, 0).sum(axis=2, dtype=np.float64) / np.maximum(n, 1), np.nan)
-    failing = (np.nan_to_num(share) > 0) & ~is_incident
-    begins = failing.copy()
-    begins[:, 1:] &= ~failing[:, :-1]
-    return share, np.where((n > 0) & ~is_incident, begins.astype(np.float64), np.nan)

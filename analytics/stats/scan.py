@@ -10,13 +10,15 @@ length, since there are fewer long windows that could be large by chance.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from analytics.stats.channels import Channels, shrunk_profile
+from analytics.stats.bins import shrunk_profile
+from analytics.stats.channels import Channels
 from analytics.stats.longrun import window_variance
 
 __all__ = [
@@ -108,6 +110,11 @@ class Reference:
     day_profile: FloatArray
     precision: FloatArray
     dispersion: FloatArray
+
+    def select(self, rows: IntArray | slice) -> Reference:
+        """The reference of these series."""
+        parts = {name: getattr(self, name)[:, rows] for name in ("median", "limit", "variance", "day_profile", "dispersion")}
+        return replace(self, precision=self.precision[rows], **parts)
 
 
 @dataclass(frozen=True)
@@ -254,18 +261,27 @@ class Frame:
         return mean, sums.usual / np.maximum(sums.n_usual, 1), sums
 
 
-def score(channels: Channels, reference: Reference) -> Evidence:
-    """Evidence of each kind in each bin after the learning stretch, or after the acceptance."""
-    return score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference)
+def score(channels: Channels, reference: Reference, *, kinds: Collection[int] = range(len(KINDS))) -> Evidence:
+    """Evidence of some kinds in each bin after the learning stretch, or after the acceptance."""
+    return score_from(reference.n_bins if reference.accepted is None else reference.accepted, channels, reference, kinds=kinds)
 
 
-def score_from(first: int, channels: Channels, reference: Reference, *, since: int = 0, shortest_h: int = 0) -> Evidence:
-    """Evidence of each kind in each bin from `first` on, from windows that begin at `since` or later and last `shortest_h` or longer."""
+def score_from(
+    first: int,
+    channels: Channels,
+    reference: Reference,
+    *,
+    since: int = 0,
+    shortest_h: int = 0,
+    kinds: Collection[int] = range(len(KINDS)),
+) -> Evidence:
+    """Evidence of some kinds in each bin from `first` on, from windows that begin at `since` or later and last `shortest_h` or longer."""
     end = np.arange(first, channels.level.shape[1]) + 1
-    parts = [_best(kind, channels, reference, end, since, max(SHORTEST_H[kind], shortest_h)) for kind in range(len(KINDS))]
-    return Evidence(
-        np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1), first, channels, reference
-    )
+    shape = (len(channels.level), len(KINDS), len(end))
+    statistic, window = np.full(shape, -np.inf), np.zeros(shape, np.int64)
+    for kind in kinds:
+        statistic[:, kind], window[:, kind] = _best(kind, channels, reference, end, since, max(SHORTEST_H[kind], shortest_h))
+    return Evidence(statistic, window, first, channels, reference)
 
 
 def _best(kind: int, channels: Channels, reference: Reference, end: IntArray, since: int, shortest_h: int) -> tuple[FloatArray, IntArray]:
@@ -398,13 +414,11 @@ PER_SERIES = ("level", "other_level", "spread", "slow", "n_values", "amplitude",
 def one_series(evidence: Evidence, series: int) -> Evidence:
     """One series of a block."""
     one = slice(series, series + 1)
-    channels, reference = evidence.channels, evidence.reference
-    own = {name: getattr(channels, name)[one] for name in PER_SERIES}
-    parts = {name: getattr(reference, name)[:, one] for name in ("median", "limit", "variance", "day_profile", "dispersion")}
+    own = {name: getattr(evidence.channels, name)[one] for name in PER_SERIES}
     return replace(
         evidence,
         statistic=evidence.statistic[one],
         window=evidence.window[one],
-        channels=replace(channels, **own),
-        reference=replace(reference, precision=reference.precision[one], **parts),
+        channels=replace(evidence.channels, **own),
+        reference=evidence.reference.select(one),
     )

@@ -120,10 +120,15 @@ def _of_one_span(values: FloatArray, usual: Sequence[int], alpha: float) -> list
         about, p_value = candidates.best(left[active], alpha, is_first=number == 0)
         hit = p_value <= alpha
         active = active[hit]
-        for row, length, chance in zip(active.tolist(), about[hit].tolist(), p_value[hit].tolist(), strict=True):
-            period = _refined(left[row], is_there[row], length, usual)
-            found[row].append(Season(period, 0.0, chance))
-            left[row] -= _profile(_detrended(left[row], is_there[row], period), period)
+        about = about[hit]
+        period = np.empty_like(about)
+        for length in np.unique(about):
+            period[about == length] = _refined(left[active[about == length]], is_there[active[about == length]], int(length), usual)
+        for row, length, chance in zip(active.tolist(), period.tolist(), p_value[hit].tolist(), strict=True):
+            found[row].append(Season(length, 0.0, chance))
+        for length in np.unique(period):
+            rows = active[period == length]
+            left[rows] -= _profile(_detrended(left[rows], is_there[rows], int(length)), int(length))
         if not len(active):
             break
     return [_measured(*parts) for parts in zip(original, is_there, found, strict=True)]
@@ -161,7 +166,7 @@ class _Candidates:
         return cls(period, n_tests.astype(float), np.where(cycles <= 0.5, np.rint(cycles * n_padded), 0).astype(np.int64), n_padded)
 
     def best(self, values: FloatArray, alpha: float, *, is_first: bool) -> tuple[IntArray, FloatArray]:
-        """Strongest significant candidate of each series, else the least insignificant; its p-value among all candidates."""
+        """Strongest significant candidate of each series, else one of the others; its p-value among all candidates."""
         from scipy.special import betainc
 
         whitened = _whitened(values)
@@ -170,15 +175,19 @@ class _Candidates:
             # A season that is not the same every time leaves a hill around its lines, on which chance makes more lines.
             ratio = ratio / _hills(ratio, self.n_padded / values.shape[1])
         total = self._summed(ratio)
-        # A mean of H exponential ordinates over their scale known from m others: Fisher's F with 2 H and 2 m degrees of freedom.
-        others = self._known_by(band, size)
-        p_value = betainc(others, np.array(HARMONICS, float), others / (others + total)) * self.n_tests[:, None]
+        # A mean of H exponential ordinates over their scale known from m others: Fisher's F with 2 H and 2 m degrees of freedom. By
+        # chance it exceeds 1 in three of ten or more: how often exactly matters only beyond.
+        lines, others = np.array(HARMONICS, float), self._known_by(band, size)
+        p_value, asked = np.ones_like(total), total > lines
+        shape, others = (np.broadcast_to(part, total.shape)[asked] for part in (lines, others))
+        p_value[asked] = betainc(others, shape, others / (others + total[asked]))
+        p_value *= self.n_tests[:, None]
         # The noise may rise towards low frequencies faster than it is known: a line also stands out of its two neighbours.
         beside = max(1, round(self.n_padded / values.shape[1]))
         near = self._summed((np.roll(ratio, beside, axis=1) + np.roll(ratio, -beside, axis=1)) / 2)
-        twice = 2 * np.array(HARMONICS, float)
-        local = betainc(twice, twice / 2, 2 * near / (2 * near + total + np.finfo(float).tiny))
-        p_value = np.maximum(p_value, local)
+        asked = p_value <= alpha
+        twice, near, clear = (np.broadcast_to(part, asked.shape)[asked] for part in (2 * np.array(HARMONICS, float), near, total))
+        p_value[asked] = np.maximum(p_value[asked], betainc(twice, twice / 2, 2 * near / (2 * near + clear + np.finfo(float).tiny)))
         p_value[:, (self.line == 0)[:, np.array(HARMONICS) - 1]] = np.inf
         best = p_value.min(axis=2)
         # Very small p-values are all 0: of those that are significant the one whose lines hold most power above noise is it.
@@ -261,30 +270,40 @@ def _along(place: FloatArray, centre: FloatArray, height: FloatArray) -> FloatAr
     return between + rise[:, None] * np.maximum(centre[0] - place, 0)
 
 
-def _refined(values: FloatArray, is_there: BoolArray, about: int, usual: Sequence[int]) -> int:
-    """Whole period near `about` that explains most, a usual one first; a part of it if that explains nearly as much."""
-    cycles = len(values) / about
+def _refined(values: FloatArray, is_there: BoolArray, about: int, usual: Sequence[int]) -> IntArray:
+    """Whole period near `about` that explains most of each series, a usual one first; a part of it if that explains nearly as much."""
+    cycles = values.shape[1] / about
     low, high = about * (1 - 0.5 / cycles), about * (1 + 0.5 / cycles)
     likely = [period for period in usual if low <= period <= high]
-    near = likely or range(max(2, int(np.ceil(low))), max(int(high), about) + 1)
-    period = max(near, key=lambda length: _explained(values, is_there, length))
-    whole = _explained(values, is_there, period)
-    parts = [period // parts for parts in range(7, 1, -1) if period % parts == 0 and period // parts >= 3]
-    for shorter in parts:
-        explained = _explained(values, is_there, shorter)
-        if explained >= ENOUGH_OF_IT * whole or (shorter in usual and _rows_agree(values, is_there, shorter, period)):
-            return shorter
+    near = np.array(likely or range(max(2, int(np.ceil(low))), max(int(high), about) + 1))
+    explained = np.stack([_explained(values, is_there, int(length)) for length in near])
+    period, whole = near[explained.argmax(axis=0)], explained.max(axis=0)
+    # Upwards: a part that is found is shorter than what is still to come.
+    for length in np.unique(period):
+        rows = np.flatnonzero(period == length)
+        for shorter in [int(length) // parts for parts in range(7, 1, -1) if length % parts == 0 and length // parts >= 3]:
+            enough = _explained(values[rows], is_there[rows], shorter) >= ENOUGH_OF_IT * whole[rows]
+            if shorter in usual:
+                enough |= np.array([_rows_agree(values[row], is_there[row], shorter, int(length)) for row in rows], bool)
+            period[rows[enough]] = shorter
+            rows = rows[~enough]
     return period
 
 
-def _explained(values: FloatArray, is_there: BoolArray, period: int) -> float:
-    """Part of the variance that phases of a period explain, less what they would of noise (adjusted R squared)."""
-    series = _detrended(values, is_there, period)
-    folded = series[: len(series) // period * period].reshape(-1, period).T
-    n, phases = np.isfinite(folded).sum(), np.isfinite(folded).any(axis=1).sum()
-    within = np.nansum((folded - robust.mean(folded)[:, None]) ** 2) / max(n - phases, 1)
-    around = np.nansum((folded - np.nansum(folded) / max(n, 1)) ** 2) / max(n - 1, 1)
-    return float(1 - within / max(around, np.finfo(float).tiny))
+def _explained(values: FloatArray, is_there: BoolArray, period: int) -> FloatArray:
+    """Part of the variance of each series that phases of a period explain, less what they would of noise (adjusted R squared)."""
+    cycles = values.shape[1] // period
+    whole = slice(0, cycles * period)
+    around_it = (values - _trend(values, period))[:, whole]
+    folded, known = (
+        part.reshape(len(values), cycles, period) for part in (np.where(is_there[:, whole], around_it, 0.0), is_there[:, whole])
+    )
+    count, total = known.sum(axis=1), folded.sum(axis=1)
+    n, phases = count.sum(axis=1), (count > 0).sum(axis=1)
+    off = np.where(known, folded - (total / np.maximum(count, 1))[:, None], 0.0)
+    within = np.einsum("rcp,rcp->r", off, off)
+    around = np.einsum("rcp,rcp->r", folded, folded) - total.sum(axis=1) ** 2 / np.maximum(n, 1)
+    return 1 - within / np.maximum(n - phases, 1) / np.maximum(around / np.maximum(n - 1, 1), np.finfo(float).tiny)
 
 
 def _rows_agree(values: FloatArray, is_there: BoolArray, short: int, long: int) -> bool:
@@ -298,19 +317,29 @@ def _rows_agree(values: FloatArray, is_there: BoolArray, short: int, long: int) 
 
 
 def _detrended(values: FloatArray, is_there: BoolArray, period: int) -> FloatArray:
-    """Values less their mean over one period around, at the ends over the first and last whole one; NaN where nothing was measured."""
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    first = np.clip(np.arange(len(values)) - period // 2, 0, len(values) - period)
-    return np.where(is_there, values - (total[first + period] - total[first]) / period, np.nan)
+    """Values less their `_trend`; NaN where nothing was measured."""
+    return np.where(is_there, values - _trend(values, period), np.nan)
+
+
+def _trend(values: FloatArray, period: int) -> FloatArray:
+    """Mean of the values over one period around, at the ends over the first and last whole one."""
+    n_times = values.shape[-1]
+    total = np.zeros((*values.shape[:-1], n_times + 1))
+    np.cumsum(values, axis=-1, out=total[..., 1:])
+    means = (total[..., period:] - total[..., :-period]) / period
+    first = np.clip(np.arange(n_times) - period // 2, 0, n_times - period)
+    return np.take(means, first, axis=-1)
 
 
 def _profile(series: FloatArray, period: int) -> FloatArray:
     """Course of the season, repeated over all times: the midmean of each phase over the cycles."""
-    cycles = -(-len(series) // period)
-    padded = np.full(cycles * period, np.nan)
-    padded[: len(series)] = series
-    course = np.nan_to_num(robust.midmean(padded.reshape(cycles, period).T))
-    return np.tile(course - course.mean(), cycles)[: len(series)]
+    n_times = series.shape[-1]
+    cycles = -(-n_times // period)
+    padded = np.full((*series.shape[:-1], cycles * period), np.nan)
+    padded[..., :n_times] = series
+    course = np.nan_to_num(robust.midmean(np.swapaxes(padded.reshape(*series.shape[:-1], cycles, period), -1, -2)))
+    course -= course.mean(axis=-1, keepdims=True)
+    return np.tile(course, cycles)[..., :n_times]
 
 
 def _measured(values: FloatArray, is_there: BoolArray, seasons: list[Season]) -> list[Season]:

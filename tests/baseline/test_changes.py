@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analytics import params, tables
-from analytics.baseline import changes
+from analytics.baseline import changes, history
 from tests.slo import made
 
 START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday
@@ -46,13 +49,25 @@ def accepted(*rows):
     return frame.assign(**times)
 
 
+def read(ref, key):
+    """What lies under the key that a panel was made with: parts of it have keys of their own."""
+    return made.read(replace(ref, key=key))
+
+
+def changes_of(ref, *, masks=NO_MASKS, places=None, accepted, settings=SETTINGS):
+    """Changes of the series of one panel."""
+    whole = replace(ref, read=partial(read, key=ref.key))
+    (chain,) = history.weeks([whole], masks, accepted, places or {}, now_ms=ref.end_ms)
+    return changes.of_weeks(chain, settings=settings)
+
+
 def found(
     *values, signal="latency_ms", masks=NO_MASKS, decided=(), step_s=STEP_S, settings=SETTINGS, places=None, names="abcdefgh", n_checks=1
 ):
     """Changes of series a/eu/…, b/eu/…; days since the start in place of times."""
     series = {(name, "eu"): one for name, one in zip(names, values, strict=False)}
     (ref,) = made.signals(series, start=START, step_s=step_s, signal=signal, n_checks=n_checks)
-    table = changes.changes_of(ref, masks=masks, places=places or {}, accepted=accepted(*decided), settings=settings)
+    table = changes_of(ref, masks=masks, places=places or {}, accepted=accepted(*decided), settings=settings)
     assert table.columns.tolist() == tables.TABLES["changes"].names
     times = {name: (table[name] - START) / DAY for name in table.columns if name.startswith(("start", "end", "detected", "learnt"))}
     return table.assign(**times).sort_values(["series_id", "detected_at"], ignore_index=True)
@@ -242,7 +257,7 @@ def test_a_late_born_series_is_judged_from_its_own_beginning():
     values[1, since(45)] *= 1.3
     (ref,) = made.signals({("a", "eu"): values[0], ("b", "eu"): values[1]}, start=START, step_s=STEP_S, signal="latency_ms")
     ref.series.loc[1, "first"] = START + 30.5 * DAY
-    (change,) = changes.changes_of(ref, masks=NO_MASKS, places={}, accepted=accepted(), settings=SETTINGS).itertuples()
+    (change,) = changes_of(ref, accepted=accepted()).itertuples()
     assert change.series_id == "b/eu/latency_ms"
     assert (change.learnt_from, change.learnt_to) == (START + 30 * DAY, START + 44 * DAY)
 

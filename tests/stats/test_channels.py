@@ -7,7 +7,7 @@ import numpy.testing as npt
 import pytest
 from hypothesis import given, strategies as st
 
-from analytics.stats import channels
+from analytics.stats import bins, channels
 
 DAY = 24
 
@@ -26,15 +26,16 @@ def made(residual, failed, *, learnt=14 * DAY):
     week_bin = np.arange(residual.shape[1]) % (7 * DAY)
     hour = np.arange(DAY)
     course = np.broadcast_to(np.exp(-0.5 * ((hour - 14) / 4) ** 2), (len(residual), 7, DAY)) * np.where(np.arange(7) < 5, 1, 0.5)[:, None]
-    yardstick = channels.learn_yardstick(residual[:, :learnt], week_bin[:learnt] % DAY, bins_per_day=DAY)
-    shape = channels.day_shape(course)
-    return channels.make_channels(residual, failed, yardstick=yardstick, shape=shape, week_bin=week_bin), yardstick
+    yardstick = bins.learn_yardstick(residual[:, :learnt], week_bin[:learnt] % DAY, bins_per_day=DAY)
+    measured = bins.measure(residual, failed, yardstick=yardstick, time_of_day=week_bin % DAY)
+    shape, steps = channels.day_shape(course), residual.shape[2]
+    return channels.lay_out(measured, yardstick=yardstick, shape=shape, week_bin=week_bin, steps_per_bin=steps), yardstick
 
 
 def naive_location(values, scale):
     """Newton's steps for Huber's location, one value at a time."""
     location = sum(min(max(x, -3 * scale), 3 * scale) for x in values) / len(values)
-    for _ in range(channels.HUBER_STEPS):
+    for _ in range(bins.HUBER_STEPS):
         pulls = [min(max(x - location, -1.5 * scale), 1.5 * scale) for x in values]
         inside = sum(abs(pull) < 1.5 * scale for pull in pulls)
         location += sum(pulls) / max(inside, max(len(values), 2) / 2)
@@ -47,7 +48,7 @@ def naive_bin(values, yardstick, series, time_of_day):
     scale, profile = yardstick.scale[series], yardstick.profile[series, time_of_day]
     location = naive_location(present, scale)
     off = [x - location for x in present]
-    n = max(len(off), channels.MIN_VALUES)
+    n = max(len(off), bins.MIN_VALUES)
     spread = sum(min(abs(x), 3 * scale) for x in off) / len(off) * (n / (n - 1)) ** 0.5
     return location, spread / profile / yardstick.spread[series], [x - location > yardstick.tail_limit[series] * profile for x in values]
 
@@ -123,22 +124,35 @@ def test_permuting_series_permutes_the_channels(rng):
             npt.assert_array_equal(getattr(after, field.name), value[order], err_msg=field.name)
 
 
-def test_chunks_that_overlap_by_two_days_are_the_whole(rng):
-    residual, failed = block(rng)
-    whole, yardstick = made(residual, failed)
-    week_bin = np.arange(residual.shape[1]) % (7 * DAY)
-    shape = channels.day_shape(np.ones((3, 7, DAY)))
-    later = slice(15 * DAY, None)
-    part = channels.make_channels(residual[:, later], failed[:, later], yardstick=yardstick, shape=shape, week_bin=week_bin[later])
-    for name in ("level", "spread", "slow", "n_values", "failed", "failures"):
-        npt.assert_array_equal(getattr(part, name)[:, 2 * DAY :], getattr(whole, name)[:, 17 * DAY :], err_msg=name)
+@pytest.mark.parametrize("steps", [1, 3, 12])
+@pytest.mark.parametrize("kinds", ["values and failures", "values", "failures"])
+def test_bins_made_week_by_week_are_those_of_the_whole(rng, steps, kinds):
+    residual, failed = block(rng, steps=steps)
+    residual[0, 340:350] += 2  # an incident at the seam
+    hours = np.arange(residual.shape[1]) % DAY
+    yardstick = bins.learn_yardstick(residual[:, : 14 * DAY], hours[: 14 * DAY], bins_per_day=DAY)
+
+    def measured(first, stop):
+        given = [part[:, first:stop] if name in kinds else None for part, name in ((residual, "values"), (failed, "failures"))]
+        return bins.measure(*given, yardstick=yardstick, time_of_day=hours[first:stop])
+
+    before = bins.overlap(DAY)
+    parts = [measured(0, 7 * DAY), *(measured(first - before, first + 7 * DAY).between(before) for first in (7 * DAY, 14 * DAY))]
+    whole, chunked = measured(0, None), bins.joined(*parts)
+    for field in fields(bins.Bins):
+        npt.assert_array_equal(getattr(chunked, field.name), getattr(whole, field.name), err_msg=field.name)
+
+
+def test_bins_need_something_to_be_made_of():
+    with pytest.raises(ValueError, match="neither residuals nor failures were given"):
+        bins.measure(None, None, yardstick=bins.Yardstick.of_nothing(1, DAY), time_of_day=np.arange(DAY))
 
 
 def test_a_profile_of_pure_chance_is_flat_and_a_real_one_is_kept(rng):
     hours = np.arange(28 * DAY) % DAY
     noise = rng.gamma(4, 1 / 4, (50, 28 * DAY))
-    flat = channels.shrunk_profile(noise, hours, DAY)
-    uneven = channels.shrunk_profile(noise * np.where(hours < 12, 0.5, 1.5), hours, DAY)
+    flat = bins.shrunk_profile(noise, hours, DAY)
+    uneven = bins.shrunk_profile(noise * np.where(hours < 12, 0.5, 1.5), hours, DAY)
     assert np.abs(flat - 1).mean() < 0.04 < np.abs(noise.reshape(50, 28, DAY).mean(axis=1) - 1).mean()
     npt.assert_allclose(uneven.mean(axis=0), np.where(np.arange(DAY) < 12, 0.5, 1.5), atol=0.05)
 
@@ -157,7 +171,7 @@ def test_a_profile_of_pure_chance_is_flat_and_a_real_one_is_kept(rng):
     ],
 )
 def test_bins_are_hours_unless_these_are_often_empty(step_s, present, length_s):
-    assert channels.bin_length_s(step_s, present) == length_s
+    assert bins.bin_length_s(step_s, present) == length_s
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 60])
