@@ -340,7 +340,8 @@ def _difference(block: _Block, rows: IntArray, old: int, new: int, length: int) 
             "learnt_from": start_ms,
         }
     )
-    return _sized(found[np.isfinite(p_value) & (present >= 0.5)].assign(day_size=np.nan), block)
+    sized = _sized(found[np.isfinite(p_value) & (present >= 0.5)].assign(day_size=np.nan), block)
+    return sized.assign(effect_told=sized["effect"])
 
 
 def _judged_alike(block: _Block, cohort: _Cohort, values: Float32Array, settings: params.Baseline) -> pd.DataFrame:
@@ -388,7 +389,7 @@ def _once_material(seen: pd.DataFrame, looks: IntArray, block: _Block, settings:
     matters = _is_material(sized, block.panel.series["signal"].to_numpy()[sized["row"]], settings) & is_look
     first = sized[matters].groupby(level=0).first()
     now = sized.iloc[looks.shape[1] - 1 :: looks.shape[1]]
-    return now.loc[first.index].assign(detected_at=first["known"], is_up=first["change"] > 0)
+    return now.loc[first.index].assign(detected_at=first["known"], is_up=first["change"] > 0, effect_told=first["effect"])
 
 
 def _failing(block: _Block, row: int, start_ms: int, end_ms: int) -> float:
