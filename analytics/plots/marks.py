@@ -18,7 +18,7 @@ from analytics.plots.style import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Tone", "bars_in_time", "decimate", "grid_map", "key", "line_with_band", "rows"]
+__all__ = ["Tone", "bars_in_time", "decimate", "grid_map", "key", "line_with_band", "lone_points", "rows"]
 
 MAX_RECTANGLES = 1200
 """More become a picture: beyond this a path weighs more than the pixels it fills."""
@@ -79,6 +79,14 @@ def line_with_band(
         ax.fill(np.concatenate([below[0], above[0][::-1]]), np.concatenate([below[1], above[1][::-1]]), color=COLOURS[band], lw=0)
     dashes: Any = (0, (4, 2)) if is_dashed else "solid"
     ax.plot(*decimate(time, value), color=COLOURS[colour], lw=1.1, ls=dashes)
+
+
+def lone_points(ax: Axes, time: NDArray[Any], value: NDArray[np.float64], *, colour: str = "ink") -> None:
+    """Dots for the values that no line joins, because those before and after them are missing."""
+    is_there = np.concatenate([[False], np.isfinite(value), [False]])
+    is_lone = is_there[1:-1] & ~is_there[:-2] & ~is_there[2:]
+    if is_lone.any():
+        ax.plot(time[is_lone], value[is_lone], ".", ms=3.5, color=COLOURS[colour])
 
 
 def grid_map(ax: Axes, level: NDArray[np.intp], *, tones: Sequence[Tone], edges: NDArray[np.float64], labels: Sequence[str]) -> None:
