@@ -10,7 +10,7 @@ from __future__ import annotations
 from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SILENCED_BY, SILENCES
 from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
-from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
+from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES, SURE_Q
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
@@ -34,6 +34,7 @@ __all__ = [
     "SILENCED_BY",
     "STAGES",
     "STATES",
+    "SURE_Q",
     "TABLES",
     "TRUTH_KINDS",
     "Column",
@@ -102,6 +103,7 @@ STAGES: dict[str, Stage] = {
                 "outages",
                 "events",
                 "drifts",
+                "drift_members",
                 "alerts",
                 "slo_compliance",
                 "error_budgets",
