@@ -53,10 +53,10 @@ def look_at(
 ) -> Example | None:
     """The series with the most marked course of the day, over the last days of the data or from `start` to `end`; None without data.
 
-    It is one that was measured in that time; if none was, over its own last days.
+    It is one that was measured for half of that time at least; if none was, over its own last days.
     """
     until = now if end is None else min(store.now(end), now)
-    row = _choose(signals, known, seasons, until - pd.Timedelta(days=settings.shown_days))
+    row = _choose(signals, known, seasons, until - pd.Timedelta(days=settings.shown_days) / 2)
     if row is None:
         return None
     until = min(until, row["last"] + pd.Timedelta(days=1))

@@ -126,6 +126,33 @@ def test_only_the_newest_baseline_of_a_series_tells_what_was_left_out(project):
     assert hours.loc[hours["masked_h"] > 0, ["service", "masked_h"]].to_numpy().tolist() == [["api", 24.0]]
 
 
+def look(signals, known, seasons):
+    events, masks = pd.DataFrame(columns=tables.TABLES["events"].names), pd.DataFrame(columns=tables.TABLES["masks"].names)
+    return baseline.look_at(signals, known, seasons, REGIONS, events, masks, settings=SETTINGS, now=START + 20 * DAY)
+
+
+def test_the_example_is_a_series_that_is_still_measured(project):
+    signals = write(20, gone=("api",), changed={5: 2})
+    known = learn(signals, days=20)
+    ids = store.load("series").set_index("service")["series_id"]
+    strong = pd.DataFrame({"series_id": ids[["api", "web"]].to_numpy(), "strength": [0.9, 0.1]})
+    example = look(signals, known, strong)
+    assert example.series["service"] == "web"
+    assert example.course["value"].notna().any()
+    # Where nothing is measured any more it is over its own last days.
+    alone = look(signals.select(service="api"), known, strong)
+    assert alone.series["service"] == "api"
+    assert alone.course["value"].notna().any()
+
+
+def test_a_week_without_a_course_is_a_sentence():
+    week = pd.DataFrame({"hour": range(168), "expected": 5.0, "p95": 6.0})
+    nothing, series = pd.DataFrame(), {"service": "web", "region": "eu", "signal": "load", "unit": "1"}
+    example = baseline.Example(series, nothing, week, nothing)
+    assert baseline.shows.week_rows(example).empty
+    assert plain(baseline.says.week_sentence(example)).endswith(", load is expected to be the same at every hour of the week.")
+
+
 @pytest.mark.parametrize(("zone", "cells"), [("UTC", [10, 11, 12]), ("Asia/Kolkata", [10, 11, 12, 13])])
 def test_a_mask_touches_the_hours_of_the_local_clock(zone, cells):
     from tests.slo import made
