@@ -24,7 +24,7 @@ Float32Array = npt.NDArray[np.float32]
 
 DAY_S = 86_400
 BEFORE, AFTER = pd.Timedelta(days=14), pd.Timedelta(days=91)
-MOST_POINTS = 300
+MOST_POINTS = 260
 """Points of a line that a page has room for."""
 
 LEVELS = (0.5, 0.9, 0.95, 0.99)

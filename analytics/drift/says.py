@@ -69,14 +69,19 @@ def _besides(found: Drifts, n_better: int, n_neither: int) -> list[str]:
     """Sentences on what is not for the worse, not sure, or not open any more."""
     states = found.drifts["state"].value_counts()
     counts = [
-        (found.n_young, "series is too young to be judged", "series are too young to be judged"),
         (n_better, "is for the better", "are for the better"),
         (n_neither, "is neither better nor worse", "are neither better nor worse"),
         (states.get("suspected", 0), "more is suspected: it may be chance", "more are suspected: they may be chance"),
         (states.get("expired", 0), "older one was never decided on", "older ones were never decided on"),
         (0 if len(open_drifts(found.drifts)) else states.get("reverted", 0), "drift went back by itself", "drifts went back by themselves"),
     ]
-    return [f"{words.counted(int(n), one, many)}." for n, one, many in counts if n]
+    said = [f"{words.counted(int(n), one, many)}." for n, one, many in counts if n]
+    young = words.counted(found.n_young, "series", "series")
+    return (
+        [*said, f"{young} {'was' if found.n_young == 1 else 'were'} measured for less than a week, too little to judge."]
+        if found.n_young
+        else said
+    )
 
 
 def open_drifts(drifts: pd.DataFrame) -> pd.DataFrame:

@@ -54,20 +54,21 @@ def plot_severity(weeks: pd.DataFrame, *, zone: str = "UTC", ax: Axes | None = N
         x = style.as_days(cells.week) + length / pd.Timedelta(days=2)
         y = cells.row.map(place).to_numpy(float)
         size = cells["size"].to_numpy(float)
-        is_notable = size >= NOTABLE
+        is_notable, is_nothing = size >= NOTABLE, size < 1
         is_better = cells.severity.to_numpy(float) < 0
         largest = min(LARGEST_PT, GRID_PT / max(cells.week.nunique(), 1))
         for colour, drawn in (
-            ("axis", ~is_notable),
+            ("axis", ~is_notable & ~is_nothing),
             ("worse", is_notable & ~is_better),
             ("good", is_notable & is_better),
         ):
-            sides = np.maximum(largest * np.sqrt(size[drawn] / 100), 1.6)
+            sides = largest * np.sqrt(size[drawn] / 100)
             ax.scatter(x[drawn], y[drawn], s=sides**2, marker="s", color=COLOURS[colour], lw=0)
         newest = cells.week == cells.week.max()
         for left, height, severity in zip(x[is_notable & newest], y[is_notable & newest], cells.severity[is_notable & newest], strict=True):
             _number(ax, left, height, severity)
         marks.rows(ax, names)
+        ax.hlines(range(len(names)), 0, 1, transform=ax.get_yaxis_transform(), color=COLOURS["grid"], lw=0.8, zorder=0)
         if len(cells):
             style.time_axis(ax, zone, cells.week.min(), cells.week.max() + length)
         if n_all > len(names):

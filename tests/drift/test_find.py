@@ -277,7 +277,10 @@ def test_nothing_can_be_judged_before_a_week():
     assert plain(says.finding(found(known=young), "UTC")) == "Nothing can be judged yet: none of 2 series is a week old."
     assert says.todo(found(known=young), "UTC")[0][0] == "Wait until there is a week of data."
     both = pd.concat([young, made.series("db/eu/latency_ms")])
-    assert plain(says.finding(found(known=both), "UTC")) == "No drift is open in 3 series. 2 series are too young to be judged."
+    assert (
+        plain(says.finding(found(known=both), "UTC"))
+        == "No drift is open in 3 series. 2 series were measured for less than a week, too little to judge."
+    )
     assert says.chance_sentence(found(known=both)) == "No drift was found in 0.13 years of all series together."
 
 
