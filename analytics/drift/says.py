@@ -303,10 +303,14 @@ def severity_sentence(weeks: pd.DataFrame, zone: str) -> str:
     """What the overview shows."""
     if weeks.empty or not weeks["severity"].any():
         return "No drift was open in any week."
-    worst = weeks.loc[weeks["severity"].idxmax()]
-    size, day = words.fixed(worst["severity"], 0), words.day(worst["week"], zone)
+    is_worse = bool((weeks["severity"] > 0).any())
+    first = weeks.loc[weeks["severity"].idxmax() if is_worse else weeks["severity"].idxmin()]
+    step = weeks["week"].drop_duplicates().sort_values().diff().min()
+    rhythm = RHYTHMS.get(1 if pd.isna(step) else step // pd.Timedelta(weeks=1), "weeks")
+    size, day = words.fixed(first["severity"], 0), words.day(first["week"], zone, year=weeks["week"].dt.year.nunique() > 1)
     n = words.counted(weeks["service"].nunique(), "service")
-    return f"{n} had a drift; the gravest is that of {worst['service']} with {size} in the week of {day}."
+    what = "gravest" if is_worse else "best"
+    return f"{n} had a drift; the {what} is that of {first['service']} with {size} in the {rhythm} from {day} on."
 
 
 def todo(found: Drifts, zone: str) -> list[tuple[str, str]]:

@@ -304,6 +304,14 @@ def test_what_has_expired_is_open_until_then():
     assert (shown.min(), shown.max()) == (made.at(-24 * 7 * DAY), made.at(-2 * 7 * DAY))
 
 
+def test_the_overview_is_said_in_a_sentence():
+    worse = found(change("web/eu/latency_ms", effect=0.3), change("api/eu/latency_ms", start=99, effect=-0.6, direction="improvement"))
+    better = found(change("api/eu/latency_ms", start=99, effect=-0.6, direction="improvement"))
+    said = [plain(says.severity_sentence(shows.weeks(one, made.NOW), "UTC")) for one in (worse, better)]
+    assert said[0] == "2 services had a drift; the gravest is that of web with 50 in the week from 2 Mar on."
+    assert said[1] == "1 service had a drift; the best is that of api with −82 in the week from 2 Mar on."
+
+
 @pytest.mark.parametrize(("weeks_ago", "n"), [(20, 1), (100, 4), (300, 13), (600, 26), (2000, 52)])
 def test_an_overview_of_years_has_few_columns(weeks_ago, n):
     one = found(change(start=-weeks_ago * 7 * DAY, detected=10 - weeks_ago * 7 * DAY))
