@@ -96,7 +96,7 @@ class Drift(Section):
     """What has lastingly changed. How sure it must be, and what matters, stands in section `baseline`: it decides what is learnt."""
 
     event_hours: float = Field(6.0, ge=0, description="a declared change this long before the onset may be the reason, h")
-    suspected_hours: float = Field(12.0, ge=0, description="a drift is called suspected until it has been known for so long, h")
+    suspected_hours: float = Field(12.0, ge=0, description="a drift is suspected until known for so long, and while it may be chance, h")
     expire_weeks: float = Field(26.0, gt=0, description="a drift that nobody decides on is called expired after so many weeks")
     shown: int = Field(4, ge=1, le=20, description="drifts drawn one by one on the page")
 

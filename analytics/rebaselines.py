@@ -20,7 +20,8 @@ def accepted_changes(decisions: pd.DataFrame, changes: pd.DataFrame, events: pd.
     """Changes that are the new normal: series_id, since when (`start`), decided when (`time`); of several decisions the last one counts.
 
     A rule accepts a change of its event's service and region whose onset may lie between the event and a day after it, if it is of the
-    rule's direction and its effect within the bound: as soon as both change and rule are known, and unless the change was rejected.
+    rule's direction and its effect, as it was known when the change was told, within the bound: as soon as both change and rule are known,
+    and unless the change was rejected. What became of it later takes nothing back.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def _ruled(rules: pd.DataFrame, changes: pd.DataFrame, events: pd.DataFrame, ser
         for name in ("service", "region")
     ]
     is_near = (met["start_high"] >= met["event_start"]) & (met["start_low"] <= met["event_start"] + DAY)
-    is_small = met["effect"].abs() <= met["bound"].astype(float)
+    is_small = met["effect_told"].abs() <= met["bound"].astype(float)
     ruled = met[same[0] & same[1] & is_near & is_small]
     return ruled.assign(time=ruled[["time", "detected_at"]].max(axis=1))[COLUMNS].drop_duplicates()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics import alerts as telling, words
+from analytics import alerts as telling, drift, words
 from analytics.slo import says, shows
 from analytics.slo.counts import ALL
 from analytics.slo.regions import with_worst_region
@@ -167,22 +167,28 @@ def about_certificates(certificates: pd.DataFrame, zone: str) -> pd.DataFrame:
     return _statements(rows)
 
 
-def about_alerts(alerts: pd.DataFrame, drifts: pd.DataFrame, *, zone: str) -> pd.DataFrame:
-    """What somebody is told of and goes on, unless it is for the better: urgent alerts alone, the others together."""
+def about_alerts(alerts: pd.DataFrame, found: drift.Drifts, *, zone: str) -> pd.DataFrame:
+    """What somebody is told of and goes on, unless it is for the better: urgent alerts alone, the others together.
+
+    Alerts of several services that lead to one drift are one statement.
+    """
     told = telling.shows.open_alerts(alerts)
     told = told[told["direction"] != "improvement"].sort_values(["score", "alert_id"], ascending=[False, True])
     if told.empty:
         return _statements([])
-    # An alert leads to its gravest finding; of a drift the table says more than the alert's title.
-    found = drifts.set_index("drift_id").reindex(told["evidence"].str.partition("#")[2])
-    named = told.assign(**{f"drift_{name}": found[name].to_numpy() for name in ("kind", "effect", "effect_low", "effect_high", "start")})
-    alone = named[named["severity"] != "info"].head(LONE)
-    rows = [_alert(row, zone) for row in alone.itertuples(index=False)]
-    others = named.drop(index=alone.index)
+    # An alert leads to its gravest finding; of a drift its page says more than the alert's title.
+    of_drift = {row.drift_id: row for row in found.drifts.itertuples(index=False)}
+    shared = {name for name, row in of_drift.items() if pd.isna(row.service)}
+    named = told.assign(drift_id=told["evidence"].str.partition("#")[2])
+    first = named[~(named["drift_id"].isin(shared) & named["drift_id"].duplicated())]
+    alone = first[first["severity"] != "info"].head(LONE)
+    rows = [_alert(row, of_drift.get(row.drift_id), found, zone) for row in alone.itertuples(index=False)]
+    others = named[~named.index.isin(alone.index) & ~named["drift_id"].isin(shared.intersection(alone["drift_id"]))]
     if len(others):
         n = words.counted(len(others), "more alert" if rows else "alert")
         what = f"{n} of what became worse {'is' if len(others) == 1 else 'are'} open."
-        gravest = _headline(next(others.itertuples(index=False)), zone)
+        row = next(others.itertuples(index=False))
+        gravest = _headline(row, of_drift.get(row.drift_id), found, zone)
         why = f"{gravest}." if len(others) == 1 else f"{_services(others)}; the gravest: {gravest}."
         severity, tone = others["severity"].iloc[0], telling.shows.SEVERITY_TONES[others["severity"].iloc[0]]
         rows.append((ALERT, what, why, severity, tone, "alerts.html#what-is-open", "Alerts"))
@@ -193,28 +199,26 @@ def _services(alerts: pd.DataFrame) -> str:
     return words.listed(alerts["service"].drop_duplicates(), limit=6)
 
 
-def _alert(row: Any, zone: str) -> tuple[object, ...]:
-    more = f", and {words.count(row.n_findings - 1)} more" if row.n_findings > 1 else ""
+def _alert(row: Any, of_drift: Any, found: drift.Drifts, zone: str) -> tuple[object, ...]:
+    is_shared = of_drift is not None and pd.isna(of_drift.service)
+    more = f", and {words.count(row.n_findings - 1)} more" if row.n_findings > 1 and not is_shared else ""
     size = ""
-    if pd.notna(row.drift_kind):
-        between = words.change_interval(row.drift_kind, row.drift_effect, row.drift_effect_low, row.drift_effect_high)
-        size = f"{words.change(row.drift_kind, row.drift_effect, row.signals)} {between}, "
+    if of_drift is not None and not is_shared:
+        between = words.change_interval(of_drift.kind, of_drift.effect, of_drift.effect_low, of_drift.effect_high)
+        size = f"{words.change(of_drift.kind, of_drift.effect, row.signals)} {between}, "
     near = f"near its start: {row.event}" if pd.notna(row.event) else "nothing was declared near its start"
-    why = f"{size}severity {words.fixed(row.score, 0)}; {near}."
+    why = f"{size}{'the gravest of ' if is_shared else ''}severity {words.fixed(row.score, 0)}; {near}."
     link = "Drift" if row.finding == "drift" else "Evidence"
     tone = telling.shows.SEVERITY_TONES[row.severity]
-    said = _headline(row, zone)
+    said = _headline(row, of_drift, found, zone)
     # Names are written as they are.
-    what = said if said.startswith((row.service, *row.signals)) else f"{said[0].upper()}{said[1:]}"
+    what = said if said.startswith((row.service, *row.signals)) or is_shared else f"{said[0].upper()}{said[1:]}"
     return (ALERT + PER_SEVERITY * row.score, f"{what}{more}.", why, row.severity, tone, row.evidence, link)
 
 
-def _headline(row: Any, zone: str) -> str:
+def _headline(row: Any, of_drift: Any, found: drift.Drifts, zone: str) -> str:
     """An alert as a sentence without its full stop: payments became 18 % slower on 17 Mar."""
-    if pd.isna(row.drift_kind):
-        return str(row.title)
-    since = words.day(row.drift_start, zone)
-    return words.change_sentence(row.drift_kind, row.drift_effect, place=_in_region(row), signals=row.signals, since=since)
+    return str(row.title) if of_drift is None else drift.says.headline(of_drift, found, zone)
 
 
 def _statements(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:

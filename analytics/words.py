@@ -31,6 +31,7 @@ __all__ = [
     "named",
     "number",
     "percent",
+    "relative",
     "short_names",
     "signed",
     "span",
@@ -120,6 +121,15 @@ def _percent_digits(share: float) -> int:
     return min(max(1, -power + (distance < 2 * 10.0**power)), 6)
 
 
+def relative(change: float | None) -> str:
+    """A relative change in per cent: 18 %, 1.4 %, 103 %, 1,508 %; a loss is never rounded to all there was: −99.6 %."""
+    if _is_missing(change):
+        return MISSING
+    if change < 0:  # type: ignore[operator]
+        return MINUS + percent(-float(change))  # type: ignore[arg-type]
+    return number(100 * float(change), 2) + NBSP + "%"  # type: ignore[arg-type]
+
+
 def milliseconds(value: float | None) -> str:
     """A response time: 0.52 ms, 12.4 ms, 146 ms, 1,250 ms."""
     return MISSING if _is_missing(value) else number(value) + NBSP + "ms"
@@ -155,6 +165,14 @@ def interval(low: float | None, high: float | None, write: Callable[[float], str
     if len(units) == 1 and all(end.count(NBSP) == 1 for end in ends):
         ends = [end.rpartition(NBSP)[0] for end in ends]
     return f"[{ends[0]},{NBSP}{ends[1]}]"
+
+
+def _range(one: float, other: float, write: Callable[[float], str]) -> str:
+    """From the least to the most of several: 10 to 25 %, or 18 % where they are alike in print."""
+    ends = [write(size) for size in sorted((one, other))]
+    if ends[0] == ends[1]:
+        return ends[0]
+    return f"{ends[0].rpartition(NBSP)[0] if NBSP in ends[0] else ends[0]} to {ends[1]}"
 
 
 def signed(value: float | None, write: Callable[[float], str] = number) -> str:
@@ -244,14 +262,33 @@ def without_numbers(text: str) -> str:
 
 
 def short_names(names: Iterable[str], *, width: int) -> dict[str, str]:
-    """Every name in about `width` letters, shortened in its middle; names that would look alike are numbered, in alphabetical order."""
+    """Every name in about `width` letters: a long one by its beginning and what tells it from the others.
+
+    Names that would look alike all the same are numbered, in alphabetical order.
+    """
+    ordered = sorted(set(names))
+    shared = [_n_alike(*pair) for pair in itertools.pairwise(["", *ordered, ""])]
     found: dict[str, str] = {}
-    head = width // 3
-    for name in sorted(names):
-        text = name if len(name) <= width else f"{name[:head]}…{name[-(width - head - 1) :]}"
+    for name, *n_shared in zip(ordered, shared, shared[1:], strict=False):
+        text = name if len(name) <= width else _shortened(name, max(n_shared), width)
         n_alike = sum(other == text or other.startswith(f"{text} (") for other in found.values())
         found[name] = f"{text} ({n_alike + 1})" if n_alike else text
     return found
+
+
+def _n_alike(one: str, other: str) -> int:
+    """Letters that two names begin with in common."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _shortened(name: str, n_shared: int, width: int) -> str:
+    """The first letters, and from the word on in which it differs from its neighbours, as far as there is room; else its end."""
+    head = width // 3
+    room = width - head - 1
+    word = max((name.rfind(mark, 0, n_shared) + 1 for mark in "/ ._-"), default=0)
+    if word <= head or word >= len(name) - room:
+        return f"{name[:head]}…{name[-room:]}"
+    return f"{name[:head]}…{name[word : word + room - 1]}…"
 
 
 SHARES = {"tail": ("answers", "are slow"), "availability": ("checks", "fail")}
@@ -266,31 +303,53 @@ def change(kind: str, effect: float, signals: Sequence[str]) -> str:
     if kind in SHARES:
         what, does = SHARES[kind]
         return f"{_in_hundred(effect)} of 100 {what} {does}"
-    return f"{COURSES.get(kind, '')}{listed(_without_quantiles(signals))} {signed(effect, percent)}"
+    return f"{COURSES.get(kind, '')}{listed(_without_quantiles(signals))} {signed(effect, relative)}"
 
 
 def change_interval(kind: str, effect: float, low: float, high: float) -> str:
     """The interval of its effect, in the unit and direction in which `change` says it: [15, 21]."""
     if kind not in SHARES:
-        return interval(low, high, percent)
+        return interval(low, high, relative)
     ends = (low, high) if effect > 0 else (-high, -low)
     return interval(100 * ends[0], 100 * ends[1], _two_digits)
 
 
-def change_sentence(kind: str, effect: float, *, place: str, signals: Sequence[str], since: str) -> str:
-    """The same as a sentence without its full stop: payments became 18 % slower on 17 Mar; `since` is its day."""
+def change_sentence(
+    kind: str, effect: float, *, place: str, signals: Sequence[str], since: str, most: float | None = None
+) -> str:  # fmt: skip
+    """The same as a sentence without its full stop: payments became 18 % slower on 17 Mar.
+
+    Parameters
+    ----------
+    since : its day
+    most : the largest effect where several services have changed by `effect` and more: api and web became 10 to 25 % slower
+    """
+    to = effect if most is None else most
     if kind in SHARES:
         what, does = SHARES[kind]
-        return f"{_in_hundred(effect)} of 100 {what} of {place} {does} since {since}"
+        size = _range(100 * abs(effect), 100 * abs(to), _two_digits)
+        return f"{size} {'more' if effect > 0 else 'fewer'} of 100 {what} of {place} {does} since {since}"
     is_time = any(signal.startswith("latency") for signal in signals)
-    size, more = percent(abs(effect), 0), "more" if effect > 0 else "less"
     if kind == "spread":
-        return f"{'response times' if is_time else listed(signals)} of {place} scatter {size} {more} since {since}"
+        of = "response times" if is_time else listed(signals)
+        return f"{of} of {place} scatter {_much(effect, to, 'more', 'less', 'much')} since {since}"
     if kind == "season":
-        return f"the day of {place} swings {size} {more} since {since}"
+        return f"the day of {place} swings {_much(effect, to, 'more', 'less', 'much')} since {since}"
     if is_time:
-        return f"{place} became {size} {'slower' if effect > 0 else 'faster'} on {since}"
-    return f"{listed(signals)} of {place} {'rose' if effect > 0 else 'fell'} by {size} on {since}"
+        return f"{place} became {_much(effect, to, 'slower', 'faster', 'slow')} on {since}"
+    rose = f"to {_range(1 + effect, 1 + to, _two_digits)} times the usual" if effect >= 1 else f"by {_range(abs(effect), abs(to), _whole)}"
+    return f"{listed(signals)} of {place} {'rose' if effect > 0 else 'fell'} {rose} on {since}"
+
+
+def _much(effect: float, to: float, more: str, less: str, alike: str) -> str:
+    """18 % slower, 10 to 25 % faster; from twice as much on 3.3 times as slow."""
+    if effect >= 1:
+        return f"{_range(1 + effect, 1 + to, _two_digits)} times as {alike}"
+    return f"{_range(abs(effect), abs(to), _whole)} {more if effect > 0 else less}"
+
+
+def _whole(change: float) -> str:
+    return relative(change) if change >= 1 else percent(change, 0)
 
 
 def _without_quantiles(signals: Sequence[str]) -> list[str]:

@@ -31,6 +31,18 @@ def test_the_last_decision_on_a_series_of_a_drift_counts():
     assert accepted() == []
 
 
+def test_a_rule_is_held_against_the_effect_that_was_told():
+    change = {"series_id": "a", "kind": "level", "direction": "regression", "detected_at": DAYS[3], "start": DAYS[2]}
+    onset = {"start_low": DAYS[2], "start_high": DAYS[2]}
+    rule = {"time": DAYS[0], "action": "accept", "event_id": "e", "direction": "regression", "bound": "0.2"}
+    rules = pd.DataFrame([rule]).reindex(columns=tables.DECISIONS["rebaselines"].names)
+    events = pd.DataFrame({"event_id": ["e"], "start": DAYS[[2]], "service": [None], "region": [None]})
+    series = pd.DataFrame({"series_id": ["a"], "service": ["web"], "region": ["eu"]})
+    for told, now, n in ((0.1, 0.5, 1), (0.5, 0.1, 0)):
+        changes = pd.DataFrame([{**change, **onset, "effect": now, "effect_told": told}])
+        assert len(rebaselines.accepted_changes(rules, changes, events, series)) == n
+
+
 def test_a_change_is_accepted_if_it_began_since_and_was_known():
     rows = [("a", "level", 3, 1), ("a", "tail", 5, 2), ("a", "level", 3, 0), ("b", "level", 3, 1)]
     frame = pd.DataFrame(rows, columns=["series_id", "kind", "detected_at", "start"])

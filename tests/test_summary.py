@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from analytics import slo, summary
+from analytics.drift import Drifts
 from analytics.panel import Panels
 from tests.delivery.made import alert, frame
 
@@ -16,8 +17,9 @@ NO_CERTIFICATES = slo.find_certificates(
 NO_MONTH = pd.DataFrame(columns=["service", "left_share", "state", "objective_kind", "objective", "n", "n_bad"])
 
 
-def drift(drift_id, kind="level", effect=0.18, low=0.15, high=0.21):
-    return {"drift_id": drift_id, "kind": kind, "start": SINCE, "effect": effect, "effect_low": low, "effect_high": high}
+def drift(drift_id, kind="level", effect=0.18, low=0.15, high=0.21, service="web", region=None):
+    named = {"drift_id": drift_id, "service": service, "region": region, "kind": kind, "start": SINCE, "start_high": SINCE}
+    return {**named, "effect": effect, "effect_low": low, "effect_high": high}
 
 
 def told(drift_id, severity="warning", score=42.0, **more):
@@ -26,8 +28,13 @@ def told(drift_id, severity="warning", score=42.0, **more):
     return alert(f"a-{drift_id}", severity=severity, score=score, **known | more)
 
 
-def about(alerts, *drifts):
-    found = summary.about_alerts(frame(*alerts), pd.DataFrame(list(drifts), columns=list(drift("d"))), zone="UTC")
+def about(alerts, *drifts, members=()):
+    """Statements on alerts of drifts; `members` are (drift, service, effect), one of its own service unless given."""
+    found = pd.DataFrame(list(drifts), columns=list(drift("d")))
+    rows = members or [(row.drift_id, row.service, row.effect) for row in found.itertuples()]
+    details = pd.DataFrame(rows, columns=["drift_id", "service", "effect"]).assign(signal="latency_ms")
+    details = details.merge(found[["drift_id", "kind"]], on="drift_id")
+    found = summary.about_alerts(frame(*alerts), Drifts(found, details, details, 9, 0, 1.0, SINCE), zone="UTC")
     return found.assign(what=found["what"].str.replace(N, " "), why=found["why"].str.replace(N, " "))
 
 
@@ -41,9 +48,13 @@ def test_an_urgent_alert_is_a_statement_that_leads_to_its_drift():
 @pytest.mark.parametrize(
     ("found", "what", "why"),
     [
-        (drift("d1", "spread"), "Response times of web in eu scatter 18 % more since 17 Mar.", "spread of latency_ms +18 % [15, 21]"),
         (
-            drift("d1", "tail", 0.02, 0.01, 0.03),
+            drift("d1", "spread", region="eu"),
+            "Response times of web in eu scatter 18 % more since 17 Mar.",
+            "spread of latency_ms +18 % [15, 21]",
+        ),
+        (
+            drift("d1", "tail", 0.02, 0.01, 0.03, region="eu"),
             "2 more of 100 answers of web in eu are slow since 17 Mar.",
             "2 more of 100 answers are slow [1, 3]",
         ),
@@ -63,6 +74,15 @@ def test_statements_of_alerts_stand_in_the_order_of_their_severity_and_the_rest_
     assert found["weight"].is_monotonic_decreasing
     assert found["what"].iloc[-1] == "4 more alerts of what became worse are open."
     assert found["why"].iloc[-1] == "web and db; the gravest: web became 18 % slower on 17 Mar."
+
+
+def test_alerts_of_one_drift_of_several_services_are_one_statement():
+    shared = drift("d1", service=None, region="eu")
+    alerts = [told("d1", score=60.0 - k, service=name, event=None) for k, name in enumerate(("web", "db"))]
+    alerts = [{**one, "alert_id": f"a{k}"} for k, one in enumerate(alerts)] + [told("d2", "info", 12.0, service="api")]
+    found = about(alerts, shared, drift("d2"), members=[("d1", "web", 0.4), ("d1", "db", 0.1), ("d2", "api", 0.1)])
+    assert found["what"].tolist() == ["web and db in eu became 10 to 40 % slower on 17 Mar.", "1 more alert of what became worse is open."]
+    assert found["why"].iloc[0] == "the gravest of severity 60; nothing was declared near its start."
 
 
 def test_what_is_over_silenced_or_for_the_better_is_no_statement():

@@ -122,9 +122,17 @@ def test_short_names_stay_different():
     long = [f"organisation/repository/service {tail} of the same kind everywhere" for tail in "ab"]
     short = words.short_names([*long, "web"], width=30)
     assert short["web"] == "web"
-    assert short[long[0]] == "organisati…kind everywhere"[:11] + long[0][-19:]
+    assert short[long[0]] == "organisati…a of the same kind…"
     assert len(set(short.values())) == 3
-    assert max(map(len, short.values())) < 40
+    assert max(map(len, short.values())) == 30
+
+
+def test_short_names_end_as_they_do_where_that_tells_them_apart():
+    long = [f"organisation/repository/{tail}" for tail in ("search-frontend-eu-1", "search-frontend-eu-2", "x" * 30)]
+    short = words.short_names(long, width=24)
+    assert short[long[0]] == "organisa…h-frontend-eu-1"
+    assert short[long[2]] == "organisa…" + "x" * 14 + "…"
+    assert list(short) == sorted(long)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +150,37 @@ def test_short_names_stay_different():
 )
 def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said):
     assert words.change_sentence(kind, effect, place="web", signals=signals, since="3 Mar").replace(N, " ") == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "effect", "most", "said"),
+    [
+        ("level", 0.1, 0.25, "a and b became 10 to 25 % slower on 3 Mar"),
+        ("level", -0.25, -0.1, "a and b became 10 to 25 % faster on 3 Mar"),
+        ("level", 0.501, 0.502, "a and b became 50 % slower on 3 Mar"),
+        ("level", 0.5, 2.333, "a and b became 50 to 233 % slower on 3 Mar"),
+        ("level", 2.333, None, "a and b became 3.3 times as slow on 3 Mar"),
+        ("level", 2.333, 15.08, "a and b became 3.3 to 16 times as slow on 3 Mar"),
+        ("spread", 1.99, None, "response times of a and b scatter 3 times as much since 3 Mar"),
+        ("season", 1.5, None, "the day of a and b swings 2.5 times as much since 3 Mar"),
+        ("tail", 0.01, 0.021, "1 to 2.1 more of 100 answers of a and b are slow since 3 Mar"),
+    ],
+)
+def test_several_services_have_a_range_and_much_is_a_multiple(kind, effect, most, said):
+    sentence = words.change_sentence(kind, effect, most=most, place="a and b", signals=["latency_ms"], since="3 Mar")
+    assert sentence.replace(N, " ") == said
+
+
+def test_a_metric_that_rose_much_is_a_multiple_of_the_usual():
+    said = words.change_sentence("level", 2.0, place="web", signals=["requests"], since="3 Mar")
+    assert said.replace(N, " ") == "requests of web rose to 3 times the usual on 3 Mar"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(0.18, "18 %"), (1.0294, "103 %"), (15.08, "1,508 %"), (0.0014, "0.14 %"), (-0.996, "−99.6 %"), (0, "0 %")]
+)
+def test_a_relative_change_has_two_digits(change, said):
+    assert words.relative(change).replace(N, " ") == said
 
 
 def test_response_times_are_named_once_unless_only_a_quantile_changed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analytics import tables, words
@@ -19,7 +20,10 @@ def no_findings() -> pd.DataFrame:
 def findings_of_drifts(
     drifts: pd.DataFrame, members: pd.DataFrame, series: pd.DataFrame, events: pd.DataFrame, decisions: pd.DataFrame, *, zone: str
 ) -> pd.DataFrame:
-    """Drifts as findings: one row when a drift was detected, another when it was over; a drift of several services is told of each.
+    """Drifts as findings: one row when a drift was detected, another when it was over.
+
+    A drift of several services is told of each, with what has changed there. What may be chance (`tables.SURE_Q`) is suspected for all its
+    life.
 
     Parameters
     ----------
@@ -27,7 +31,7 @@ def findings_of_drifts(
         A drift keeps only its last severity: its detection is told with that one.
     series, events : tables of these names
     decisions : rows of `data/decisions/rebaselines.csv`
-        A drift that was accepted is over when that was decided.
+        A drift that was accepted is over when that was decided; one that nobody has decided on when it expires.
 
     Notes
     -----
@@ -36,6 +40,7 @@ def findings_of_drifts(
     if drifts.empty:
         return no_findings()
     rows = _places(drifts, members, series)
+    is_sure = rows["q_value"] <= tables.SURE_Q
     said = {event.event_id: _event(event, zone) for event in events.itertuples()}
     found = pd.DataFrame(
         {
@@ -47,8 +52,8 @@ def findings_of_drifts(
             "signals": rows["signals"],
             "start": rows["start"],
             "end": pd.NaT,
-            "state": rows["state"].where(rows["state"] == "suspected", "open"),
-            "severity": rows["severity"].abs(),
+            "state": np.where(is_sure & (rows["state"] != "suspected"), "open", "suspected"),
+            "severity": rows["severity"].abs().fillna(0.0),
             "direction": rows["direction"],
             "what": [words.change(row.kind, row.effect, row.changed) for row in rows.itertuples()],
             "size": [_size(row) for row in rows.itertuples()],
@@ -58,25 +63,46 @@ def findings_of_drifts(
     )
     accepted_at = _as_time(rows["drift_id"].map(_accepted(decisions)))
     end = _as_time(rows["end"]).fillna(accepted_at.where(rows["state"] == "accepted"))
+    end = end.fillna(_as_time(rows["expires_at"].where(rows["state"] == "expired")))
     later = found.assign(
         known_at=end.where(end > rows["detected_at"], rows["detected_at"]) + pd.Timedelta(1, "ms"),
         end=end,
-        state=rows["state"].where(rows["state"].isin(tables.FINDING_STATES[2:]), "over"),
+        state=rows["state"].where(rows["state"].isin(tables.FINDING_STATES[2:]), "over").where(is_sure, "suspected"),
     )
     return _typed(pd.concat([found, later[end.notna()]], ignore_index=True))
 
 
 def _places(drifts: pd.DataFrame, members: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `drifts` for each of their services: its `place` (region; None: several), all `signals`, and the `changed` that name it."""
+    """Rows of `drifts` for each of their services: its `place` (region; None: several), all `signals`, and the `changed` that name it.
+
+    Effect and severity are the service's own where a drift has several.
+    """
     of_series = series[["series_id", "service", "region", "signal"]]
-    rows = members[["drift_id", "series_id", "kind"]].merge(of_series, on="series_id", validate="m:1")
+    rows = members.merge(of_series, on="series_id", validate="m:1")
     named = rows.merge(drifts[["drift_id", "kind"]], on="drift_id", suffixes=("", "_of_drift"), validate="m:1")
     key = ["drift_id", "service"]
     places = named.groupby(key, as_index=False, observed=True).agg(place=("region", _only), signals=("signal", _distinct))
-    changed = named[named["kind"] == named["kind_of_drift"]].groupby(key, as_index=False, observed=True).agg(changed=("signal", _distinct))
+    alike = named[named["kind"] == named["kind_of_drift"]]
+    changed = alike.groupby(key, as_index=False, observed=True).agg(changed=("signal", _distinct))
     joined = places.merge(changed, on=key, how="left")
     joined["changed"] = joined["changed"].where(joined["changed"].notna(), joined["signals"])
-    return joined.merge(drifts.drop(columns=["service", "region"]), on="drift_id", validate="m:1")
+    whole = joined.merge(drifts.drop(columns="region"), on="drift_id", suffixes=("", "_of_drift"), validate="m:1")
+    own = joined[key].merge(_of_service(alike, key), on=key, how="left")
+    is_shared = whole["service_of_drift"].isna()
+    mine = {name: own[name].where(is_shared & own[name].notna(), whole[name]) for name in OWN}
+    return whole.assign(**mine, effect_size=whole["effect_size"].mask(is_shared))
+
+
+OWN = ["effect", "effect_low", "effect_high", "severity"]
+"""What each service of a drift has of its own."""
+
+
+def _of_service(members: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """Medians of the effects in each service of each drift; its severity is the sum over its regions, for they share its checks."""
+    effects = members.groupby(key, as_index=False, observed=True)[OWN[:3]].median()
+    by_region = members.groupby([*key, "region"], observed=True)["severity"].median()
+    severity = by_region.groupby(level=[0, 1], observed=True).sum(min_count=1).reset_index()
+    return effects.merge(severity, on=key)
 
 
 def _event(row: Any, zone: str) -> str:

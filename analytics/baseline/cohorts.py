@@ -284,4 +284,4 @@ def _once_material(seen: pd.DataFrame, looks: IntArray, cohort: Cohort, settings
     matters = is_material(full, settings) & is_look
     first = full[matters].groupby(level=0).first()
     now = full.iloc[looks.shape[1] - 1 :: looks.shape[1]]
-    return now.loc[first.index].assign(detected_at=first["known"], is_up=first["change"] > 0)
+    return now.loc[first.index].assign(detected_at=first["known"], is_up=first["change"] > 0, effect_told=first["effect"])

@@ -94,4 +94,5 @@ def _difference(reader: Reader, names: Names, signals: Names, scale: Scale, old:
             "learnt_from": start_ms,
         }
     )
-    return sized(found, scale.kind)
+    full = sized(found, scale.kind)
+    return full.assign(effect_told=full["effect"])

@@ -51,11 +51,15 @@ def look_at(
     end: Any = None,
     now: pd.Timestamp,
 ) -> Example | None:
-    """The series with the most marked course of the day, over the last days of the data or from `start` to `end`; None without data."""
-    row = _choose(signals, known, seasons)
+    """The series with the most marked course of the day, over the last days of the data or from `start` to `end`; None without data.
+
+    It is one that was measured for half of that time at least; if none was, over its own last days.
+    """
+    until = now if end is None else min(store.now(end), now)
+    row = _choose(signals, known, seasons, until - pd.Timedelta(days=settings.shown_days) / 2)
     if row is None:
         return None
-    until = now if end is None else min(store.now(end), now)
+    until = min(until, row["last"] + pd.Timedelta(days=1))
     begin = until - pd.Timedelta(days=settings.shown_days) if start is None else store.now(start)
     ref = next(ref for ref in signals if (ref.series["series_id"] == row["series_id"]).any())
     mine = replace(ref, series=ref.series[ref.series["series_id"] == row["series_id"]].reset_index(drop=True))
@@ -66,16 +70,17 @@ def look_at(
     return Example(row, course, _week(panel, group, versions, known), _marks(row, events, masks, begin, until))
 
 
-def _choose(signals: Panels, known: Known, seasons: pd.DataFrame) -> dict[str, Any] | None:
+def _choose(signals: Panels, known: Known, seasons: pd.DataFrame, since: pd.Timestamp) -> dict[str, Any] | None:
     series = pd.concat([ref.series for ref in signals], ignore_index=True) if len(signals) else pd.DataFrame()
     series = series[series["series_id"].isin(known.table["series_id"])] if len(series) else series
     if series.empty:
         return None
+    series = series[series["last"] >= min(since, series["last"].max())]
     signal = next((name for name in FIRST_CHOICE if (series["signal"] == name).any()), series["signal"].iloc[0])
     mine = series[series["signal"] == signal]
     strength = mine["series_id"].map(seasons.groupby("series_id", observed=True)["strength"].max()).fillna(0.0).astype(float)
     best = mine.assign(strength=strength).sort_values(["strength", "n", "service", "region"], ascending=[False, False, True, True]).iloc[0]
-    return {name: best[name] for name in ("series_id", "service", "region", "signal", "unit")}
+    return {name: best[name] for name in ("series_id", "service", "region", "signal", "unit", "last")}
 
 
 def _baselines(known: Known, valid_from: pd.Timestamp, series_id: str) -> expected.Baselines:

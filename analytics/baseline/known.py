@@ -100,7 +100,8 @@ def find_seasons(signals: Panels, *, settings: params.Baseline, project: params.
     past = [
         store.cut(replace(ref, series=ref.series[follow.KEYS]), until - settings.season_weeks * WEEK_MS, until)
         for ref in signals
-        for until in [end_ms if ref.start_ms <= end_ms - WEEK_MS else to_ms(now)]
+        # The last whole step of a young series: the present lies between two of a day.
+        for until in [end_ms if ref.start_ms <= end_ms - WEEK_MS else to_ms(now) // (ref.step_s * 1000) * ref.step_s * 1000]
     ]
     past = [ref for ref in past if ref.start_ms < ref.end_ms]
     parts = engine.map(seasons_of, past, workers=project.workers, points=sum(ref.size for ref in past))

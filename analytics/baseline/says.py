@@ -48,7 +48,7 @@ def finding(rows: pd.DataFrame, seasons: pd.DataFrame) -> str:
     daily = seasons[seasons["series_id"].isin(rows["series_id"]) & (seasons["period_s"] == DAY_S)]["series_id"].nunique()
     return (
         f"{words.counted(len(rows), 'series has', 'series have')} a baseline, {words.count(sure)} of them a sure one; "
-        f"{words.count(daily)} {'has' if daily == 1 else 'have'} a course of the day."
+        f"{words.count(daily) if daily else 'none'} {'have' if daily > 1 else 'has'} a course of the day."
     )
 
 
@@ -62,7 +62,7 @@ def tiles(rows: pd.DataFrame, seasons: pd.DataFrame) -> list[tuple[str, str, str
     return [
         ("Series with a baseline", words.count(len(rows)), days),
         ("Confidence", words.percent(rows["confidence"].median(), 0), f"in the middle; least {words.percent(rows['confidence'].min(), 0)}"),
-        ("Left out", words.percent(left_out), "of the history: masked, or far from the usual course"),
+        ("Left out", words.percent(left_out), "of the history: masked, in a drift, or far from the usual course"),
         ("Series with a season", words.count(with_season), f"strongest {words.percent(seasons['strength'].max(), 0)} of the variance")
         if with_season
         else ("Series with a season", "0", "no period stands out of the noise"),
@@ -96,6 +96,8 @@ def week_sentence(example: Example | None) -> str:
     if example is None or example.week.empty:
         return "There is no usual week to show."
     week = example.week["expected"].to_numpy()
+    if shows.is_flat(example):
+        return f"{name_of(example)} is expected to be the same at every hour of the week."
     low, high = int(np.argmin(week)), int(np.argmax(week))
     unit = "" if example.series["unit"] in ("", "1") else words.NBSP + str(example.series["unit"])
     return (
@@ -125,9 +127,12 @@ def confidence_sentence(rows: pd.DataFrame) -> str:
 def left_out_sentence(table: pd.DataFrame) -> str:
     """How much was left out and of whom most, in one sentence."""
     if table.empty:
-        return "Nothing was left out: no hour was masked or far from the usual course."
-    unusual, masked = (words.duration(table[name].sum()) for name in ("unusual_s", "masked_s"))
-    said = f"{unusual} were left out because they were far from the usual course, {masked} because they were masked"
+        return "Nothing was left out: no hour was masked, in a drift, or far from the usual course."
+    unusual, held, masked = (words.duration(table[name].sum()) for name in ("unusual_s", "held_s", "masked_s"))
+    said = (
+        f"{unusual} were left out because they were far from the usual course, {held} because a drift was open, "
+        f"{masked} because they were masked"
+    )
     top = table.iloc[0]
     most = f"; most unusual was {top['service']} in {top['region']} with {words.duration(top['unusual_s'])}" if top["unusual_s"] > 0 else ""
     return f"{said}, all services and regions added up{most}."
@@ -138,24 +143,41 @@ def season_sentence(table: pd.DataFrame) -> str:
     if table.empty:
         return "No series has a period that stands out of its noise."
     parts = [
-        f"{words.count(row.series)} of {words.count(row.of)} of {row.signal} {words.duration(row.period_s)}" for row in table.itertuples()
+        f"{words.count(row.series)} of {words.count(row.of)} of {row.signal} every {words.duration(row.period_s)}"
+        for row in table.itertuples()
     ]
-    return f"Series with a season: {words.listed(parts)}."
+    return f"Series that repeat: {words.listed(parts)}."
 
 
-def todo(rows: pd.DataFrame) -> list[tuple[str, str]]:
+def _by_reason(heavy: pd.DataFrame, left_out: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Places of which much was left out, the most first: mainly because a drift was open, and for other reasons."""
+    if heavy.empty:
+        return [], []
+    places = heavy.sort_values("n_excluded", ascending=False).drop_duplicates(["service", "region"])[["service", "region"]]
+    met = places.merge(left_out, on=["service", "region"], how="left")
+    names = met["service"].astype(str) + " in " + met["region"].astype(str)
+    is_held = met["held_s"] > met["unusual_s"] + met["masked_s"]
+    return names[is_held].tolist(), names[~is_held].tolist()
+
+
+def todo(rows: pd.DataFrame, left_out: pd.DataFrame) -> list[tuple[str, str]]:
     """What to do, the most urgent first; never empty."""
     items = []
     heavy = rows[rows["n_excluded"] > MUCH_LEFT_OUT * (rows["n"] + rows["n_excluded"])] if len(rows) else rows
-    if len(heavy):
-        names = list(
-            dict.fromkeys(f"{row.service} in {row.region}" for row in heavy.sort_values("n_excluded", ascending=False).itertuples())
-        )
+    held, unusual = _by_reason(heavy, left_out)
+    much = f"More than {words.percent(MUCH_LEFT_OUT, 0)} of the history was not learnt from"
+    if held:
         items.append(
             (
-                f"Look at what was left out of {words.listed(names, limit=3)}.",
-                f"More than {words.percent(MUCH_LEFT_OUT, 0)} of the history was not learnt from; declare what it was. "
-                "It was right if the share falls by next week.",
+                f"Decide on the drifts of {words.listed(held, limit=3)}.",
+                f"{much}, for a drift is open. Once it is accepted (analytics drift accept) its series is learnt again.",
+            )
+        )
+    if unusual:
+        items.append(
+            (
+                f"Look at what was left out of {words.listed(unusual, limit=3)}.",
+                f"{much}; declare what it was. It was right if the share falls by next week.",
             )
         )
     short = rows[rows["n_days"] < shows.LADDER[1][0]] if len(rows) else rows

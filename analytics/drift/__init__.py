@@ -2,6 +2,6 @@
 
 from analytics.drift import says, shows
 from analytics.drift.course import Course, Known, look_at
-from analytics.drift.find import Drifts, find_drifts, of_signals
+from analytics.drift.find import Drifts, find_drifts, of_signals, published
 
-__all__ = ["Course", "Drifts", "Known", "find_drifts", "look_at", "of_signals", "says", "shows"]
+__all__ = ["Course", "Drifts", "Known", "find_drifts", "look_at", "of_signals", "published", "says", "shows"]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from analytics import session, store, words
 from analytics.drift import says
-from analytics.drift.find import Drifts
+from analytics.drift.find import Drifts, published
+from analytics.tables import SURE_Q
 
 __all__ = ["accept", "accept_event", "list_drifts", "reject"]
 
@@ -18,18 +19,19 @@ NEXT = "it counts from the next run on: analytics run --all"
 
 
 def list_drifts(*, zone: str, is_all: bool) -> list[str]:
-    """Drifts that are open, the gravest first; with `is_all` also those that are accepted or over."""
+    """Drifts that are open or suspected, the gravest first; with `is_all` also those that are accepted, over or expired."""
     found = _published()
     drifts, still = found.drifts, says.open_drifts(found.drifts)
     lines = [_line(row, found, zone) for row in (drifts if is_all else still).itertuples()]
     states = drifts["state"].value_counts()
-    others = [f"{words.count(int(states[name]))} {name}" for name in ("accepted", "reverted") if name in states]
-    return [*lines, ", ".join([words.counted(len(still), "open drift"), *others])]
+    others = [f"{words.count(int(states[name]))} {name}" for name in ("suspected", "accepted", "reverted", "expired") if name in states]
+    return [*lines, ", ".join([words.counted(int(states.get("open", 0)), "open drift"), *others])]
 
 
 def _line(row: Any, found: Drifts, zone: str) -> str:
     severity = "-" if pd.isna(row.severity) or not row.severity else words.fixed(row.severity, 0)
-    return f"{severity:>4}  {row.state:<9}  {says.headline(row, found, zone)}  [{row.drift_id}]"
+    chance = f" (q {words.number(row.q_value, 2)}: it may be chance)" if row.state == "suspected" and not row.q_value <= SURE_Q else ""
+    return f"{severity:>4}  {row.state:<9}  {says.headline(row, found, zone)}{chance}  [{row.drift_id}]"
 
 
 def accept(drift_id: str, *, reason: str, author: str, zone: str, now: pd.Timestamp) -> list[str]:
@@ -92,11 +94,7 @@ def _write(rows: Sequence[dict[str, str]], action: str, time: pd.Timestamp, auth
 def _published() -> Drifts:
     """The published drifts, with what they are told by."""
     with session.published():
-        drifts, members, series = store.load("drifts"), store.load("drift_members"), store.load("series")
-    details = members.merge(series[["series_id", "service", "region", "signal"]], on="series_id").sort_values(
-        ["drift_id", "detected_at", "series_id", "kind"], ignore_index=True
-    )
-    return Drifts(drifts, members, details, len(series), 0.0)
+        return published(store.load("drifts"), store.load("drift_members"), store.load("series"), now=store.now())
 
 
 def _time(now: pd.Timestamp) -> pd.Timestamp:

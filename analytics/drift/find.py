@@ -11,11 +11,11 @@ import pandas as pd
 from analytics import params, rebaselines, tables
 from analytics.drift.attribution import attribute
 from analytics.drift.grouping import group
-from analytics.drift.severity import grade, weekly_cost
+from analytics.drift.severity import WAVE, grade, weekly_cost
 from analytics.panel import Panels
-from analytics.stats import multiplicity
+from analytics.stats import bins, multiplicity
 
-__all__ = ["Drifts", "find_drifts", "of_signals"]
+__all__ = ["Drifts", "find_drifts", "of_signals", "published"]
 
 WEEK = pd.Timedelta(days=7)
 SLACK = pd.Timedelta(hours=3)
@@ -25,19 +25,47 @@ KEY = ["series_id", "kind", "detected_at"]
 
 @dataclass(frozen=True)
 class Drifts:
-    """Tables `drifts` and `drift_members`, and what the members are beside that (service, region, signal, unit, before, end)."""
+    """Tables `drifts` and `drift_members`, and what else they are told with.
+
+    Attributes
+    ----------
+    drifts, members : the tables
+    details : `members` with service, region, signal, and all else that is known of them
+    n_series, n_young : series looked at, and how many of them are too young to be judged
+    series_years : years of all series together
+    now : the present of these drifts
+    """
 
     drifts: pd.DataFrame
     members: pd.DataFrame
     details: pd.DataFrame
     n_series: int
+    n_young: int
     series_years: float
+    now: pd.Timestamp
 
 
 def of_signals(frame: pd.DataFrame, signals: Panels) -> pd.DataFrame:
     """Rows of the series that are in the panels."""
     known = {name for ref in signals for name in ref.series["series_id"]}
     return frame[frame["series_id"].isin(known)].reset_index(drop=True)
+
+
+def published(drifts: pd.DataFrame, members: pd.DataFrame, series: pd.DataFrame, *, now: pd.Timestamp) -> Drifts:
+    """Drifts from the tables in which they are stored, and table `series`: enough to tell them again."""
+    details = members.merge(series[["series_id", "service", "region", "signal"]], on="series_id")
+    ordered = details.sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
+    return Drifts(drifts, members, ordered, len(series), _n_young(series), _years(series), now)
+
+
+def _n_young(series: pd.DataFrame) -> int:
+    """Series that have not lived for a week, the least that a reference is learnt from (stage `baseline`)."""
+    return int((series["last"] - series["first"] < WEEK).sum())
+
+
+def _years(series: pd.DataFrame) -> float:
+    """Years of all series together."""
+    return float(((series["last"] - series["first"]) / pd.Timedelta(days=365.25)).sum())
 
 
 def find_drifts(
@@ -53,7 +81,8 @@ def find_drifts(
     project: params.Project,
     now: pd.Timestamp,
 ) -> Drifts:
-    """Drifts known at `now`: what became worse, the gravest first, then what became better, then the rest.
+    """Drifts known at `now`: what goes on before what is over or accepted, the sure before the suspected, the worse before the better and
+    the rest, the gravest first.
 
     Parameters
     ----------
@@ -72,13 +101,11 @@ def find_drifts(
     )
     accepted = rebaselines.accepted_changes(decisions, changes, events, series)
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
-    drifts = drifts.join(near).assign(state=_states(drifts, _accepted(details, accepted), settings, now))
-    rank = drifts["direction"].map({"regression": 0, "improvement": 1, "neutral": 2}).astype(int)
-    order = drifts.assign(rank=rank, size=-drifts["severity"].abs()).sort_values(["rank", "size", "q_value", "drift_id"])
-    years = float(((series["last"] - series["first"]) / pd.Timedelta(days=365.25)).sum())
-    return Drifts(
-        _typed(order, "drifts"), _typed(details, "drift_members"), details.reset_index(drop=True), len(series), years
-    )  # fmt: skip
+    drifts = drifts.join(near).assign(expires_at=drifts["start"] + pd.Timedelta(weeks=settings.expire_weeks))
+    drifts = drifts.assign(state=_states(drifts, _accepted(details, accepted), settings, now))
+    order = drifts.assign(**_order(drifts)).sort_values(["is_over", "is_unsure", "rank", "size", "q_value", "drift_id"])
+    saved = (_typed(order, "drifts"), _typed(details, "drift_members"))
+    return Drifts(*saved, details.reset_index(drop=True), len(series), _n_young(series), _years(series), now)
 
 
 def _of_one_cause(changes: pd.DataFrame) -> pd.DataFrame:
@@ -133,14 +160,28 @@ def _details(
     rows = rows.drop_duplicates(["drift_id", *KEY]).merge(weights.assign(share=weights["n_week"] / of_service), on=["service", "region"])
     promised = services.set_index("service")["objective"].astype(float)
     rows = rows.assign(exposure=rows["share"], objective=rows["service"].map(promised).astype(float).fillna(project.objective))
+    # Of a course of the day only response times tell whom it harms: whoever waits longer at its slower hours.
+    rows = rows.assign(**_possible(rows), day_size=rows["day_size"].where(rows["signal"].str.startswith("latency")))
     return rows.join(grade(rows, now=now)).sort_values(["drift_id", "detected_at", "series_id", "kind"], ignore_index=True)
 
 
+def _possible(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Effects and their ends as they can be: of slow or failing checks there are never more than all, nor fewer than none.
+
+    A series that was not measured lately has no present effect; then it is the one that was told.
+    """
+    usual = rows["before"].where(rows["kind"] == "availability", bins.TAIL_SHARE)
+    is_share = rows["kind"].isin(["availability", "tail"])
+    least, most = (-usual).where(is_share, -np.inf), (1 - usual).where(is_share, np.inf)
+    known = rows.assign(effect=rows["effect"].fillna(rows["effect_told"]))
+    return {name: known[name].clip(lower=least, upper=most) for name in ("effect", "effect_low", "effect_high")}
+
+
 def _with_effects(drifts: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:
-    """Drifts with the median effect of those members that have changed in the way the drift is named after."""
+    """Drifts with the median effect, and course of the day, of those members that have changed in the way the drift is named after."""
     kind_of = details["drift_id"].map(drifts.set_index("drift_id")["kind"])
     alike = details[details["kind"] == kind_of].groupby("drift_id")
-    names = ("effect", "effect_low", "effect_high", "effect_size")
+    names = ("effect", "effect_low", "effect_high", "effect_size", "day_size")
     return drifts.assign(**{name: drifts["drift_id"].map(alike[name].median()) for name in names})
 
 
@@ -149,9 +190,10 @@ def _totals(details: pd.DataFrame) -> pd.DataFrame:
     places = details.drop_duplicates(["drift_id", "service", "region"])
     all_weeks = places.assign(whole=places["n_week"] / places["share"]).drop_duplicates(["drift_id", "service"])
     exposed = places.groupby("drift_id")["n_week"].sum() / all_weeks.groupby("drift_id")["whole"].sum()
-    medians = details[(details["signal"] == "latency_ms") & (details["kind"] == "level")]
+    medians = details[(details["signal"] == "latency_ms") & details["kind"].isin(["level", "season"])]
     failing = details[details["kind"] == "availability"]
-    lost_ms = medians.assign(lost=medians["effect"] * medians["before"] * medians["n_week"]).groupby("drift_id")["lost"].sum()
+    slower = medians["effect"].where(medians["kind"] == "level", WAVE * medians["day_size"] * medians["effect"].abs())
+    lost_ms = medians.assign(lost=slower * medians["before"] * medians["n_week"]).groupby("drift_id")["lost"].sum()
     burning = failing.assign(burning=failing["effect"] * failing["share"]).groupby("drift_id")["burning"].sum()
     cost = weekly_cost(
         pd.DataFrame(
@@ -183,12 +225,27 @@ def _accepted(details: pd.DataFrame, accepted: pd.DataFrame) -> set[str]:
 def _states(drifts: pd.DataFrame, accepted: set[str], settings: params.Drift, now: pd.Timestamp) -> npt.NDArray[np.object_]:
     """Where each drift is in its life."""
     is_young = drifts["detected_at"] > now - pd.Timedelta(hours=settings.suspected_hours)
-    is_old = drifts["start"] < now - pd.Timedelta(weeks=settings.expire_weeks)
     return np.select(
-        [drifts["drift_id"].isin(accepted), drifts["end"].notna(), is_old, is_young],
+        [
+            drifts["drift_id"].isin(accepted),
+            drifts["end"].notna(),
+            drifts["expires_at"] < now,
+            is_young | ~(drifts["q_value"] <= tables.SURE_Q),
+        ],
         ["accepted", "reverted", "expired", "suspected"],
         default="open",
     )
+
+
+def _order(drifts: pd.DataFrame) -> dict[str, pd.Series]:
+    """What drifts are ordered by: those to act on first."""
+    harms = (drifts["direction"] == "regression") | (drifts["severity"] > 0)
+    return {
+        "is_over": ~drifts["state"].isin(["open", "suspected"]),
+        "is_unsure": ~(drifts["q_value"] <= tables.SURE_Q),
+        "rank": drifts["direction"].map({"improvement": 1}).fillna(2).where(~harms, 0),
+        "size": -drifts["severity"].abs().fillna(0.0),
+    }
 
 
 def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:

@@ -25,7 +25,12 @@ WEEK_TONES = (
     marks.Tone("", "series", 0.7),
     marks.Tone("highest fifth", "series", 0.97),
 )
-LEFT_OUT = (marks.Tone("masked", "axis"), marks.Tone("up to 3 h unusual", "worse", 0.5), marks.Tone("more", "bad"))
+LEFT_OUT = (
+    marks.Tone("masked", "axis"),
+    marks.Tone("drift open", "violet", 0.6),
+    marks.Tone("up to 3 h unusual", "worse", 0.5),
+    marks.Tone("more", "bad"),
+)
 MANY_HOURS = 3.0
 MOST_SPREADS = 8.0
 """Residuals beyond this many spreads are drawn at the edge: their size tells nothing more."""
@@ -56,6 +61,7 @@ def plot_course(course: pd.DataFrame, declared: pd.DataFrame, *, unit: str, zone
         )  # fmt: skip
         above.plot(*marks.decimate(time, course.p99.to_numpy()), color=COLOURS["worse"], lw=0.8)
         above.plot(*marks.decimate(time, course.value.to_numpy()), color=COLOURS["ink"], lw=0.7)
+        marks.lone_points(above, time, course.value.to_numpy())
         _declared(above, declared)
         # A few spikes would press the band flat; how far they reach stands in the strip below.
         usual = [*course.p99.dropna(), *course.value.dropna().quantile([0.995])]
@@ -107,14 +113,15 @@ def plot_week(week: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_left_out(hours: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp, zone: str = "UTC", ax: Axes | None = None) -> Axes:
-    """Days on which something was not learnt from, a row per service and region.
+    """Days from `start` on of which something was not learnt from, a row per service and region.
 
-    `hours` has `service, region, day, unusual_h, masked_h`; of more than 40 rows those with the most unusual hours are drawn.
+    `hours` has `service, region, day, unusual_h, masked_h, held_h`; of more than 40 rows those with the most unusual hours are drawn.
     """
-    rows = hours.assign(row=style.row_names(hours)) if len(hours) else hours.assign(row=[])
-    names, n_all = style.worst_rows(rows.row, rows.unusual_h + 0.01 * rows.masked_h) if len(rows) else ([], 0)
+    late = hours[hours.day >= start.floor("D")]
+    rows = late.assign(row=style.row_names(late)) if len(late) else late.assign(row=[])
+    names, n_all = style.worst_rows(rows.row, rows.unusual_h + 0.01 * (rows.masked_h + rows.held_h)) if len(rows) else ([], 0)
     shown = rows[rows.row.isin(names)]
-    tone_of = np.select([shown.unusual_h > MANY_HOURS, shown.unusual_h > 0], [2, 1], default=0)
+    tone_of = np.select([shown.unusual_h > MANY_HOURS, shown.unusual_h > 0, shown.held_h > shown.masked_h], [3, 2, 1], default=0)
     with style.use():
         ax = style.own_axes(ax, height=0.8 + 0.2 * max(len(names), 2))
         if len(shown):

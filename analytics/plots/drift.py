@@ -22,48 +22,70 @@ NOTABLE = 25.0
 """Severity from which a square is coloured and says its number."""
 
 LARGEST_PT = 15.0
-"""Side of the square of severity 100, points: neighbouring weeks of a year just do not touch."""
+"""Side of the square of severity 100, points; less where there are so many weeks that squares would touch."""
+
+GRID_PT = 360.0
+"""Width that the longest names leave for the squares, points."""
 
 TONES = {"regression": "worse", "improvement": "good", "neutral": "violet"}
 """Direction of a drift -> its colour; each figure says the direction in words as well."""
 
 
+SCATTERED = ("spread", "tail")
+"""Kinds of drift that the middle of the values does not show."""
+
+
 def plot_severity(weeks: pd.DataFrame, *, zone: str = "UTC", ax: Axes | None = None) -> Axes:
-    """Grid of service and region by week: a square grows with the severity of what was open then.
+    """Grid of service and region by week: a square grows with the severity of what was open then; what is grave now stands on top.
 
     Parameters
     ----------
     weeks : DataFrame
-        Columns `service, region, week` (its start) and `severity` (-100 to 100; negative: better); of more than 40 rows the gravest are
-        drawn.
+        Columns `service, region, week` (its start, or that of several) and `severity` (-100 to 100; negative: better). Rows without any
+        severity are left out; of more than 40 the gravest are drawn.
     """
-    cells = weeks.assign(row=style.row_names(weeks))
-    names, n_all = style.worst_rows(cells.row, cells.severity.abs())
+    cells = weeks.assign(row=style.row_names(weeks), size=weeks.severity.abs())
+    names, n_all = _ranked(cells)
     cells = cells[cells.row.isin(names)]
     place = {name: index for index, name in enumerate(names)}
+    length = cells.week.drop_duplicates().sort_values().diff().min() if cells.week.nunique() > 1 else pd.Timedelta(days=7)
     with style.use():
         ax = style.own_axes(ax, height=0.6 + 0.24 * max(len(names), 2))
-        x = style.as_days(cells.week) + 3.5
+        x = style.as_days(cells.week) + length / pd.Timedelta(days=2)
         y = cells.row.map(place).to_numpy(float)
-        size = np.abs(cells.severity.to_numpy(float))
-        is_notable = size >= NOTABLE
+        size = cells["size"].to_numpy(float)
+        is_notable, is_nothing = size >= NOTABLE, size < 1
         is_better = cells.severity.to_numpy(float) < 0
+        largest = min(LARGEST_PT, GRID_PT / max(cells.week.nunique(), 1))
         for colour, drawn in (
-            ("axis", ~is_notable),
+            ("axis", ~is_notable & ~is_nothing),
             ("worse", is_notable & ~is_better),
             ("good", is_notable & is_better),
         ):
-            sides = np.maximum(LARGEST_PT * np.sqrt(size[drawn] / 100), 1.6)
+            sides = largest * np.sqrt(size[drawn] / 100)
             ax.scatter(x[drawn], y[drawn], s=sides**2, marker="s", color=COLOURS[colour], lw=0)
         newest = cells.week == cells.week.max()
         for left, height, severity in zip(x[is_notable & newest], y[is_notable & newest], cells.severity[is_notable & newest], strict=True):
             _number(ax, left, height, severity)
         marks.rows(ax, names)
+        ax.hlines(range(len(names)), 0, 1, transform=ax.get_yaxis_transform(), color=COLOURS["grid"], lw=0.8, zorder=0)
         if len(cells):
-            style.time_axis(ax, zone, cells.week.min(), cells.week.max() + pd.Timedelta(days=7))
+            style.time_axis(ax, zone, cells.week.min(), cells.week.max() + length)
         if n_all > len(names):
             style.note(ax, f"the {len(names)} of {n_all} with the gravest drifts")
     return ax
+
+
+def _ranked(cells: pd.DataFrame) -> tuple[list[str], int]:
+    """Names of the rows to draw, the worst now before the best, then those that were; and how many rows had any severity."""
+    is_now = cells.week == cells.week.max()
+    parts = {"now": cells["size"].where(is_now, 0.0), "ever": cells["size"], "is_better": is_now & (cells.severity < 0)}
+    rows = pd.DataFrame({"row": cells.row, **parts}).groupby("row", as_index=False).max()
+    notable = rows[rows["ever"] >= 1] if (rows["ever"] >= 1).any() else rows
+    ordered = notable.assign(is_over=notable["now"] < 1).sort_values(
+        ["is_over", "is_better", "now", "ever", "row"], ascending=[True, True, False, False, True]
+    )
+    return ordered["row"].head(style.MAX_ROWS).tolist(), len(notable)
 
 
 def _number(ax: Axes, x: float, y: float, severity: float) -> None:
@@ -88,9 +110,11 @@ def plot_drift(
     Parameters
     ----------
     course : DataFrame
-        Columns `time, value, expected, low, high, residual`, sorted by time; low and high are the 5 % and 95 % of the reference.
+        Columns `time, value, expected, low, high, residual, least, most`, sorted by time; low and high are the 5 % and 95 % of the
+        reference, least and most those of what came.
     drift : row of table `drifts`
-        Its `start`, `start_low`, `start_high`, `end` and `direction` are drawn.
+        Its `start`, `start_low`, `start_high`, `end` and `direction` are drawn; of one whose `kind` is spread or tail also what the middle
+        of the values does not show, their `least` and `most`.
     label : what stands at the onset, e.g. "+18 % [15, 21]"
     events, masks : DataFrames
         Those with `start` within the course are marked: events by a tick with their title, masks by a grey stretch.
@@ -104,7 +128,11 @@ def plot_drift(
         marks.line_with_band(top, time, course.expected.to_numpy(float), low=course.low.to_numpy(float), high=course.high.to_numpy(float),
                              colour="series", is_dashed=True)  # fmt: skip
         marks.line_with_band(top, time, course.value.to_numpy(float))
-        _fit(top, course)
+        marks.lone_points(top, time, course.value.to_numpy(float))
+        if drift.kind in SCATTERED:
+            for end in (course.least, course.most):
+                top.plot(*marks.decimate(time, end.to_numpy(float)), color=COLOURS["muted"], lw=0.7)
+        _fit(top, course, drift.kind)
         _shade(top, drift, course.time.iloc[-1], label, zone)
         _strip(strip, time, course.residual.to_numpy(float), TONES[drift.direction])
         for mask in masks.itertuples():
@@ -112,14 +140,21 @@ def plot_drift(
                 axes.axvspan(*style.as_days(pd.DatetimeIndex([mask.start, mask.end])), color=COLOURS["axis"], alpha=0.45, lw=0)
         marks.events(top, events)
         top.set_ylabel(unit)
-        strip.set_ylabel("residual\n(scale)")
+        if drift.kind == "availability":
+            top.yaxis.set_major_formatter(lambda share, _: words.percent(share))
+        strip.set_ylabel("residual,\nspreads")
         style.time_axis(strip, zone, course.time.iloc[0], course.time.iloc[-1])
     return figure
 
 
-def _fit(ax: Axes, course: pd.DataFrame) -> None:
+def _fit(ax: Axes, course: pd.DataFrame, kind: str) -> None:
     """Limits that hold the band and all but the most extreme values: one outage must not flatten the weeks around it."""
-    shown = np.concatenate([course.low, course.high, course.value.quantile([0.01, 0.99])]).astype(float)
+    ends = [course.least, course.most] if kind in SCATTERED else []
+    came = [values.quantile([0.02, 0.98]) for values in (course.value, *ends)]
+    # Nor must a band that has run away: of that only what most of the time is.
+    shown = np.concatenate([course.low.quantile([0.02, 0.98]), course.high.quantile([0.02, 0.98]), *came]).astype(float)
+    if not np.isfinite(shown).any():
+        return
     low, high = np.nanmin(shown), np.nanmax(shown)
     room = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
     ax.set_ylim(low - room, high + 2.5 * room)
@@ -129,7 +164,8 @@ def _shade(ax: Axes, drift: Any, newest: pd.Timestamp, label: str, zone: str) ->
     tone = TONES[drift.direction]
     ends = pd.DatetimeIndex([drift.start, newest if pd.isna(drift.end) else drift.end, drift.start_low, drift.start_high])
     start, end, low, high = style.as_days(ends)
-    ax.axvspan(start, end, color=COLOURS[f"{tone}-wash" if tone != "violet" else "calm-wash"], lw=0, zorder=0)
+    wash = COLOURS[f"{tone}-wash" if tone != "violet" else "calm-wash"]
+    ax.axvspan(start, end, color=wash, lw=0, zorder=0)
     ax.axvline(start, color=COLOURS[tone], lw=1.2)
     ax.plot([low, high], [ax.get_ylim()[1]] * 2, color=COLOURS[tone], lw=3, solid_capstyle="butt", clip_on=False)
     # Where there is more room: a drift of yesterday has none to its right.
@@ -137,6 +173,7 @@ def _shade(ax: Axes, drift: Any, newest: pd.Timestamp, label: str, zone: str) ->
     ax.annotate(
         f"since {words.moment(drift.start, zone)}\n{label}", (start, 1), (-6 if is_late else 6, -6), xycoords=("data", "axes fraction"),
         textcoords="offset points", ha="right" if is_late else "left", va="top", fontsize=8.5, fontweight="bold", color=COLOURS[tone],
+        bbox={"facecolor": COLOURS["paper"] if is_late else wash, "alpha": 0.75, "lw": 0, "pad": 1},
     )  # fmt: skip
 
 
@@ -218,14 +255,15 @@ def chapters(courses: Sequence[Any], *, zone: str) -> list[dict[str, Any]]:
 def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
     name = " · ".join([one.series["service"], one.series["region"], one.series["signal"]])
     is_share = one.series["signal"] == "availability"
-    unit = "share of checks that fail" if is_share else f"{one.series['signal']}, {one.series['unit']}"
+    unit = "checks that fail" if is_share else f"{one.series['signal']}, {one.series['unit']}"
     drawn = plot_drift(one.course, one.drift, unit=unit, label=one.label, events=one.events, masks=one.masks, zone=zone)
     figures = [
         {
             "drawing": drawn,
             "title": name,
             "caption": "Solid: what came. Dashed, with its band from 5 to 95 %: what the reference expected. Below: the residual in "
-            "spreads. Shaded: the drift; the bar above it: where its onset may lie. Grey: masked. Triangles: declared changes.",
+            "spreads. Shaded: the drift; the bar above it: where its onset may lie. Grey: masked. Triangles: declared changes."
+            + (" Thin: 5 and 95 % of what came." if one.drift.kind in SCATTERED else ""),
             "alt": one.alt,
             "data": one.days,
             "formats": {"day": "day"},
@@ -239,8 +277,9 @@ def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
         {
             "drawing": plot_quantiles(one.quantiles, unit=one.series["unit"], direction=one.drift.direction),
             "title": "Before and since",
-            "caption": "Quantiles of the two weeks before the onset and of the time since.",
-            "alt": f"Quantiles of {name} before and since the onset; the median went from {before} to {now} {one.series['unit']}.",
+            "caption": "Quantiles of the weeks that the reference was learnt from, and of the time since the onset.",
+            "alt": f"Quantiles of {name} in the reference and since the onset; the median went from {before} to {now} "
+            f"{one.series['unit']}.",
             "data": one.quantiles,
         }
     )
@@ -249,9 +288,9 @@ def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
             {
                 "drawing": plot_profile(one.profile, unit=one.series["unit"], direction=one.drift.direction),
                 "title": "The usual day",
-                "caption": "Median by local hour, before and since the onset.",
-                "alt": f"The usual day of {name} before and since the onset: it now spans {words.number(one.profile.current.min())} to "
-                f"{words.number(one.profile.current.max())} {one.series['unit']}.",
+                "caption": "Median by local hour, in the weeks of the reference and since the onset.",
+                "alt": f"The usual day of {name} in the reference and since the onset: it now spans "
+                f"{words.number(one.profile.current.min())} to {words.number(one.profile.current.max())} {one.series['unit']}.",
                 "data": one.profile,
             }
         )

@@ -20,7 +20,10 @@ from analytics.plots.style import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Tone", "bars_in_time", "decimate", "events", "grid_map", "key", "line_with_band", "rows"]
+__all__ = ["Tone", "bars_in_time", "decimate", "events", "grid_map", "key", "line_with_band", "lone_points", "rows"]
+
+TITLE_WIDTH = 1 / 130
+"""Width of a letter of 7.5 points as a part of the figure's."""
 
 MAX_RECTANGLES = 1200
 """More become a picture: beyond this a path weighs more than the pixels it fills."""
@@ -84,12 +87,25 @@ def line_with_band(
 
 
 def events(ax: Axes, declared: pd.DataFrame) -> None:
-    """Triangles on the horizontal axis where something was declared (columns `start, title`)."""
-    bottom = ax.get_ylim()[0]
-    for event in declared.itertuples():
+    """A triangle where something was declared (columns `start, title`), with its title where that does not cover the title before."""
+    bottom, (first, last) = ax.get_ylim()[0], ax.get_xlim()
+    free = -np.inf
+    for event in declared.sort_values("start").itertuples():
         at = style.as_days(pd.DatetimeIndex([event.start]))[0]
         ax.plot([at], [bottom], marker="^", ms=6, color=COLOURS["violet"], clip_on=False, zorder=4)
+        half = TITLE_WIDTH * len(str(event.title)) * (last - first) / 2
+        if at - half < free:
+            continue
+        free = at + half
         ax.annotate(str(event.title), (at, bottom), (0, 7), textcoords="offset points", ha="center", fontsize=7.5, color=COLOURS["violet"])
+
+
+def lone_points(ax: Axes, time: NDArray[Any], value: NDArray[np.float64], *, colour: str = "ink") -> None:
+    """Dots for the values that no line joins, because those before and after them are missing."""
+    is_there = np.concatenate([[False], np.isfinite(value), [False]])
+    is_lone = is_there[1:-1] & ~is_there[:-2] & ~is_there[2:]
+    if is_lone.any():
+        ax.plot(time[is_lone], value[is_lone], ".", ms=3.5, color=COLOURS[colour])
 
 
 def grid_map(ax: Axes, level: NDArray[np.intp], *, tones: Sequence[Tone], edges: NDArray[np.float64], labels: Sequence[str]) -> None:

@@ -71,7 +71,8 @@ def note(ax: Axes, text: str) -> None:
     ax.annotate(
         text,
         (1, 0),
-        (0, -22),
+        # Below the name of the axis, where it has one.
+        (0, -38 if ax.get_xlabel() else -22),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="right",

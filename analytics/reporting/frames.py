@@ -46,6 +46,7 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
     "number2": lambda value, _: words.fixed(value, 2),
     "day": lambda value, zone: words.day(value, zone, year=True),
     "moment": lambda value, zone: words.moment(value, zone),
+    "moment_year": lambda value, zone: words.moment(value, zone, year=True),
     "month": lambda value, zone: words.month(value, zone),
     "text": lambda value, _: _text(value),
 }
@@ -64,7 +65,7 @@ NAME_WIDTH = 48
 """Longest name that is shown whole."""
 
 LEFT = {"text", "spark"}
-TIMES = {"day", "moment", "month"}
+TIMES = {"day", "moment", "moment_year", "month"}
 
 
 def chip(text: str, tone: str) -> str:
@@ -149,7 +150,7 @@ def table_html(
     key = (sort or "").removeprefix("-")
     _check_columns(frame, [*formats, *chips, *links, *links.values(), *headers, *([key] if key else [])])
     names = [column for column in frame.columns if column not in links.values()]
-    kinds = {str(column): formats.get(str(column), _usual(frame[column], str(column))) for column in names}
+    kinds = {str(column): _with_year(formats.get(str(column), _usual(frame[column], str(column))), frame[column]) for column in names}
     for column, kind in kinds.items():
         if isinstance(kind, str) and kind not in FORMATS and kind != "spark":
             raise ValueError(f"column '{column}': format '{kind}' is none of {', '.join(FORMATS)}, spark; a function works too")
@@ -194,6 +195,12 @@ def _usual(values: pd.Series, name: str) -> str:
     return "count" if pd.api.types.is_integer_dtype(values.dtype) else "number"
 
 
+def _with_year(kind: Format, values: pd.Series) -> Format:
+    """Moments of several years say which."""
+    is_of_years = kind == "moment" and isinstance(values.dtype, pd.DatetimeTZDtype) and values.dt.year.nunique() > 1
+    return "moment_year" if is_of_years else kind
+
+
 def _remarks(n_all: int, n_shown: int, zone: str) -> str:
     times = f" Times: {html.escape(zone)}." if zone else ""
     return times + (f" The first {words.count(n_shown)} of {words.count(n_all)} rows." if n_shown < n_all else "")
@@ -236,8 +243,8 @@ def _cells(
     is_left = _is_left(values, kind)
     write: Callable[[Any], str] = (lambda value: FORMATS[kind](value, zone)) if isinstance(kind, str) else kind
     side = _wrapping([str(value) for value in values], is_first) if is_left else "n"
-    if side == "w" and kind == "text" and not tones and targets is None:
-        return _names(values)
+    if side == "w" and kind == "text" and not tones:
+        return _names(values, targets)
     start = f'<td class="{side}"' if side else "<td"
     # The script sorts by what is written unless the cell carries the number itself.
     keys = [_sort_key(value) if is_sortable and not is_left else "" for value in values]
@@ -247,17 +254,18 @@ def _cells(
     return [f"{start}{key}>{text}</td>" for key, text in zip(keys, said, strict=True)]
 
 
-def _name(whole: str, text: str) -> str:
+def _name(whole: str, text: str, target: Any) -> str:
     title = f' title="{html.escape(whole, quote=True)}"' if whole != text else ""
     # Names are paths: they are best broken after a slash, a dot or an underscore.
     parts = re.sub(r"([/._])(?=.)", r"\1<wbr>", html.escape(text))
-    return f'<td class="w"{title}>{parts}</td>'
+    return f'<td class="w"{title}>{_linked(parts, target)}</td>'
 
 
-def _names(values: pd.Series) -> list[str]:
+def _names(values: pd.Series, targets: pd.Series | None) -> list[str]:
     """Cells of names: beyond `NAME_WIDTH` shortened in their middle, the whole name as their title."""
     short = words.short_names({str(value) for value in values}, width=NAME_WIDTH)
-    return [_name(str(value), short[str(value)]) for value in values]
+    leads = [None] * len(values) if targets is None else targets
+    return [_name(str(value), short[str(value)], target) for value, target in zip(values, leads, strict=True)]
 
 
 def _wrapping(texts: list[str], is_first: bool) -> str:

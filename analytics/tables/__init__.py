@@ -11,7 +11,7 @@ from analytics.tables.alerts import ALERTS, FINDING_STATES, FINDINGS, LEVELS, SI
 from analytics.tables.anomalies import ANOMALIES, FEEDBACK, SUPPRESSED_BY
 from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
-from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES
+from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES, SURE_Q
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
@@ -36,6 +36,7 @@ __all__ = [
     "STAGES",
     "STATES",
     "SUPPRESSED_BY",
+    "SURE_Q",
     "TABLES",
     "TRUTH_KINDS",
     "Column",
@@ -123,6 +124,7 @@ STAGES: dict[str, Stage] = {
                 "outages",
                 "events",
                 "drifts",
+                "drift_members",
                 "alerts",
                 "slo_compliance",
                 "error_budgets",

@@ -68,6 +68,8 @@ BASELINE = (
             Column("effect_low", "float", "lower end of its 95 % interval", "fraction"),
             Column("effect_high", "float", "upper end of its 95 % interval", "fraction"),
             Column("effect_size", "float", "change of the level in robust spreads of the residual", optional=True),
+            Column("effect_told", "float", "the effect as it was known when the change was told: nothing later is in it", "fraction"),
+            Column("day_size", "float", "root mean square of its usual course of the day on the scale it is learnt on", optional=True),
             Column("before", "float", "what was usual, in the unit of the series; of availability: the failing share", optional=True),
             Column("statistic", "float", "evidence: the most there was until it was over or the data ended"),
             Column("p_value", "float", "chance that a series that never changes shows as much in the time it was judged", "fraction"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from analytics.tables.columns import Column, Table
 
-__all__ = ["DRIFT", "DRIFT_DIRECTIONS", "DRIFT_KINDS", "DRIFT_STATES"]
+__all__ = ["DRIFT", "DRIFT_DIRECTIONS", "DRIFT_KINDS", "DRIFT_STATES", "SURE_Q"]
 
 DRIFT_KINDS = ("level", "spread", "tail", "season", "availability")
 DRIFT_DIRECTIONS = ("regression", "improvement", "neutral")
 DRIFT_STATES = ("suspected", "open", "accepted", "reverted", "expired")
+
+SURE_Q = 0.05
+"""q-value up to which a drift could hardly be chance: of those told as open at most one in twenty is expected to be."""
 
 WHAT = (
     Column("kind", "label", "what about the series has changed", choices=DRIFT_KINDS),
@@ -48,6 +51,7 @@ DRIFT = (
             *WHAT,
             *WHEN,
             Column("state", "label", "where it is in its life", choices=DRIFT_STATES),
+            Column("expires_at", "time", "when it is told no more, if it goes on and nobody has decided on it by then"),
             *HOW_MUCH,
             *SEVERITY,
             Column("excess_ms", "float", "response time lost per week: ms times checks; negative: gained", "ms", optional=True),
@@ -71,7 +75,7 @@ DRIFT = (
             Column("kind", "label", "what has changed in it", choices=DRIFT_KINDS),
             Column("detected_at", "time", "when that was known; with series and kind the key of `changes`"),
             Column("start", "time", "estimated onset in it"),
-            Column("effect", "float", "relative change; tail, availability: change of the share of slow or failed checks", "fraction"),
+            *HOW_MUCH[:3],
             Column("severity", "float", "-100 to 100", optional=True),
         ),
     ),

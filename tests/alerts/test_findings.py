@@ -22,8 +22,8 @@ EVENTS = pd.DataFrame({"event_id": ["e1"], "kind": ["deploy"], "title": ["web 2.
 def drifts(*rows):
     usual = {
         "service": "web", "region": None, "kind": "level", "direction": "regression", "state": "open",
-        "start": at(0), "detected_at": at(300), "end": pd.NaT,
-        "effect": 0.18, "effect_low": 0.15, "effect_high": 0.21, "effect_size": 3.24, "severity": 42.0, "event_id": None,
+        "start": at(0), "detected_at": at(300), "end": pd.NaT, "expires_at": at(1500),
+        "effect": 0.18, "effect_low": 0.15, "effect_high": 0.21, "effect_size": 3.24, "severity": 42.0, "q_value": 0.01, "event_id": None,
     }  # fmt: skip
     return pd.DataFrame([usual | {"drift_id": f"d{k}"} | one for k, one in enumerate(rows)])
 
@@ -34,14 +34,13 @@ def accepted(drift_id, minutes, action="accept"):
 
 
 def of(found, *members, decisions=()):
-    """Findings of drifts whose members are (drift, series) or (drift, series, kind), the kind of the drift unless given."""
-    kinds = found.set_index("drift_id")["kind"]
-    rows = [(drift_id, series_id, *(kind or [kinds[drift_id]])) for drift_id, series_id, *kind in members]
+    """Findings of drifts whose members are (drift, series, more): kind, effect and severity are those of the drift unless given."""
+    usual = found.set_index("drift_id")[["kind", "effect", "effect_low", "effect_high", "severity"]]
+    rows = [{"drift_id": name, "series_id": series, **usual.loc[name], **dict(*more)} for name, series, *more in members]
     decided = pd.DataFrame(list(decisions), columns=tables.DECISIONS["rebaselines"].names)
     decided["time"] = pd.to_datetime(decided["time"], utc=True).astype("datetime64[ms, UTC]")
-    return alerts.findings_of_drifts(
-        found, pd.DataFrame(rows, columns=["drift_id", "series_id", "kind"]), SERIES, EVENTS, decided, zone="UTC"
-    )
+    named = pd.DataFrame(rows, columns=["drift_id", "series_id", *usual.columns])
+    return alerts.findings_of_drifts(found, named, SERIES, EVENTS, decided, zone="UTC")
 
 
 def test_a_drift_is_a_finding():
@@ -100,13 +99,16 @@ def test_each_kind_of_drift_is_worded_rightly(kind, series_id, effect, what, siz
     assert (plain(one["what"]), plain(one["size"])) == (what, size)
 
 
+LEVEL, AVAILABILITY = {"kind": "level"}, {"kind": "availability"}
+
+
 def test_a_drift_is_named_after_the_signals_that_changed_in_its_way():
-    found = of(drifts({"kind": "availability", "effect": 0.01}), ("d0", "s5"), ("d0", "s1", "level"), ("d0", "s3", "level"))
+    found = of(drifts({"kind": "availability", "effect": 0.01}), ("d0", "s5"), ("d0", "s1", LEVEL), ("d0", "s3", LEVEL))
     assert found[["service", "signals"]].to_numpy().tolist() == [["db", ["cpu"]], ["web", ["availability", "latency_ms"]]]
-    level = of(drifts({}), ("d0", "s1"), ("d0", "s4"), ("d0", "s5", "availability"))
+    level = of(drifts({}), ("d0", "s1"), ("d0", "s4"), ("d0", "s5", AVAILABILITY))
     assert plain(level["what"].iloc[0]) == "latency_ms +18 %"
     assert level["signals"].iloc[0] == ["availability", "latency_ms", "latency_p95_ms"]
-    assert plain(of(drifts({}), ("d0", "s3"), ("d0", "s5", "availability"))["what"].iloc[1]) == "availability +18 %"
+    assert plain(of(drifts({}), ("d0", "s3"), ("d0", "s5", AVAILABILITY))["what"].iloc[1]) == "availability +18 %"
 
 
 def test_an_accepted_drift_is_over_once_that_is_decided():
@@ -118,6 +120,15 @@ def test_an_accepted_drift_is_over_once_that_is_decided():
     assert raised(found, now=550)["state"].tolist() == ["open"]
     assert raised(found, now=700)["state"].tolist() == ["resolved"]
     assert "it was accepted as the new normal" in raised(found, now=700)["text"].iloc[0]
+
+
+def test_a_drift_that_nobody_decides_on_is_told_until_it_expires():
+    found = of(drifts({"state": "expired"}), ("d0", "s1"))
+    assert found["end"].tolist() == [pd.NaT, at(1500)]
+    assert raised(found, now=1400)["state"].tolist() == ["open"]
+    assert raised(found, now=2000)["state"].tolist() == ["resolved"]
+    assert "it was given up after its time" in raised(found, now=2000)["text"].iloc[0]
+    assert of(drifts({}), ("d0", "s1"))["end"].isna().all()
 
 
 def test_a_drift_whose_acceptance_was_taken_back_goes_on():
@@ -133,6 +144,34 @@ def test_a_drift_that_was_over_before_it_was_known_is_known_to_be_over_right_aft
 def test_a_drift_of_two_services_is_told_of_each_and_a_suspected_one_is_unsure():
     found = of(drifts({"state": "suspected"}), ("d0", "s1"), ("d0", "s3"))
     assert found[["service", "state", "region"]].to_numpy().tolist() == [["db", "suspected", "eu"], ["web", "suspected", "eu"]]
+
+
+def test_each_service_of_a_drift_tells_its_own_effect_and_severity():
+    mine = {"effect": 0.3, "effect_low": 0.25, "effect_high": 0.35, "severity": 30.0}
+    other = {"effect": 0.1, "effect_low": 0.05, "effect_high": 0.15, "severity": 10.0}
+    found = of(drifts({"service": None}), ("d0", "s1", mine), ("d0", "s2", mine | {"severity": 20.0}), ("d0", "s3", other))
+    assert found["service"].tolist() == ["db", "web"]
+    assert plain(" ".join(found["what"])) == "cpu +10 % latency_ms +30 %"
+    assert plain(" ".join(found["size"])) == "[5, 15] [25, 35]"
+    # Both regions of web are all of its checks.
+    assert found["severity"].tolist() == [10.0, 50.0]
+    # Of one service the drift itself says it.
+    assert of(drifts({}), ("d0", "s1", mine))["severity"].tolist() == [42.0]
+
+
+def test_what_may_be_chance_is_suspected_for_all_its_life_and_nobody_is_told():
+    over = {"end": at(900), "state": "reverted"}
+    unsure, sure = (of(drifts({**over, "q_value": q}), ("d0", "s1")) for q in (0.051, 0.05))
+    assert unsure["state"].tolist() == ["suspected", "suspected"]
+    assert sure["state"].tolist() == ["open", "reverted"]
+    assert raised(unsure).iloc[0][["silenced_by", "n_findings"]].tolist() == ["unconfirmed", 0]
+    assert raised(sure)["silenced_by"].isna().all()
+
+
+def test_a_drift_of_unknown_severity_is_not_grave():
+    found = of(drifts({"severity": np.nan}), ("d0", "s1"))
+    assert found["severity"].tolist() == [0.0]
+    assert raised(found)["silenced_by"].tolist() == ["severity"]
 
 
 def test_without_drifts_there_are_no_findings():

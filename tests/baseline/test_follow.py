@@ -9,6 +9,7 @@ import pytest
 from analytics import baseline, calendars, params, store, tables
 from analytics.baseline import follow
 from tests import projects
+from tests.alerts.made import plain
 
 START = pd.Timestamp("2026-03-04", tz="UTC")
 DAY = pd.Timedelta("1D")
@@ -37,9 +38,9 @@ NO_CHANGES = tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
 NO_EVENTS, NONE_DECIDED = (pd.DataFrame(columns=table.names) for table in (tables.TABLES["events"], tables.DECISIONS["rebaselines"]))
 
 
-def learn(signals, *, masks=NO_MASKS, days):
+def learn(signals, *, masks=NO_MASKS, changes=NO_CHANGES, days):
     return baseline.learn(
-        signals, masks, REGIONS, NO_CHANGES, NO_EVENTS, NONE_DECIDED, settings=SETTINGS, project=PROJECT, now=START + days * DAY
+        signals, masks, REGIONS, changes, NO_EVENTS, NONE_DECIDED, settings=SETTINGS, project=PROJECT, now=START + days * DAY
     )
 
 
@@ -89,6 +90,67 @@ def test_what_is_masked_is_not_learnt_from(project):
     hours = baseline.shows.left_out_hours(learn(signals, masks=mask, days=20))
     masked = hours[hours["masked_h"] > 0]
     assert masked[["service", "day", "masked_h"]].to_numpy().tolist() == [["web", START + 15 * DAY, 24.0]]
+
+
+def test_what_came_while_a_drift_was_open_is_told_apart_from_what_was_masked(project):
+    signals = write(20)
+    mask = pd.DataFrame(
+        {"service": ["web"], "region": [None], "start": [START + 16 * DAY], "end": [START + 17 * DAY], "reason": ["maintenance"]}
+    )
+    web = store.load("series").set_index("service")["series_id"]["web"]
+    times = {"detected_at": START + 14 * DAY, "start": START + 13 * DAY, "end": START + 15 * DAY}
+    changes = pd.DataFrame([{"series_id": web, "kind": "level", **times}]).reindex(columns=NO_CHANGES.columns)
+    known = learn(signals, masks=mask, changes=changes, days=20)
+    hours = baseline.shows.left_out_hours(known)
+    mine = hours[(hours["service"] == "web") & (hours["unusual_h"] == 0)]
+    assert [(row.day - START) / DAY for row in mine.itertuples()] == [13, 14, 16]
+    assert mine[["masked_h", "held_h"]].to_numpy().tolist() == [[0, 24], [0, 24], [24, 0]]
+    table = baseline.shows.left_out_table(hours)
+    assert table.loc[table["service"] == "web", ["held_s", "masked_s"]].to_numpy().tolist() == [[48 * 3600.0, 24 * 3600.0]]
+    said = plain(baseline.says.left_out_sentence(table))
+    assert "2 d because a drift was open, 1 d because they were masked" in said
+    what = [what for what, _ in baseline.says.todo(baseline.shows.newest(known, signals), table)]
+    assert what[0] == "Decide on the drifts of web in default."
+
+
+def test_only_the_newest_baseline_of_a_series_tells_what_was_left_out(project):
+    """A drift that is open keeps the baseline of web at that of day 12, of a mask on day 11: api has learnt from it twice since."""
+    signals = write(20)
+    mask = pd.DataFrame(
+        {"service": ["api"], "region": [None], "start": [START + 11 * DAY], "end": [START + 12 * DAY], "reason": ["incident"]}
+    )
+    web = store.load("series").set_index("service")["series_id"]["web"]
+    changes = pd.DataFrame([{"series_id": web, "kind": "level", "detected_at": START + 14 * DAY, "start": START + 13 * DAY, "end": pd.NaT}])
+    changes = changes.reindex(columns=NO_CHANGES.columns).assign(end=pd.to_datetime(changes["end"], utc=True))
+    hours = baseline.shows.left_out_hours(learn(signals, masks=mask, changes=changes, days=20))
+    assert hours.loc[hours["masked_h"] > 0, ["service", "masked_h"]].to_numpy().tolist() == [["api", 24.0]]
+
+
+def look(signals, known, seasons):
+    events, masks = pd.DataFrame(columns=tables.TABLES["events"].names), pd.DataFrame(columns=tables.TABLES["masks"].names)
+    return baseline.look_at(signals, known, seasons, REGIONS, events, masks, settings=SETTINGS, now=START + 20 * DAY)
+
+
+def test_the_example_is_a_series_that_is_still_measured(project):
+    signals = write(20, gone=("api",), changed={5: 2})
+    known = learn(signals, days=20)
+    ids = store.load("series").set_index("service")["series_id"]
+    strong = pd.DataFrame({"series_id": ids[["api", "web"]].to_numpy(), "strength": [0.9, 0.1]})
+    example = look(signals, known, strong)
+    assert example.series["service"] == "web"
+    assert example.course["value"].notna().any()
+    # Where nothing is measured any more it is over its own last days.
+    alone = look(signals.select(service="api"), known, strong)
+    assert alone.series["service"] == "api"
+    assert alone.course["value"].notna().any()
+
+
+def test_a_week_without_a_course_is_a_sentence():
+    week = pd.DataFrame({"hour": range(168), "expected": 5.0, "p95": 6.0})
+    nothing, series = pd.DataFrame(), {"service": "web", "region": "eu", "signal": "load", "unit": "1"}
+    example = baseline.Example(series, nothing, week, nothing)
+    assert baseline.shows.week_rows(example).empty
+    assert plain(baseline.says.week_sentence(example)).endswith(", load is expected to be the same at every hour of the week.")
 
 
 @pytest.mark.parametrize(("zone", "cells"), [("UTC", [10, 11, 12]), ("Asia/Kolkata", [10, 11, 12, 13])])

@@ -83,6 +83,19 @@ def test_metrics_alone_have_baselines_once_they_are_a_day_old(tmp_path, n, said)
         assert said in shown("baseline")
 
 
+def test_a_young_landscape_of_several_steps_has_baselines_too(tmp_path):
+    """Five days at 5 min, an hour and a day, that end between two whole days."""
+    with projects.opened(tmp_path / "project"):
+        for signal, step, end in (("cpu", "5min", "06T10:05"), ("load", "1h", "05T10:00"), ("size", "1D", "05T09:00")):
+            times = pd.date_range("2026-03-02T09:00Z", f"2026-03-{end}Z", freq=step)
+            frame = pd.DataFrame({"time": times, "service": "db", "signal": signal, "value": 1.0 + np.arange(len(times)) % 24})
+            for day, rows in frame.groupby(frame["time"].dt.date):
+                store.write_raw_day(signal, "metrics", day, projects.raw_metrics(rows))
+        projects.ingest_all()
+        assert "series have a baseline" in shown("baseline")
+        assert set(store.load("series")["step_s"]) == {300, 3600, 86_400}
+
+
 def test_notebook_holds_no_logic():
     cells = json.loads((NOTEBOOKS / "10_baseline.ipynb").read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]

@@ -34,9 +34,10 @@ def change(series_id="web/eu/latency_ms", *, start=0.0, low=None, high=None, det
         "effect_low": effect - 0.1,
         "effect_high": effect + 0.1,
         "effect_size": 3.0,
+        "day_size": 0.25,
         "p_value": 1e-6,
     }
-    return {**row, **more}
+    return {"effect_told": effect, **row, **more}
 
 
 def changes(*rows):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analytics import params, tables
 from analytics.drift import says, shows
+from analytics.plots.drift import plot_severity
+from analytics.reporting.figures import to_svg
 from tests.alerts.made import plain
 from tests.drift import made
 from tests.drift.made import change, found
@@ -29,6 +32,7 @@ def test_nothing_changed_is_no_drift():
     assert plain(says.finding(none, "UTC")) == "No drift is open in 1 series."
     assert says.todo(none, "UTC")[0][0] == "Nothing needs to be done."
     assert shows.weeks(none, made.NOW).empty
+    to_svg(plot_severity(shows.weeks(none, made.NOW)), alt="nothing")
     assert says.severity_sentence(shows.weeks(none, made.NOW), "UTC") == "No drift was open in any week."
     assert shows.drift_table(none).empty
 
@@ -82,13 +86,14 @@ STATES = {
     "open": {},
     "reverted": {"end": 100},
     "suspected": {"start": 13.6 * DAY, "detected": 13.9 * DAY},
+    "suspected ": {"p_value": 0.06},
     "expired": {"start": -27 * 7 * DAY, "detected": -26.9 * 7 * DAY},
 }
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_state_of_a_drift(state):
-    assert found(change(**STATES[state])).drifts["state"].tolist() == [state]
+    assert found(change(**STATES[state])).drifts["state"].tolist() == [state.strip()]
 
 
 def test_a_drift_is_accepted_once_every_open_member_is():
@@ -148,9 +153,12 @@ SAID = [
     ({"series_id": "web/eu/requests", "effect": -0.3, "direction": "neutral"}, "requests of web in eu fell by 30 % on 2 Mar"),
     ({"kind": "spread", "effect": 0.4}, "response times of web in eu scatter 40 % more since 2 Mar"),
     ({"kind": "tail", "effect": 0.021}, "2.1 more of 100 answers of web in eu are slow since 2 Mar"),
-    ({"kind": "tail", "effect": -0.02, "direction": "improvement"}, "2 fewer of 100 answers of web in eu are slow since 2 Mar"),
+    ({"kind": "tail", "effect": -0.008, "direction": "improvement"}, "0.8 fewer of 100 answers of web in eu are slow since 2 Mar"),
     ({"kind": "season", "effect": 0.5, "direction": "neutral"}, "the day of web in eu swings 50 % more since 2 Mar"),
-    ({"series_id": "web/eu/availability", "kind": "availability", "effect": 0.004}, "0.4 more of 100 checks of web in eu fail since 2 Mar"),
+    (
+        {"series_id": "web/eu/availability", "kind": "availability", "effect": 0.004, "before": 0.001},
+        "0.4 more of 100 checks of web in eu fail since 2 Mar",
+    ),
 ]
 
 
@@ -172,17 +180,144 @@ def test_the_page_says_what_is_open():
     ]
     all_of = found(*rows)
     assert plain(says.finding(all_of, "UTC")) == (
-        "1 lasting change for the worse is open in 3 series; the gravest: web in eu became 30 % slower on 2 Mar. 1 drift is for the better."
+        "1 lasting change for the worse is open in 3 series; the gravest: web in eu became 30 % slower on 2 Mar. 1 is for the better."
     )
-    assert plain(says.finding(found(*rows[1:]), "UTC")) == "Nothing has become worse in 2 series; 1 other lasting change can be accepted."
-    assert plain(says.finding(found(rows[2]), "UTC")) == "No drift is open in 1 series. 1 drift went back without anybody's doing."
+    assert plain(says.finding(found(*rows[1:]), "UTC")) == "Nothing has become worse in 2 series. 1 is for the better."
+    assert plain(says.finding(found(rows[2]), "UTC")) == "No drift is open in 1 series. 1 drift went back by itself."
     assert [tile[1] for tile in says.tiles(all_of)] == ["1", "1", "1", "3"]
     assert plain(says.chance_sentence(all_of)).startswith("3 drifts were found in 0.34 years of all series together. 3 of")
     assert len(says.todo(all_of, "UTC")) == 2
     (row,) = all_of.drifts[all_of.drifts["service"] == "web"].itertuples()
     assert f"analytics drift accept {row.drift_id} --reason" in says.todo(all_of, "UTC")[0][1]
-    assert plain(says.factors(row)) == "Severity 50: effect 50 % x exposure 100 % x duration 99 %."
+    assert plain(says.factors(row)) == "Severity 50: effect 50 % × exposure 100 % × duration 99 %."
     assert plain(says.cost(row)) == "That is 30 s of waiting more for the checks of a week."
+
+
+def test_another_shape_of_the_day_has_a_cost_in_its_slower_hours_unless_it_is_no_response_time():
+    more = {"kind": "season", "direction": "neutral", "effect": 0.6, "day_size": 0.3}
+    slower, load = (found(change(name, **more)) for name in ("web/eu/latency_ms", "web/eu/load"))
+    (row,) = slower.drifts.itertuples()
+    # 0.45 x 0.3 x 0.6 of 100 ms, on a thousand checks.
+    assert row.excess_ms == pytest.approx(8103, abs=1)
+    assert row.effect_factor == pytest.approx(1 - 2 ** -(0.45016 * 0.3 * 0.5 / 0.2), rel=1e-3)
+    assert row.severity > 10
+    assert "Severity 21 (of the hours that became slower; others became faster)" in plain(says.story(row, slower, made.NO_EVENTS, "UTC"))
+    (row,) = load.drifts.itertuples()
+    assert row.severity == 0
+    assert says.factors(row) == "It is neither better nor worse, so it has no severity."
+
+
+def test_what_harms_stands_first_and_what_may_be_chance_or_is_over_last():
+    rows = [
+        change("over/eu/latency_ms", start=10, end=30, effect=0.9),
+        change("unsure/eu/latency_ms", start=50, effect=0.9, p_value=0.5),
+        change("better/eu/latency_ms", start=90, effect=-0.6, direction="improvement"),
+        change("shape/eu/latency_ms", start=130, effect=0.9, kind="season", direction="neutral"),
+        change("load/eu/load", start=170, effect=0.9, direction="neutral"),
+        change("worse/eu/latency_ms", start=210, effect=0.3),
+    ]
+    assert found(*rows).drifts["service"].tolist() == ["worse", "shape", "better", "load", "unsure", "over"]
+
+
+SHARED = [change(f"{name}/eu/latency_ms", start=10, effect=effect) for name, effect in (("api", 0.1), ("web", 0.4), ("db", 0.25))]
+
+
+def test_a_drift_of_several_services_tells_its_range_and_what_each_has():
+    one = found(*SHARED)
+    (row,) = one.drifts.itertuples()
+    assert plain(says.headline(row, one, "UTC")) == "web, db and api in eu became 10 to 40 % slower on 2 Mar"
+    assert "Their own changes: web +40 %, db +25 % and api +10 %." in plain(says.story(row, one, made.NO_EVENTS, "UTC"))
+    assert one.members.set_index("series_id")["effect_low"]["api/eu/latency_ms"] == pytest.approx(0.0)
+    assert shows.weeks(one, made.NOW).groupby("service")["severity"].max().sort_values().index.tolist() == ["api", "db", "web"]
+    more = found(*SHARED, change("mail/eu/latency_ms", start=10, effect=0.4))
+    assert plain(says.where(next(more.drifts.itertuples()), more)) == "4 services in eu"
+
+
+def test_shares_are_told_before_and_since():
+    failing = {"kind": "availability", "effect": 0.004, "effect_low": 0.002, "effect_high": 0.009, "before": 0.001}
+    slow = {"kind": "tail", "effect": 0.02, "effect_low": 0.01, "effect_high": 0.03}
+    told = [shows.drift_table(found(change(name, **more)))["change"].item() for name, more in
+            (("web/eu/availability", failing), ("web/eu/latency_ms", slow))]  # fmt: skip
+    assert plain(told[0]) == "0.1 % → 0.5 % [0.3, 1] of checks fail"
+    assert plain(told[1]) == "1 % → 3 % [2, 4] of answers are slow"
+
+
+def test_no_more_than_all_checks_can_fail():
+    far = {"kind": "availability", "effect": 0.93, "effect_low": 0.04, "effect_high": 17.9, "before": 0.05}
+    assert found(change("web/eu/availability", **far)).drifts["effect_high"].item() == pytest.approx(0.95)
+
+
+def test_what_was_not_measured_lately_has_the_effect_that_was_told_and_no_severity():
+    unknown = {"effect": np.nan, "effect_low": np.nan, "effect_high": np.nan, "effect_told": 0.5}
+    one = found(change(kind="spread", **unknown))
+    (row,) = one.drifts.itertuples()
+    assert (row.effect, row.severity) == (0.5, 0)
+    assert plain(says.headline(row, one, "UTC")) == "response times of web in eu scatter 50 % more since 2 Mar"
+    assert says.factors(row) == "It has no severity: what is sure of its effect is none."
+
+
+def test_what_is_suspected_reads_differently_from_what_is_open():
+    unsure = change("api/eu/latency_ms", start=99, effect=0.4, p_value=0.3)
+    one = found(change("web/eu/latency_ms", effect=0.3), unsure)
+    assert plain(says.finding(one, "UTC")) == (
+        "1 lasting change for the worse is open in 2 series; the gravest: web in eu became 30 % slower on 2 Mar. "
+        "1 more is suspected: it may be chance."
+    )
+    assert plain(says.tiles(one)[0][2]) == "open, 1 of severity 25 or more; 1 more suspected"
+    row = one.drifts[one.drifts["service"] == "api"].iloc[0]
+    assert plain(says.doubt(row, one)) == "It is suspected: of the drifts that are at least as sure chance explains 30 %."
+    assert [what for what, _ in says.todo(one, "UTC")] == [what for what, _ in says.todo(found(change(effect=0.3)), "UTC")]
+    young = found(change(start=13.6 * DAY, detected=13.9 * DAY))
+    assert plain(says.doubt(young.drifts.iloc[0], young)) == "It is suspected, for it has been known for 2 h 24 min only."
+    assert "Wait for those that are suspected." in says.todo(young, "UTC")[0][0]
+
+
+def test_nothing_can_be_judged_before_a_week():
+    young = made.series("web/eu/latency_ms", "api/eu/latency_ms", first=24 * 12)
+    assert plain(says.finding(found(known=young), "UTC")) == "Nothing can be judged yet: none of 2 series is a week old."
+    assert says.todo(found(known=young), "UTC")[0][0] == "Wait until there is a week of data."
+    both = pd.concat([young, made.series("db/eu/latency_ms")])
+    assert (
+        plain(says.finding(found(known=both), "UTC"))
+        == "No drift is open in 3 series. 2 series were measured for less than a week, too little to judge."
+    )
+    assert says.chance_sentence(found(known=both)) == "No drift was found in 0.13 years of all series together."
+
+
+def test_what_crept_began_some_day_or_later():
+    one = found(change(start=0, high=15 * DAY), now=made.at(30 * DAY))
+    assert plain(says.headline(next(one.drifts.itertuples()), one, "UTC")).endswith("slower on 2 Mar or later")
+
+
+def test_an_expired_drift_is_counted_apart():
+    one = found(change(**STATES["expired"]))
+    assert plain(says.finding(one, "UTC")) == "No drift is open in 1 series. 1 older one was never decided on."
+    assert plain(says.todo(one, "UTC")[0][0]) == "Decide on 1 expired drift: analytics drift list --all."
+    assert plain(says.heading(next(one.drifts.itertuples()), one, "UTC")).endswith("slower on 25 Aug 2025")
+
+
+def test_what_has_expired_is_open_until_then():
+    one = found(change(start=-27 * 7 * DAY, detected=-24 * 7 * DAY))
+    weeks = shows.weeks(one, made.NOW)
+    shown = weeks.loc[weeks["severity"] > 0, "week"]
+    assert one.drifts["expires_at"].item() == made.at(-7 * DAY)
+    assert (shown.min(), shown.max()) == (made.at(-24 * 7 * DAY), made.at(-2 * 7 * DAY))
+
+
+def test_the_overview_is_said_in_a_sentence():
+    worse = found(change("web/eu/latency_ms", effect=0.3), change("api/eu/latency_ms", start=99, effect=-0.6, direction="improvement"))
+    better = found(change("api/eu/latency_ms", start=99, effect=-0.6, direction="improvement"))
+    said = [plain(says.severity_sentence(shows.weeks(one, made.NOW), "UTC")) for one in (worse, better)]
+    assert said[0] == "2 services had a drift; the gravest is that of web with 50 in the week from 2 Mar on."
+    assert said[1] == "1 service had a drift; the best is that of api with −82 in the week from 2 Mar on."
+
+
+@pytest.mark.parametrize(("weeks_ago", "n"), [(20, 1), (100, 4), (300, 13), (600, 26), (2000, 52)])
+def test_an_overview_of_years_has_few_columns(weeks_ago, n):
+    one = found(change(start=-weeks_ago * 7 * DAY, detected=10 - weeks_ago * 7 * DAY))
+    assert shows.weeks_per_row(one, made.NOW) == n
+    assert 4 < shows.weeks(one, made.NOW)["week"].nunique() <= 45
+    assert says.severity_title(n).startswith("Severity of the drifts that were open, by ")
 
 
 def test_weeks_show_what_was_known_and_open():
@@ -195,5 +330,7 @@ def test_weeks_show_what_was_known_and_open():
 
 def test_tables_for_people_hold_every_drift_and_member():
     all_of = found(change("web/eu/latency_ms", effect=0.3), change("web/us/latency_ms", effect=0.3), change("api/eu/latency_ms", start=99))
-    assert plain(shows.drift_table(all_of)["effect"].tolist()[-1]) == "+30 % [20, 40]"
+    table = shows.drift_table(all_of)
+    assert plain(table["change"].tolist()[-1]) == "latency_ms +30 % [20, 40]"
+    assert (table["address"].str[1:9] == table["drift_id"]).all()
     assert shows.member_table(all_of)["service"].value_counts().to_dict() == {"web": 2, "api": 1}

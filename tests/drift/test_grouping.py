@@ -139,13 +139,14 @@ def test_drifts_with_all_their_parts_are_the_tables():
     events = pd.DataFrame(columns=tables.RAW["events"].names)
     calls = pd.DataFrame(columns=["caller", "callee"])
     causes = attribution.attribute(found.drifts, events, calls, window=pd.Timedelta(hours=3), since=made.at(-900))
-    graded = severity.grade(found.drifts.assign(exposure=0.5), now=made.at(100))
+    graded = severity.grade(found.drifts.assign(exposure=0.5, day_size=0.2), now=made.at(100))
     cost = severity.weekly_cost(
         found.drifts.assign(exposure=0.5, checks_per_week=2016.0, effect_ms=3.0, extra_bad_share=0.001, objective=0.999)
     )
     drifts = pd.concat([found.drifts, graded, cost, causes], axis=1).assign(state="open", q_value=0.5)
+    drifts = drifts.assign(expires_at=drifts["start"])
     key = ["series_id", "kind", "detected_at"]
-    members = found.members.merge(changes[[*key, "start"]], on=key).assign(severity=0.0)
+    members = found.members.merge(changes[[*key, "start", "effect_low", "effect_high"]], on=key).assign(severity=0.0)
     for name, frame in (("drifts", drifts), ("drift_members", members)):
         table = next(table for table in tables.DRIFT if table.name == name)
         assert tables.validate(frame[table.names], table).num_rows == len(frame)

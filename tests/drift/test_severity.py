@@ -42,6 +42,25 @@ def test_neither_worse_nor_better_is_not_severe():
     assert scored(made.change(direction="neutral", exposure=1.0))["severity"].tolist() == [0]
 
 
+def test_another_shape_of_the_day_counts_by_the_hours_that_became_slower():
+    """A day with a root mean square of 0.4 that surely swings 111 % more is slower by 0.2 of the level, averaged over the day."""
+    usual = {"kind": "season", "direction": "neutral", "exposure": 1.0, "day_size": 0.4, "effect_low": 1.11, "effect_high": 1.2}
+    less = {"effect_low": -1.2, "effect_high": -1.11}
+    found = scored(made.change(**usual), made.change(**usual | less))
+    npt.assert_allclose(found["effect_factor"], 0.5, atol=0.001)
+    npt.assert_allclose(found["severity"], 37.5, atol=0.1)
+    assert scored(made.change(**usual | {"day_size": np.nan}))["severity"].tolist() == [0]
+
+
+def test_a_sine_is_above_zero_by_this_much_on_average():
+    wave = np.sqrt(2) * np.sin(np.linspace(0, 2 * np.pi, 10_001)[:-1])
+    npt.assert_allclose(np.maximum(wave, 0).mean(), severity.WAVE, rtol=1e-5)
+
+
+def test_an_unknown_effect_does_not_score():
+    assert scored(made.change(effect_low=np.nan, effect_high=np.nan, exposure=1.0))["severity"].tolist() == [0]
+
+
 def test_what_is_over_lasts_no_longer():
     found = scored(made.change(end=24.0, exposure=1.0), made.change(end=24.0, exposure=1.0), now=1000.0)
     npt.assert_allclose(found["duration_factor"], 0.5)

@@ -92,6 +92,38 @@ def test_on_a_phone_figures_and_tables_scroll_inside_themselves(visit):
     assert all(inner > outer for inner, outer in widths)
 
 
+def test_on_a_phone_a_table_that_does_not_fit_is_a_card_for_each_row(visit):
+    page = visit(390)
+    table = page.locator(".table.cards", has_text="Services by error budget left").first
+    assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+    cells = table.locator("tbody tr").first.locator("td")
+    named = [cell.evaluate("e => getComputedStyle(e, '::before').content") for cell in cells.all()]
+    assert named[0] == "none"
+    assert '"Burn rate\xa0"' in named
+    # It is a table all the same: for those who hear it, and to sort.
+    assert table.get_by_role("columnheader").count() == cells.count()
+    assert table.get_by_role("row").count() > 2
+    table.locator("th", has_text="Burn rate").locator("button").click()
+    assert table.locator("th", has_text="Burn rate").get_attribute("aria-sort") == "ascending"
+
+
+def test_where_there_is_room_or_paper_a_table_has_columns(visit):
+    page = visit(390)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.locator(".table.cards").count() == 0
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.locator(".table.cards").count() > 0
+    page.emulate_media(media="print")
+    assert page.evaluate("() => getComputedStyle(document.querySelector('.cards tbody tr')).display") == "table-row"
+
+
+def test_tables_fit_on_paper(visit):
+    page = visit(680)  # what A4 leaves between the margins
+    page.emulate_media(media="print")
+    widths = page.evaluate("() => [...document.querySelectorAll('.table')].map(e => [e.scrollWidth, e.clientWidth])")
+    assert all(inner <= outer for inner, outer in widths)
+
+
 def test_figures_follow_light_and_dark(visit):
     colours = [
         visit(1280, scheme).evaluate("() => getComputedStyle(document.querySelector('figure text')).fill") for scheme in ("light", "dark")

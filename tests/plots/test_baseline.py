@@ -38,7 +38,7 @@ def test_a_usual_week_is_drawn_in_fifths():
 
 def test_days_are_classed_by_the_hours_left_out():
     hours = pd.DataFrame(
-        {"service": ["a", "a", "b"], "region": "eu", "day": START, "unusual_h": [1.0, 5.0, 0.0], "masked_h": [0.0, 0.0, 2.0]}
+        {"service": ["a", "a", "b"], "region": "eu", "day": START, "unusual_h": [1.0, 5.0, 0.0], "masked_h": [0.0, 0.0, 2.0], "held_h": 0.0}
     )
     ax = baseline.plot_left_out(hours.assign(day=START + pd.to_timedelta([0, 1, 2], unit="D")), start=START, end=START + pd.Timedelta("7D"))
     assert len(ax.patches) == 3
@@ -55,7 +55,7 @@ def test_of_many_services_the_least_sure_are_shown():
 
 
 def test_nothing_can_be_drawn():
-    empty = pd.DataFrame(columns=["service", "region", "signal", "confidence", "n_days", "day", "unusual_h", "masked_h"])
+    empty = pd.DataFrame(columns=["service", "region", "signal", "confidence", "n_days", "day", "unusual_h", "masked_h", "held_h"])
     for drawing in (
         baseline.plot_course(course(0), pd.DataFrame(columns=["start", "end", "text"]), unit=""),
         baseline.plot_week(pd.DataFrame(columns=["hour", "expected"])),

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
@@ -30,7 +31,8 @@ def weeks(**severities):
 
 def squares(ax):
     """Colour of each square -> area, points squared."""
-    found = [(NAMES[to_hex(one.get_facecolor()[0])], size) for one in ax.collections for size in one.get_sizes() if len(one.get_offsets())]
+    drawn = [one for one in ax.collections if isinstance(one, PathCollection) and len(one.get_offsets())]
+    found = [(NAMES[to_hex(one.get_facecolor()[0])], size) for one in drawn for size in one.get_sizes()]
     return sorted(found)
 
 
@@ -38,13 +40,25 @@ def course(n=24 * 14, after=24 * 10):
     time = pd.date_range("2026-03-02", periods=n, freq="h", tz="UTC")
     value = np.full(n, 100.0)
     value[after:] = 118.0
-    return pd.DataFrame({"time": time, "value": value, "expected": 100.0, "low": 90.0, "high": 112.0, "residual": (value - 100) / 5})
+    return pd.DataFrame(
+        {
+            "time": time,
+            "value": value,
+            "expected": 100.0,
+            "low": 90.0,
+            "high": 112.0,
+            "residual": (value - 100) / 5,
+            "least": value - 30,
+            "most": value + 60,
+        }
+    )
 
 
 def drift(direction="regression", end=pd.NaT, after=24 * 10):
     start = course().time[after]
     hour = pd.Timedelta(hours=1)
-    return SimpleNamespace(start=start, start_low=start - hour, start_high=start + 2 * hour, end=end, direction=direction)
+    ends = {"start": start, "start_low": start - hour, "start_high": start + 2 * hour, "end": end}
+    return SimpleNamespace(**ends, direction=direction, kind="level")
 
 
 NOTHING = pd.DataFrame({"start": pd.DatetimeIndex([], tz="UTC"), "end": pd.DatetimeIndex([], tz="UTC"), "title": []})
@@ -57,7 +71,7 @@ def drawn(**options):
 
 def test_only_notable_weeks_are_coloured_and_the_newest_says_its_number():
     ax = plots.plot_severity(weeks(a=[3, 64], b=[10, -36], c=[30, 0]))
-    assert [name for name, _ in squares(ax)] == ["axis", "axis", "axis", "good", "worse", "worse"]
+    assert [name for name, _ in squares(ax)] == ["axis", "axis", "good", "worse", "worse"]
     assert texts(ax) == ["64", "−36"]
 
 
@@ -67,9 +81,25 @@ def test_a_square_grows_with_severity():
 
 
 def test_of_many_services_the_gravest_are_drawn():
-    ax = plots.plot_severity(weeks(**{f"s{index:03d}": [index / 10] for index in range(60)}))
-    assert [label.get_text() for label in ax.get_yticklabels()] == [f"s{index:03d} · eu" for index in range(20, 60)]
+    ax = plots.plot_severity(weeks(**{f"s{index:03d}": [index / 10] for index in range(70)}))
+    assert rows_of(ax) == [f"s{index:03d} · eu" for index in range(69, 29, -1)]
+    # Ten have a severity below 1, which is none to speak of.
     assert texts(ax)[-1] == "the 40 of 60 with the gravest drifts"
+
+
+def rows_of(ax):
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_what_is_grave_now_stands_on_top_then_what_was():
+    assert rows_of(plots.plot_severity(weeks(a=[90, 0], b=[0, 30], c=[2, -40], d=[95, 0], e=[0.5, 0]))) == [
+        f"{name} · eu" for name in "bcda"
+    ]
+
+
+def test_squares_of_many_weeks_do_not_touch():
+    ax = plots.plot_severity(weeks(a=[100] * 30))
+    assert max(size for _, size in squares(ax)) == pytest.approx((plots.GRID_PT / 30) ** 2)
 
 
 def test_the_onset_is_told_in_the_readers_time():
@@ -102,6 +132,27 @@ def test_events_and_masks_are_marked():
     top, strip = drawn(events=events, masks=masks).axes
     assert texts(top)[-1] == "deploy 7"
     assert [patch.get_width() for patch in strip.patches] == pytest.approx([0.25])
+
+
+def test_titles_of_events_do_not_cover_each_other():
+    hour = pd.Timedelta(hours=1)
+    events = pd.DataFrame({"start": [drift().start + hour * k for k in (0, 5, 100)], "title": ["deploy 7", "deploy 8", "deploy 9"]})
+    assert texts(drawn(events=events).axes[0])[1:] == ["deploy 7", "deploy 9"]
+    assert len([line for line in drawn(events=events).axes[0].lines if line.get_marker() == "^"]) == 3
+
+
+@pytest.mark.parametrize(("kind", "n_lines"), [("level", 4), ("spread", 6), ("tail", 6)])
+def test_what_the_middle_does_not_show_is_drawn_for_spread_and_tail(kind, n_lines):
+    one = drift()
+    one.kind = kind
+    assert len(drawn(drift=one).axes[0].lines) == n_lines
+
+
+def test_shares_that_fail_are_written_in_per_cent():
+    one = drift()
+    one.kind = "availability"
+    axis = drawn(drift=one).axes[0].yaxis
+    assert axis.get_major_formatter()(0.004, 0) == "0.4\u00a0%"
 
 
 def test_quantiles_say_the_change_of_each():

@@ -68,3 +68,15 @@ def test_too_many_bars_become_fewer_without_leaving_their_row():
     assert len(joined) <= marks.MAX_RECTANGLES
     assert set(joined[:, 0]) == set(range(40))
     assert (joined[:, 2] > joined[:, 1]).all()
+
+
+def test_values_that_no_line_joins_are_dots():
+    from matplotlib.figure import Figure
+
+    ax = Figure().subplots()
+    nan = np.nan
+    marks.lone_points(ax, np.arange(7), np.array([1, nan, 2, 3, nan, nan, 4]))
+    [line] = ax.lines
+    assert line.get_xdata().tolist() == [0, 6]
+    marks.lone_points(ax, np.arange(3), np.array([1.0, 2, 3]))
+    assert len(ax.lines) == 1

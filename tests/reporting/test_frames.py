@@ -148,3 +148,16 @@ def test_a_sparkline_says_its_range():
     assert frames.sparkline([np.nan, np.nan]) == "–"
     assert "1,13" in frames.sparkline([5, 5, 5])
     assert "lowest 5, highest 5" in frames.sparkline([5, 5, 5])
+
+
+def test_moments_of_several_years_say_which():
+    times = pd.to_datetime(["2025-12-31T10:00Z", "2026-01-02T10:00Z"])
+    assert cells(frames.table_html(pd.DataFrame({"start": times}), caption="c"))[0] == f"31{N}Dec{N}2025{N}10:00"
+    assert cells(frames.table_html(pd.DataFrame({"start": times[:1]}), caption="c")) == [f"31{N}Dec{N}10:00"]
+
+
+def test_a_long_name_that_leads_somewhere_is_shortened_too():
+    name = "organisation/repository/service-with-a-very-long-name/and-more"
+    body = frames.table_html(pd.DataFrame({"where": [name], "address": ["#d1"]}), caption="c", links={"where": "address"})
+    assert f'<td class="w" title="{name}"><a href="#d1">organisation/<wbr>rep…' in body
+    assert cells(body) == ["organisation/rep…-with-a-very-long-name/and-more"]

@@ -143,8 +143,8 @@ def test_each_change_is_told_once_named_and_dated(rng, kind, size):
     assert len({row[0] for row in first}) == 20
     assert len(first) <= 21
     assert np.mean([scan.KINDS[row[1]] == kind for row in first]) >= 0.95
-    assert np.median([abs(row[2] - at) for row in first]) <= 24
-    assert np.mean([row[3] <= at <= row[4] for row in first]) >= 0.75
+    assert np.median([abs(row[2] - at) for row in first]) <= 6
+    assert np.mean([row[3] <= at <= row[4] for row in first]) >= 0.85
     assert (found.closed[found.detected >= at] < 0).mean() >= 0.75
 
 
