@@ -31,11 +31,17 @@ def median(values: FloatArray) -> FloatArray:
 
     Sorting puts missing values last, which for short rows is many times faster than `numpy.nanmedian`.
     """
-    ranked = np.sort(values, axis=-1)
-    count = np.isfinite(ranked).sum(axis=-1, keepdims=True)
-    low = np.take_along_axis(ranked, np.maximum(count - 1, 0) // 2, axis=-1)
-    high = np.take_along_axis(ranked, np.minimum(count // 2, ranked.shape[-1] - 1), axis=-1)
-    return np.where(count > 0, (low + high) / 2, np.nan).astype(values.dtype)[..., 0]
+    ranked, n = np.sort(values, axis=-1), values.shape[-1]
+    if not n:
+        return np.full(values.shape[:-1], np.nan, values.dtype)
+    found = np.asarray((ranked[..., (n - 1) // 2] + ranked[..., n // 2]) / 2)
+    lacks = ~np.isfinite(ranked[..., -1])
+    if lacks.any():
+        rows = ranked[lacks]
+        count, row = np.isfinite(rows).sum(axis=-1), np.arange(len(rows))
+        middle = (rows[row, np.maximum(count - 1, 0) // 2] + rows[row, np.minimum(count // 2, n - 1)]) / 2
+        found[lacks] = np.where(count > 0, middle, np.nan)
+    return found.astype(values.dtype)
 
 
 def midmean(values: FloatArray) -> FloatArray:
