@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analytics.stats import trailing
+
 __all__ = ["Failures", "judge_failures"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -75,9 +77,7 @@ def judge_failures(failed: FloatArray, n_checks: FloatArray, *, step_s: int) -> 
 
 def _usual(failed: FloatArray, n_checks: FloatArray, step_s: int) -> FloatArray:
     """Discounted share of failures known before each step, from the steps at least `LONGEST_DAYS` old and the prior."""
-    from scipy.signal import lfilter
-
     keep = 0.5 ** (step_s / (HALF_LIFE_DAYS * 86_400))
     lag = max(1, round(LONGEST_DAYS * 86_400 / step_s))
-    totals = [lfilter([1.0], [1.0, -keep], np.pad(part, ((0, 0), (lag, 0)))[:, : part.shape[1]], axis=1) for part in (failed, n_checks)]
+    totals = [trailing.fading_sum(np.pad(part, ((0, 0), (lag, 0)))[:, : part.shape[1]], keep) for part in (failed, n_checks)]
     return np.asarray((totals[0] + PRIOR_FAILURES) / (totals[1] + PRIOR_CHECKS))

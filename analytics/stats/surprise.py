@@ -205,7 +205,7 @@ def _mean_before(size: FloatArray, half_life: float) -> FloatArray:
 
 def _week_median(size: FloatArray, steps: _Steps) -> FloatArray:
     """Median of the last week, renewed eight times a day; NaN where it is known of few values."""
-    found = np.full_like(size, np.nan)
+    found, size = np.full_like(size, np.nan), size.astype(np.float32)
     block = max(FEW, steps.day // 8)
     for start in range(block, size.shape[1], block):
         past = size[:, max(0, start - 7 * steps.day) : start]

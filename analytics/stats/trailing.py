@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from analytics.stats import robust
 
-__all__ = ["carried", "fading_mean", "lagged", "median", "same_time"]
+__all__ = ["carried", "fading_mean", "fading_sum", "lagged", "median", "same_time"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -41,9 +41,10 @@ def median(values: FloatArray, window: int) -> FloatArray:
     """Median of about the last `window` values, the point itself included; NaN where none is present."""
     stride = -(-window // MOST_VALUES)
     pieces = window // stride
-    means = _mean(values, stride) if stride > 1 else values
+    # Half as many bytes are sorted four times as fast; the digits that are lost are far below the spread.
+    means = (_mean(values, stride) if stride > 1 else values).astype(np.float32)
     reach = (pieces - 1) * stride
-    padded = np.concatenate([np.full((len(means), reach), np.nan), means], axis=1)
+    padded = np.concatenate([np.full((len(means), reach), np.nan, np.float32), means], axis=1)
     return robust.median(sliding_window_view(padded, reach + 1, axis=1)[:, :, ::stride])
 
 
@@ -53,14 +54,22 @@ def _mean(values: FloatArray, window: int) -> FloatArray:
     return robust.mean(sliding_window_view(padded, window, axis=1))
 
 
+def fading_sum(values: FloatArray, kept: float) -> FloatArray:
+    """Each value and what is kept of the sum before it, one after the other: a triangular system of two diagonals.
+
+    `scipy.signal.lfilter` does the same, and takes two seconds to import.
+    """
+    from scipy.linalg.lapack import dtbtrs
+
+    diagonals = np.full((2, values.shape[1]), -kept)
+    solved, _ = dtbtrs(diagonals, values.T, uplo="L", diag="U")
+    return np.asarray(solved.T)
+
+
 def fading_mean(values: FloatArray, half_life: float) -> FloatArray:
     """Mean of all values so far, the point itself included, with weights that halve every `half_life` steps."""
-    from scipy.signal import lfilter
-
-    kept = 0.5 ** (1 / half_life)
-    present = np.isfinite(values)
-    total = lfilter([1.0], [1.0, -kept], np.where(present, values, 0.0), axis=1)
-    weight = lfilter([1.0], [1.0, -kept], present.astype(float), axis=1)
+    kept, present = 0.5 ** (1 / half_life), np.isfinite(values)
+    total, weight = fading_sum(np.where(present, values, 0.0), kept), fading_sum(present.astype(float), kept)
     with np.errstate(invalid="ignore"):
         return total / weight
 
@@ -83,4 +92,4 @@ def same_time(values: FloatArray, local_step: IntArray, *, days: tuple[int, ...]
     wanted = local_step[:, None] - first - steps_per_day * np.array(days) + ahead
     index = np.where((wanted >= 0) & (wanted < len(passage)), passage[np.clip(wanted, 0, len(passage) - 1)], -1)
     known = np.where(index < column[:, None], index, -1)
-    return robust.median(np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)[:, known])
+    return robust.median(np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1).astype(np.float32)[:, known])
