@@ -61,12 +61,15 @@ def headline(row: Any, zone: str) -> str:
 
 def explanations(anomalies: pd.DataFrame, details: pd.DataFrame, *, settings: params.Anomalies, zone: str) -> list[str]:
     """A paragraph for each anomaly, in their order."""
-    of = dict(list(details.groupby("anomaly_id")))
+    of: dict[str, list[Any]] = {}
+    for row in details.sort_values(["per_week", "series_id"]).itertuples():
+        of.setdefault(row.anomaly_id, []).append(row)
     return [_explanation(one, of[one.anomaly_id], settings, zone) for one in anomalies.itertuples()]
 
 
-def _explanation(one: Any, members: pd.DataFrame, settings: params.Anomalies, zone: str) -> str:
-    lead = members.sort_values(["per_week", "series_id"]).iloc[0]
+def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone: str) -> str:
+    """What one anomaly was, from its members, the strangest first."""
+    lead = members[0]
     parts = [
         f"{words.moment(one.peak, zone)}: {_value(one.observed, lead)} where {_value(one.expected, lead)} "
         f"{words.interval(one.low, one.high)} was expected.",
@@ -78,10 +81,10 @@ def _explanation(one: Any, members: pd.DataFrame, settings: params.Anomalies, zo
     return " ".join(part for part in parts if part)
 
 
-def _value(value: float, lead: pd.Series) -> str:
-    if lead["signal"] == "availability":
+def _value(value: float, lead: Any) -> str:
+    if lead.signal == "availability":
         return f"{words.percent(value)} of checks succeeding"
-    return f"{words.number(value)} {lead['unit']}".strip()
+    return f"{words.number(value)} {lead.unit}".strip()
 
 
 def _rarely(per_week: float) -> str:
@@ -93,17 +96,17 @@ def _rarely(per_week: float) -> str:
     return f"once in {words.number(years, 2)} years" if years >= 1 else f"once in {words.number(1 / per_week, 2)} weeks"
 
 
-def _others(lead: pd.Series, members: pd.DataFrame) -> str:
-    others = members[members["series_id"] != lead["series_id"]].drop_duplicates(["signal", "region"])
-    if others.empty:
-        return f"Nothing else of {lead['service']} was strange with it."
-    said = [f"{row.signal} of {row.region} ({_signed(row.effect)})" for row in others.sort_values("per_week").itertuples()]
-    return f"Strange with it: {words.listed(said)}."
+def _others(lead: Any, members: list[Any]) -> str:
+    others = {(row.signal, row.region): row for row in reversed(members) if row.series_id != lead.series_id}
+    if not others:
+        return f"Nothing else of {lead.service} was strange with it."
+    rarest_first = sorted(others.values(), key=lambda row: (row.per_week, row.series_id))
+    return f"Strange with it: {words.listed(f'{row.signal} of {row.region} ({_signed(row.effect)})' for row in rarest_first)}."
 
 
-def _silent(one: Any, lead: pd.Series, settings: params.Anomalies) -> str:
-    name, _ = smallest(str(lead["signal"]), settings)
-    return f"{name} above {words.number(abs(lead['effect']), 2)}{_budget(one.per_week)}"
+def _silent(one: Any, lead: Any, settings: params.Anomalies) -> str:
+    name, _ = smallest(lead.signal, settings)
+    return f"{name} above {words.number(abs(lead.effect), 2)}{_budget(one.per_week)}"
 
 
 def _budget(per_week: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -83,22 +84,24 @@ def course_of(members: pd.DataFrame, looks: pd.DataFrame, n_series: pd.Series, s
     """
     seen = looks.merge(members[["anomaly_id", "series_id", "service", "region", "signal", "start"]], on=["series_id", "start"])
     seen = seen.sort_values(["anomaly_id", "known_at", "series_id", "start"])
-    rows = [row for anomaly_id, known in seen.groupby("anomaly_id", sort=True) for row in _course(anomaly_id, known, n_series, share_of)]
+    share, looked_at = share_of.to_dict(), n_series.to_dict()
+    alike = itertools.groupby(seen.itertuples(), key=lambda row: row.anomaly_id)
+    rows = [row for _, known in alike for row in _course(list(known), looked_at, share)]
     frame = pd.DataFrame(rows, columns=["anomaly_id", "known_at", "signal", "effect", "lasted", "exposure", "n_series", "per_week"])
     return frame.assign(severity=grade(frame)["severity"]).drop(columns=["signal", "lasted", "exposure"])
 
 
-def _course(anomaly_id: object, known: pd.DataFrame, n_series: pd.Series, share_of: pd.Series) -> Iterator[tuple[Any, ...]]:
+def _course(known: list[Any], n_series: dict[str, int], share_of: dict[tuple[str, str], float]) -> Iterator[tuple[Any, ...]]:
     """Of one anomaly: what each of its series and regions had shown by then."""
-    start, service = known["start"].min(), known["service"].iloc[0]
+    start, service = min(one.start for one in known), known[0].service
     effects: dict[str, tuple[str, float]] = {}
     rates: dict[str, float] = {}
     exposed: dict[str, float] = {}
-    for at, seen in known.groupby("known_at", sort=True):
-        for one in seen.itertuples():
+    for at, seen in itertools.groupby(known, key=lambda row: row.known_at):
+        for one in seen:
             effects[one.series_id] = (one.signal, one.effect)
             rates[one.series_id] = min(one.per_week, rates.get(one.series_id, np.inf))
-            exposed[one.region] = float(share_of.get((service, one.region), 1.0))
+            exposed[one.region] = share_of.get((service, one.region), 1.0)
         signal, effect = max(effects.values(), key=lambda pair: (halves(*pair), pair[0]))
-        joint = joint_rate(list(rates.values()), int(n_series[service]))
-        yield anomaly_id, at, signal, effect, at - start, min(sum(exposed.values()), 1.0), len(effects), joint
+        joint = joint_rate(list(rates.values()), n_series[service])
+        yield known[0].anomaly_id, at, signal, effect, at - start, min(sum(exposed.values()), 1.0), len(effects), joint

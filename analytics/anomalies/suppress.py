@@ -10,6 +10,9 @@ from analytics import params, tables, words
 
 __all__ = ["is_like", "smallest", "suppressed"]
 
+Members = list[Any]
+"""Rows of table `anomaly_members` with service, region, signal, unit, step_s."""
+
 LIKE_HOURS = 1
 """What was called a false alarm is repeated by what begins at most so many hours of the day earlier or later."""
 
@@ -26,13 +29,16 @@ def suppressed(
     masks : table `masks`
     feedback : rows of `data/decisions/feedback.csv`
     """
-    of = dict(list(members.groupby("anomaly_id")))
+    of: dict[str, Members] = {}
+    for row in members.itertuples():
+        of.setdefault(row.anomaly_id, []).append(row)
     labels = _Labels(feedback)
+    silent = list(masks[masks["reason"].isin(["maintenance", "prober"])].itertuples())
     rows = []
     for one in anomalies.itertuples():
         mine = of[one.anomaly_id]
         reasons = (
-            _masked(one, mine, masks, zone),
+            _masked(one, mine, silent, zone),
             labels.reason(one, zone),
             _small(one, mine, settings),
             _short(mine, settings),
@@ -45,15 +51,15 @@ def suppressed(
     return pd.DataFrame(rows, columns=tables.TABLES["suppressed"].names)
 
 
-def _masked(one: Any, members: pd.DataFrame, masks: pd.DataFrame, zone: str) -> tuple[str, str] | None:
+def _masked(one: Any, members: Members, masks: list[Any], zone: str) -> tuple[str, str] | None:
     """The mask that all of its members began in."""
-    for mask in masks[masks["reason"].isin(["maintenance", "prober"])].itertuples():
+    # What a step shows may have begun at its end.
+    slack = pd.Timedelta(seconds=max(row.step_s for row in members))
+    first, last = min(row.start for row in members), max(row.start for row in members)
+    for mask in masks:
         ours = pd.isna(mask.service) or mask.service == one.service
-        places = members["region"].astype("object")
-        here = ours and (pd.isna(mask.region) or (places == mask.region).all())
-        # What a step shows may have begun at its end.
-        slack = pd.Timedelta(seconds=int(members["step_s"].max()))
-        if here and ((members["start"] + slack > mask.start) & (members["start"] < mask.end + slack)).all():
+        here = ours and (pd.isna(mask.region) or all(row.region == mask.region for row in members))
+        if here and first + slack > mask.start and last < mask.end + slack:
             said = "declared maintenance" if mask.reason == "maintenance" else "a fault of the prober"
             return mask.reason, f"{said} from {words.moment(mask.start, zone)} to {words.moment(mask.end, zone)}"
     return None
@@ -97,9 +103,9 @@ def smallest(signal: str, settings: params.Anomalies) -> tuple[str, float]:
     return "min_relative_effect", settings.min_relative_effect
 
 
-def _small(one: Any, members: pd.DataFrame, settings: params.Anomalies) -> tuple[str, str] | None:
+def _small(one: Any, members: Members, settings: params.Anomalies) -> tuple[str, str] | None:
     """No member differs by what matters."""
-    if any(_matters(row, settings) for row in members.itertuples()):
+    if any(_matters(row, settings) for row in members):
         return None
     name, least = smallest(one.signal, settings)
     also = f" or {words.milliseconds(settings.min_latency_effect_ms)}" if one.signal.startswith("latency") else ""
@@ -112,20 +118,20 @@ def _matters(row: Any, settings: params.Anomalies) -> bool:
     return abs(row.effect) >= least and (not is_time or abs(row.effect * row.expected) >= settings.min_latency_effect_ms)
 
 
-def _short(members: pd.DataFrame, settings: params.Anomalies) -> tuple[str, str] | None:
+def _short(members: Members, settings: params.Anomalies) -> tuple[str, str] | None:
     """One series alone, and hardly long enough: several signals or regions at once are no single odd check."""
-    if members["series_id"].nunique() > 1:
+    if len({row.series_id for row in members}) > 1:
         return None
-    n = int(members["n_points"].max())
-    if members["signal"].iloc[0] == "availability":
+    n = max(row.n_points for row in members)
+    if members[0].signal == "availability":
         said, needed, name = words.counted(n, "failed check"), settings.min_failed_checks, "min_failed_checks"
     else:
         said, needed, name = words.counted(n, "step"), settings.min_points, "min_points"
     return None if n >= needed else ("short", f"{said} of one series; {needed} are needed (anomalies.{name})")
 
 
-def _regions(members: pd.DataFrame, settings: params.Anomalies) -> tuple[str, str] | None:
-    seen = members["region"].nunique()
+def _regions(members: Members, settings: params.Anomalies) -> tuple[str, str] | None:
+    seen = len({row.region for row in members})
     if seen >= settings.min_regions:
         return None
     return "regions", f"seen in {words.counted(seen, 'region')}; {settings.min_regions} are needed (anomalies.min_regions)"
