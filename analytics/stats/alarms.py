@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from analytics.stats import robust
 
-__all__ = ["Episodes", "episodes", "false_rates", "lingering", "p_values", "raised", "scores"]
+__all__ = ["Episodes", "episodes", "false_rates", "lingering", "p_values", "pooled_index", "raised", "scores"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -51,13 +51,15 @@ LINGERS, LINGER_S = 0.4, 12 * 3600
 """Part of a score that is left after it, and time in which that halves. With more of it later and weaker events are hidden."""
 
 
-def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:
+def false_rates(strength: FloatArray, *, step_s: int, usual_index: float = USUAL_INDEX) -> FloatArray:
     """Episodes a week that reach the strength of each point while nothing is wrong, told by the blocks before the point's own.
 
     Parameters
     ----------
     strength : float array, shape (n_series, n_times)
         In spreads, of either sign; NaN is not judged.
+    usual_index : float
+        Power with which rates fall in a series that is not known yet: that of others like it (`pooled_index`), else a cautious one.
 
     Returns
     -------
@@ -71,11 +73,15 @@ def false_rates(strength: FloatArray, *, step_s: int) -> FloatArray:
     """
     size = np.abs(strength)
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
-    peak, index = (
-        np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, max(4, round(MEMORY_S / (steps * step_s))))
-    )
+    remembered = max(4, round(MEMORY_S / (steps * step_s)))
+    peak, index = (np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, remembered, usual_index))
     with np.errstate(divide="ignore"):
         return _per_week(steps, step_s) * (size / peak) ** -index
+
+
+def pooled_index(strength: FloatArray) -> float:
+    """Power with which rates fall in most of many series, shape (n_series, n_times): what to expect of a new one like them."""
+    return float(np.median(_bulk_index(np.abs(strength), USUAL_INDEX)))
 
 
 def p_values(rate: FloatArray) -> FloatArray:
@@ -139,7 +145,7 @@ def _per_week(steps: int, step_s: int) -> float:
     return float(np.log(2) * WEEK_S / (steps * step_s))
 
 
-def _tails(size: FloatArray, steps: int, remembered: int) -> tuple[FloatArray, FloatArray]:
+def _tails(size: FloatArray, steps: int, remembered: int, usual_index: float) -> tuple[FloatArray, FloatArray]:
     """Median peak and index in force in each block, shapes (n_series, n_blocks)."""
     peaks = np.log(_block_peaks(size, steps))
     n_blocks = peaks.shape[1] + 1
@@ -147,7 +153,7 @@ def _tails(size: FloatArray, steps: int, remembered: int) -> tuple[FloatArray, F
     for block in range(n_blocks):
         first = max(0, block - remembered)
         if block % RENEWED == 0:
-            prior = _bulk_index(size[:, first * steps : block * steps])
+            prior = _bulk_index(size[:, first * steps : block * steps], usual_index)
         usual[:, block], index[:, block] = _tail(np.sort(peaks[:, first:block], axis=1), prior)
     return usual, index
 
@@ -161,17 +167,17 @@ def _block_peaks(size: FloatArray, steps: int) -> FloatArray:
     return np.where(2 * judged.sum(axis=2) >= steps, largest, np.nan)
 
 
-def _bulk_index(size: FloatArray) -> FloatArray:
+def _bulk_index(size: FloatArray, usual_index: float) -> FloatArray:
     """Degrees of freedom of Student's t with the ratio of quantiles that the points have, shape (n_series,)."""
     degrees, ratios = _student_ratios()
     if not size.shape[1]:
-        return np.full(len(size), USUAL_INDEX)
+        return np.full(len(size), usual_index)
     low, high = robust.quantiles(size, BULK).T
     count = np.isfinite(size).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.log(high / low)
     trust = count / (count + BULK_POINTS)
-    usual = np.interp(USUAL_INDEX, degrees, ratios)
+    usual = np.interp(usual_index, degrees, ratios)
     ratio = np.where(np.isfinite(own), trust * np.nan_to_num(own, posinf=0.0) + (1 - trust) * usual, usual)
     return np.minimum(np.interp(-ratio, -ratios, degrees), LIGHTEST_INDEX)
 

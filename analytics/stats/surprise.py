@@ -251,7 +251,8 @@ def _regress(target: FloatArray, design: FloatArray, block: int) -> FloatArray:
         rows, goal = design[:, start:stop], target[:, start:stop]
         gram = sum((one for one, _ in kept), RIDGE * np.broadcast_to(np.eye(width), (n_series, width, width)))
         moment = sum((one for _, one in kept), first)
-        predicted[:, start:stop] = (rows @ np.linalg.solve(gram, moment[:, :, None]))[:, :, 0]
+        # Not a matrix product, whose rounding depends on how many rows there are.
+        predicted[:, start:stop] = (rows * np.linalg.solve(gram, moment[:, :, None])[:, None, :, 0]).sum(axis=2)
         kept = [*kept[1 - LEARNT_BLOCKS :], _products(rows, goal, goal - predicted[:, start:stop])]
     return predicted
 
