@@ -37,8 +37,8 @@ USUAL_PEAK = 3.3
 where every second one is independent."""
 USUAL_INDEX, LIGHTEST_INDEX = 2.0, 4.5
 """Power with which rates fall. Lighter tails are not believed: the bulk cannot show what is rarer than the history is long."""
-PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 240.0
-"""Weight of the prior in blocks: two days for the usual peak, four weeks for the index, which is known much worse."""
+PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 300.0
+"""Weight of the prior in blocks: two days for the usual peak, ten weeks for the index, which is known much worse."""
 BULK_POINTS = 2000.0
 """Weight of the prior in points for the shape of the bulk."""
 BULK = np.array([0.7, 0.9])

@@ -15,7 +15,7 @@ series have the same strengths. The constants are what ranked events and false a
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ DETECTORS = ("forecast", "course", "run")
 DAY_S, HOUR_S = 86_400, 3600
 SHORTEST_S = 180
 """Finer values are judged as means of three minutes: what is over in one is nothing to be woken for, and single values are mostly noise."""
+CELLS = 100_000
+"""Values looked at together: a window of 24 of each is 20 MB."""
 COURSE_DAYS = (1, 2, 3, 4, 5, 6, 7)
 """Days that the course of the day is the median of: three may be wrong."""
 FEW_STEPS = 4
@@ -117,23 +119,28 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
     """
     if values.ndim != 2 or local_step.shape != values.shape[1:]:
         raise ValueError(f"values of shape {values.shape} need (n_series, n_times) and local steps (n_times,); got {local_step.shape}")
-    exact = values.astype(np.float64)
-    if not exact.size:
-        return Surprise(exact, np.empty((len(DETECTORS), *exact.shape)), exact, exact, exact)
+    nothing = np.full(values.shape, np.nan)
+    found = Surprise(nothing, np.full((len(DETECTORS), *values.shape), np.nan), nothing.copy(), nothing.copy(), nothing.copy())
+    rows_at_once = max(1, CELLS // max(1, values.shape[1]))
+    for first in range(0, len(values) if values.size else 0, rows_at_once):
+        rows = slice(first, first + rows_at_once)
+        some = _of_some(values[rows].astype(np.float64), local_step, step_s)
+        for part in fields(found):
+            getattr(found, part.name)[..., rows, :] = getattr(some, part.name)
+    return found
+
+
+def _of_some(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
+    """Surprise of so few series that windows of all of them fit in memory."""
     together = -(-SHORTEST_S // step_s)
     if together == 1:
-        return _judged(exact, local_step, step_s)
+        return _judged(values, local_step, step_s)
     # Blocks begin where the clock says, not where the series does.
     lead = int(local_step[0] % together)
-    blocks = _block_means(exact, lead, together)
+    blocks = _block_means(values, lead, together)
     firsts = np.maximum(np.arange(blocks.shape[1]) * together - lead, 0)
     found = _judged(blocks, local_step[firsts] // together, step_s * together)
-    return Surprise(
-        *(
-            _spread_out(part, lead, together, exact)
-            for part in (found.strength, found.by_detector, found.expected, found.scale, found.usual)
-        )
-    )
+    return Surprise(**{part.name: _spread_out(getattr(found, part.name), lead, together, values) for part in fields(found)})
 
 
 def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
@@ -256,7 +263,8 @@ def _regress(target: FloatArray, design: FloatArray, block: int) -> FloatArray:
         rows, goal = design[:, start:stop], target[:, start:stop]
         gram = sum((one for one, _ in kept), RIDGE * np.broadcast_to(np.eye(width), (n_series, width, width)))
         moment = sum((one for _, one in kept), first)
-        predicted[:, start:stop] = (rows @ np.linalg.solve(gram, moment[:, :, None]))[:, :, 0]
+        # Not a matrix product, whose rounding depends on how many rows there are.
+        predicted[:, start:stop] = (rows * np.linalg.solve(gram, moment[:, :, None])[:, None, :, 0]).sum(axis=2)
         kept = [*kept[1 - LEARNT_BLOCKS :], _products(rows, goal, goal - predicted[:, start:stop])]
     return predicted
 

@@ -1,0 +1,189 @@
+import numpy as np
+import numpy.testing as npt
+import pytest
+from scipy import signal, stats
+
+from analytics.stats import alarms, surprise
+
+STEP_S, DAY = 900, 96
+WEEK = 7 * DAY
+
+
+def naive_quantile(values, level):
+    """The value of rank q (n + 1), between its neighbours."""
+    ranked = sorted(values)
+    rank = min(max(level * (len(ranked) + 1), 1), len(ranked)) - 1
+    low = int(rank)
+    return ranked[low] + (ranked[min(low + 1, len(ranked) - 1)] - ranked[low]) * (rank - low)
+
+
+def naive_bulk_index(sizes):
+    """Degrees of freedom of Student's t with the ratio of quantiles of the points, by search."""
+    grid = np.array([1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 12, 30])
+    ratios = np.array([np.log(stats.t.ppf(0.95, df) / stats.t.ppf(0.85, df)) for df in grid])
+    usual = ratios[grid == alarms.USUAL_INDEX][0]
+    own = np.log(naive_quantile(sizes, 0.9) / naive_quantile(sizes, 0.7)) if len(sizes) else usual
+    trust = len(sizes) / (len(sizes) + alarms.BULK_POINTS)
+    wanted = trust * own + (1 - trust) * usual
+    return min(np.interp(wanted, ratios[::-1], grid[::-1]), alarms.LIGHTEST_INDEX)
+
+
+def naive_rates(size, steps, remembered, per_week):
+    """Rates of one series without gaps, a block at a time."""
+    result = np.empty(len(size))
+    for block in range(-(-len(size) // steps)):
+        first = max(0, block - remembered)
+        if block % alarms.RENEWED == 0:
+            prior = naive_bulk_index(size[first * steps : block * steps])
+        peaks = sorted(np.log(max(size[one * steps : (one + 1) * steps].max(), alarms.LEAST_PEAK)) for one in range(first, block))
+        middle = peaks[round(0.5 * (len(peaks) - 1))] if peaks else np.log(alarms.USUAL_PEAK)
+        limit = peaks[round((1 - alarms.CENSORED) * (len(peaks) - 1))] if peaks else middle
+        counted = sum(middle < peak <= limit for peak in peaks)
+        exposure = sum(min(peak, limit) - middle for peak in peaks if peak > middle)
+        index = (counted + alarms.INDEX_BLOCKS) / (exposure + alarms.INDEX_BLOCKS / prior)
+        usual = (len(peaks) * middle + alarms.PEAK_BLOCKS * np.log(alarms.USUAL_PEAK)) / (len(peaks) + alarms.PEAK_BLOCKS)
+        here = slice(block * steps, (block + 1) * steps)
+        result[here] = per_week * (size[here] / np.exp(usual)) ** -index
+    return result
+
+
+def test_rates_equal_naive_loop(rng):
+    strength = rng.standard_t(3, size=(2, 40 * DAY + 7))
+    found = alarms.false_rates(strength, step_s=STEP_S)
+    for row, rate in zip(np.abs(strength), found, strict=True):
+        npt.assert_allclose(rate, naive_rates(row, 24, 112, 28 * np.log(2)), rtol=1e-9)
+
+
+def test_before_anything_is_known_the_usual_peak_is_reached_by_half_of_the_quarters_of_a_day():
+    rate = alarms.false_rates(np.array([[alarms.USUAL_PEAK, -2 * alarms.USUAL_PEAK, 0.0, np.nan]]), step_s=STEP_S)
+    npt.assert_allclose(rate, [[28 * np.log(2), 28 * np.log(2) / 4, np.inf, np.nan]])
+
+
+def test_later_and_missing_values_change_nothing_that_was_judged(rng):
+    strength = rng.standard_t(3, size=(3, 10 * DAY))
+    strength[1, 300:500] = np.nan
+    whole = alarms.false_rates(strength, step_s=STEP_S)
+    npt.assert_array_equal(alarms.false_rates(strength[:, :500], step_s=STEP_S), whole[:, :500])
+    npt.assert_array_equal(alarms.false_rates(strength[1:2], step_s=STEP_S)[0], whole[1])
+    npt.assert_array_equal(np.isnan(whole), np.isnan(strength))
+
+
+def test_a_series_of_stronger_peaks_needs_more_for_the_same_rate(rng):
+    calm = rng.normal(size=(1, 20 * DAY))
+    rates = alarms.false_rates(np.concatenate([calm, 3 * calm]), step_s=STEP_S)
+    far = np.abs(calm[0]) > 3
+    assert (rates[1, far][-10:] < rates[0, far][-10:]).all()
+    level = [
+        np.interp(-1.0, -rate[order], size[order])
+        for rate, size in ((rates[0], np.abs(calm[0])), (rates[1], 3 * np.abs(calm[0])))
+        for order in [np.argsort(size)]
+    ]
+    assert level[1] > 1.5 * level[0]
+
+
+def test_strong_quarters_count_by_their_number_only(rng):
+    strength = rng.normal(size=(1, 28 * DAY))
+    strength[0, 700::240] = 20
+    stronger = np.where(strength == 20, 500, strength)
+    ordinary = strength[0] < 20
+    found, same = (alarms.false_rates(one, step_s=STEP_S)[0, ordinary] for one in (stronger, strength))
+    npt.assert_allclose(found, same)
+
+
+def test_heavy_bulk_means_heavy_tail(rng):
+    light, heavy = rng.standard_t(20, size=20 * DAY), rng.standard_t(1.5, size=20 * DAY)
+    light, heavy = (alarms._bulk_index(np.abs(one)[None])[0] for one in (light, heavy))
+    assert heavy < 2 < 2.5 < light
+
+
+def test_scores_and_p_values_written_out():
+    rate = np.array([np.inf, 1.0, 0.25, 0.01, 0.0, np.nan])
+    npt.assert_allclose(alarms.scores(rate), [0, 50, 100 / 1.5, 100 / 1.1, 100, np.nan])
+    npt.assert_allclose(alarms.p_values(rate), [1, 1 - np.exp(-1), 1 - np.exp(-0.25), 1 - np.exp(-0.01), 0, np.nan])
+
+
+def test_scores_linger_for_hours():
+    score = np.array([[0.0, 80, 10, np.nan, 40, 0]])
+    # 0.4 of 80 halves at every step of half a day: 16, 8, 4, 2; the 40 leaves 8 one step later.
+    npt.assert_allclose(alarms.lingering(score, step_s=alarms.LINGER_S), [[0, 80, 16, 8, 40, 8]])
+
+
+def test_what_is_as_rare_as_the_budget_is_told():
+    npt.assert_array_equal(alarms.raised(np.array([0.3, 0.25, 0.1, np.nan]), budget_per_week=0.25), [False, True, True, False])
+
+
+def test_episodes_join_what_is_near_and_peak_where_it_is_rarest():
+    told = np.zeros((2, 12), bool)
+    told[0, [1, 2, 4, 9]] = True
+    told[1, [0, 11]] = True
+    rate = np.ones((2, 12))
+    rate[0, 4] = 0.1
+    found = alarms.episodes(told, rate, apart=2)
+    assert found.series.tolist() == [0, 0, 1, 1]
+    assert found.start.tolist() == [1, 9, 0, 11]
+    assert found.end.tolist() == [5, 10, 1, 12]
+    assert found.peak.tolist() == [4, 9, 0, 11]
+
+
+def test_nothing_told_gives_no_episode():
+    assert len(alarms.episodes(np.zeros((2, 5), bool), np.ones((2, 5)), apart=2).start) == 0
+
+
+def noise(kind, rng, *, n_series=16, days=28):
+    """Uneventful values: white, autocorrelated, heavy-tailed, with a season."""
+    shape = (n_series, days * DAY)
+    values = rng.standard_t(4, size=shape) if "heavy" in kind else rng.normal(size=shape)
+    if "autocorrelated" in kind:
+        values = 0.6 * signal.lfilter([1], [1, -0.8], values, axis=1)
+    season = 30 * np.sin(2 * np.pi * np.arange(shape[1]) / DAY) if "seasonal" in kind else 0.0
+    return 100 + season + 5 * values
+
+
+def realised(values, budget):
+    """False episodes a week after the first week."""
+    rate = alarms.false_rates(surprise.surprises(values, np.arange(values.shape[1]), step_s=STEP_S).strength, step_s=STEP_S)[:, WEEK:]
+    told = alarms.episodes(alarms.raised(rate, budget_per_week=budget), rate, apart=3)
+    return len(told.start) / (rate.size / WEEK)
+
+
+@pytest.mark.parametrize("kind", ["white", "autocorrelated", "autocorrelated seasonal"])
+def test_noise_of_light_tails_never_costs_more_than_the_budget(kind, rng):
+    assert realised(noise(kind, rng), 1.0) < 1
+
+
+@pytest.mark.parametrize("kind", ["heavy", "heavy autocorrelated seasonal"])
+def test_noise_of_heavy_tails_costs_about_the_budget(kind, rng):
+    values = noise(kind, rng)
+    costs = [realised(values, budget) / budget for budget in (1.0, 4.0)]
+    assert min(costs) > 0.5
+    assert max(costs) < 2
+
+
+def rates_of(values, **more):
+    return alarms.false_rates(surprise.surprises(values, np.arange(values.shape[1]), step_s=STEP_S).strength, step_s=STEP_S, **more)
+
+
+def test_a_new_series_does_not_flood(rng):
+    rate = rates_of(noise("heavy seasonal", rng, days=7))
+    assert len(alarms.episodes(alarms.raised(rate, budget_per_week=0.25), rate, apart=3).start) <= 2 * 0.25 * 16
+
+
+def test_a_new_series_is_seen_earlier_where_others_like_it_are_known(rng):
+    values = noise("white", rng)
+    new = slice(0, len(values), 2)
+    values[new, : 26 * DAY] = np.nan
+    event = slice(27 * DAY, 27 * DAY + 4)
+    values[new, event] += 60
+    one_kind, own_kinds = np.zeros(len(values), np.int64), np.arange(len(values))
+    seen = [
+        alarms.raised(rates_of(values, alike=alike), budget_per_week=0.25)[new, event].any(axis=1).mean() for alike in (own_kinds, one_kind)
+    ]
+    assert seen[0] < 0.5
+    assert seen[1] > 0.9
+
+
+def test_series_of_other_kinds_have_no_say(rng):
+    strength = rng.standard_t(3, size=(4, 14 * DAY))
+    alike = np.array([0, 0, 1, 1])
+    together = alarms.false_rates(strength, step_s=STEP_S, alike=alike)
+    npt.assert_array_equal(together[2:], alarms.false_rates(strength[2:], step_s=STEP_S, alike=np.zeros(2, np.int64)))
