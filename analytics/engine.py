@@ -72,15 +72,17 @@ def map(
 def _mapped(
     function: Callable[[Any], Result], partitions: Sequence[Any], memo: _Memo | None, workers: int, points: int | None
 ) -> Iterator[Result]:
+    jobs = [_Job(function, partition, None if memo is None else memo.path(partition)) for partition in partitions]
     if points is not None:
-        stale = [getattr(part, "stale_share", 1.0) for part in partitions if memo is None or not memo.path(part).is_file()]
-        points = int(points * sum(stale) / max(1, len(partitions)))
+        stale = sum(getattr(job.partition, "stale_share", 1.0) for job in jobs if not job.is_kept)
+        points = int(points * stale / max(1, len(jobs)))
     workers = _that_pay(workers, points)
-    if workers <= 1 or len(partitions) <= 1:
-        for partition in partitions:
-            yield _remembered(memo, function, partition)
+    if workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield job.result()
     else:
-        yield from _pooled(memo, function, partitions, workers)
+        module = _name(function).rpartition(".")[0] if memo is None else memo.module
+        yield from _pooled(jobs, workers, module)
     if memo is not None:
         prune(keep_bytes=KEPT_BYTES)
 
@@ -102,6 +104,39 @@ def get_ready(module: str, *, workers: int, points: int | None = None) -> None:
 
 def _that_pay(workers: int, points: int | None) -> int:
     return workers if points is None else min(workers, max(1, points // POINTS_PER_WORKER))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A function of a partition, and where its result is kept, if it is."""
+
+    function: Callable[[Any], Any]
+    partition: Any
+    path: Path | None
+
+    @property
+    def is_kept(self) -> bool:
+        return self.path is not None and self.path.is_file()
+
+    def result(self) -> Any:
+        """The result that is kept, else computed and kept."""
+        if self.path is None:
+            return self.function(self.partition)
+        if (found := _read(self.path)) is not None:
+            return found[0]
+        result = self.function(self.partition)
+        _write(self.path, result)
+        return result
+
+
+def _work(job: _Job) -> Any:
+    """What a worker does: where results are kept it only says so, and each is read when its turn has come: few are in memory."""
+    if job.path is None:
+        return job.result()
+    _write(job.path, job.function(job.partition))
+    # The C library keeps what is free as long as something small lies above it: a worker's partitions would add up.
+    pa.system_memory_pool().release_unused()
+    return None
 
 
 def fold(
@@ -208,40 +243,19 @@ def prune(*, keep_bytes: int) -> int:
     return freed
 
 
-def _remembered(memo: _Memo | None, function: Callable[[Any], Result], partition: Any) -> Result:
-    if memo is None:
-        return function(partition)
-    path = memo.path(partition)
-    if (found := _read(path)) is not None:
-        return found[0]
-    result = function(partition)
-    _write(path, result)
-    return result
-
-
-def _keep(memo: _Memo, function: Callable[[Any], Any], partition: Any) -> None:
-    _write(memo.path(partition), function(partition))
-    # The C library keeps what is free as long as something small lies above it: a worker's partitions would add up.
-    pa.system_memory_pool().release_unused()
-
-
-def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: Sequence[Any], workers: int) -> Iterator[Result]:
+def _pooled(jobs: Sequence[_Job], workers: int, module: str) -> Iterator[Any]:
     """As in one process, but computed `workers` at a time; what a lost worker held is given to a fresh pool."""
     ahead = workers
-    # A worker keeps its result and only says so: it is read when its turn has come, so that few are in memory.
-    work = function if memo is None else functools.partial(_keep, memo, function)
     pa.system_memory_pool().release_unused()
-    module = _name(function).rpartition(".")[0] if memo is None else memo.module
     get_ready(module, workers=workers)
     pool = _start_pool(workers)
     waiting: dict[int, Future[Any]] = {}
     handed_out = lost = 0
     try:
-        for position, partition in enumerate(partitions):
-            while handed_out < len(partitions) and handed_out <= position + ahead:
-                known = memo is not None and memo.path(partitions[handed_out]).is_file()
-                if not known:
-                    waiting[handed_out] = _submit(pool, work, partitions[handed_out])
+        for position, job in enumerate(jobs):
+            while handed_out < len(jobs) and handed_out <= position + ahead:
+                if not jobs[handed_out].is_kept:
+                    waiting[handed_out] = _submit(pool, jobs[handed_out])
                 handed_out += 1
             while position in waiting:
                 try:
@@ -250,29 +264,29 @@ def _pooled(memo: _Memo | None, function: Callable[[Any], Result], partitions: S
                     lost += 1
                     if lost >= ATTEMPTS:
                         raise RuntimeError(
-                            f"workers were lost {lost} times (out of memory?) at partition {position + 1} of {len(partitions)}; "
+                            f"workers were lost {lost} times (out of memory?) at partition {position + 1} of {len(jobs)}; "
                             "set project.workers to 1 or give the machine more memory"
                         ) from error
                     pool.shutdown(wait=False, cancel_futures=True)
                     pool = _start_pool(workers)
                     # Finished results are kept; everything else the broken pool held goes to the new one.
                     for other in [key for key, future in waiting.items() if not future.done() or future.exception() is not None]:
-                        waiting[other] = _submit(pool, work, partitions[other])
+                        waiting[other] = _submit(pool, jobs[other])
                     continue
                 del waiting[position]
                 lost = 0
-                yield result if memo is None else _remembered(memo, function, partition)
+                yield result if job.path is None else job.result()
                 break
             else:
-                yield _remembered(memo, function, partition)
+                yield job.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _submit(pool: ProcessPoolExecutor, function: Callable[[Any], Any], partition: Any) -> Future[Any]:
-    """The future of a call; of a pool that is already broken, one that says so, like those that broke with it."""
+def _submit(pool: ProcessPoolExecutor, job: _Job) -> Future[Any]:
+    """The future of a job; of a pool that is already broken, one that says so, like those that broke with it."""
     try:
-        return pool.submit(function, partition)
+        return pool.submit(_work, job)
     except BrokenProcessPool as error:
         failed: Future[Any] = Future()
         failed.set_exception(error)

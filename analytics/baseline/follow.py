@@ -149,7 +149,8 @@ def _of_bundle(
         past: list[PanelRef] = []
         until: list[int] = []
         for number, rows in due[valid_from].items():
-            mine = replace(refs[number], series=series[number].iloc[list(rows)].reset_index(drop=True))
+            known = series[number] if len(rows) == len(series[number]) else series[number].iloc[list(rows)].reset_index(drop=True)
+            mine = replace(refs[number], series=known)
             past.append(store.cut(mine, start, valid_from))
             until += rows.values()
         services = {name for ref in past for name in ref.series["service"]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -115,18 +116,21 @@ def _chain(refs: list[PanelRef], masks: pd.DataFrame, accepted: pd.DataFrame, pl
     services = {name for ref in refs for name in ref.series["service"]}
     concerned = masks[masks["service"].isna() | masks["service"].isin(services)]
     decided = _decided(refs, accepted, (first_ms - FIRST_MONDAY_MS) // step_ms)
+    begins = [np.array([to_ms(time) for time in ref.series["first"]], np.int64) for ref in refs]
+    files: list[tuple[Path, ...]] = [() for _ in refs]
     found = []
     for monday in range(week_start(first_ms), end_ms, WEEK_MS):
         until = min(monday + WEEK_MS, end_ms)
-        known = [ref for ref in (_known(ref, until) for ref in refs) if len(ref.series)]
-        new = [store.cut(ref, monday, until) for ref in known]
+        new = [store.cut(_begun(ref, begin, until), monday, until) for ref, begin in zip(refs, begins, strict=True)]
+        files = [(*earlier, *ref.files) for earlier, ref in zip(files, new, strict=True)]
+        # A key that changes with this week only: the weeks before have links of their own.
         key = "+".join(ref.key for ref in new)
-        past = tuple(_up_to(ref, until, key) for ref in known)
+        whole = [replace(ref, key=key, files=all_of, start_ms=first_ms) for ref, all_of in zip(new, files, strict=True)]
         earlier = concerned[concerned["start_ms"] < until]
         first, start, end = ((time - FIRST_MONDAY_MS) // step_ms for time in (first_ms, max(monday, first_ms), until))
         found.append(
             Week(
-                key, past, first, start, end,
+                key, tuple(ref for ref in whole if len(ref.series)), first, start, end,
                 earlier.assign(end_ms=earlier["end_ms"].clip(upper=until)).reset_index(drop=True),
                 decided[decided["step"] < end].reset_index(drop=True),
                 places,
@@ -135,16 +139,11 @@ def _chain(refs: list[PanelRef], masks: pd.DataFrame, accepted: pd.DataFrame, pl
     return found
 
 
-def _known(ref: PanelRef, until_ms: int) -> PanelRef:
+def _begun(ref: PanelRef, begins: IntArray, until_ms: int) -> PanelRef:
     """The panel with the series that have begun by then: those to come do not change the past."""
-    begun = np.array([to_ms(time) < until_ms for time in ref.series["first"]], bool)
-    return replace(ref, series=ref.series[begun].reset_index(drop=True))
-
-
-def _up_to(ref: PanelRef, until_ms: int, key: str) -> PanelRef:
-    """The panel from its beginning on, under a key that changes with the newest week only: the weeks before have links of their own."""
-    begin_ms = week_start(ref.start_ms)
-    return replace(store.cut(ref, begin_ms, until_ms), key=key)
+    if (begins < until_ms).all():
+        return ref
+    return replace(ref, series=ref.series[begins < until_ms].reset_index(drop=True))
 
 
 def _decided(refs: list[PanelRef], accepted: pd.DataFrame, origin: int) -> pd.DataFrame:

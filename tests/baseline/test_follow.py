@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import baseline, calendars, params, store, tables
+from analytics import baseline, calendars, params, tables
 from analytics.baseline import follow
 from tests import projects
 from tests.alerts.made import plain
+from tests.baseline import panels
 
-START = pd.Timestamp("2026-03-04", tz="UTC")
+MONDAY, START = pd.Timestamp("2026-03-02", tz="UTC"), pd.Timestamp("2026-03-04", tz="UTC")
 DAY = pd.Timedelta("1D")
 SETTINGS, PROJECT = params.Baseline(weeks=2), params.Project(workers=1)
 NO_MASKS = pd.DataFrame({"service": [], "region": [], "start": [], "end": [], "reason": []})
@@ -19,19 +20,18 @@ REGIONS = pd.DataFrame({"region": ["default"], "zone": ["Europe/Zurich"], "holid
 
 
 def write(days, *, changed=None, late=(), gone=()):
-    """Ingest a metric of two services every hour; `late` ones begin after a week, `gone` ones end then, `changed` maps days to a factor."""
+    """A metric of two services every hour; `late` ones begin after a week, `gone` ones end then, `changed` maps days to a factor."""
     rng = np.random.default_rng(8)
-    for number in range(days):
-        times = pd.date_range(START + number * DAY, periods=24, freq="h")
-        frames = []
-        for name in ("api", "web"):
-            values = (5 + np.sin(np.arange(24) / 24 * 2 * np.pi) + 0.1 * rng.normal(size=24)) * (changed or {}).get(number, 1)
-            if not (name in late and number < 7) and not (name in gone and number >= 7):
-                frames.append(pd.DataFrame({"time": times, "service": name, "signal": "load", "value": values}))
-        store.write_raw_day("metrics", "metrics", times[0].date(), projects.raw_metrics(pd.concat(frames)))
-    projects.ingest_all()
-    store.begin("baseline")
-    return store.panels("signals")
+    factor = np.repeat([(changed or {}).get(number, 1) for number in range(days)], 24)
+    values = (5 + np.sin(np.arange(days * 24) / 24 * 2 * np.pi) + 0.1 * np.concatenate(rng.normal(size=(days, 2, 24)), axis=1)) * factor
+    for row, name in enumerate(("api", "web")):
+        if name in gone:
+            values[row, 7 * 24 :] = np.nan
+    first = [START + int(name in late) * 7 * DAY for name in ("api", "web")]
+    # Files begin on Mondays.
+    before = np.full((2, (START - MONDAY) // pd.Timedelta("1h")), np.nan)
+    keys = [(name, "default", "load") for name in ("api", "web")]
+    return panels.written(keys, np.concatenate([before, values], axis=1), start=MONDAY, step_s=3600, first=first)
 
 
 NO_CHANGES = tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
@@ -45,8 +45,9 @@ def learn(signals, *, masks=NO_MASKS, changes=NO_CHANGES, days):
 
 
 def test_a_new_series_gets_a_baseline_after_one_day_three_days_and_on_mondays(project):
-    known = learn(write(20, late=("web",)), days=20)
-    series = store.load("series").set_index("series_id")["service"]
+    signals = write(20, late=("web",))
+    known = learn(signals, days=20)
+    series = signals[0].series.set_index("series_id")["service"]
     begins = known.table.groupby(known.table["series_id"].map(series))["valid_from"].apply(list)
     assert [(time - START) / DAY for time in begins["api"]] == [1, 3, 5, 12, 19]  # 9, 16 and 23 March are Mondays
     assert [(time - START) / DAY for time in begins["web"]] == [8, 10, 12, 19]
@@ -176,7 +177,7 @@ def test_nothing_measured_has_no_baseline():
 def test_a_series_that_has_vanished_has_a_last_baseline(project):
     signals = write(40, gone=("web",))
     known = learn(signals, days=40)
-    series = store.load("series").set_index("series_id")["service"]
+    series = signals[0].series.set_index("series_id")["service"]
     ends = known.table.groupby(known.table["series_id"].map(series))["valid_to"].max()
     # Last seen on day 6, in the week of 9 March: its history of two weeks is empty from 30 March on.
     assert (ends["web"] - START) / DAY == 26
