@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from analytics.runner import client
 
-__all__ = ["parent"]
+__all__ = ["import_stack", "parent"]
 
 WAIT_S = 0.02
 SHARED = ("scipy.special", "analytics.engine", "analytics.expected", "analytics.params", "analytics.plots.style", "analytics.words")
@@ -81,7 +81,7 @@ def _serve(listener: socket.socket, lifeline: int, run_stage: Callable[[str], in
         # interrupted as soon as it is forked must hear of it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         if at_once:
-            _import_stack()
+            import_stack()
         with selectors.DefaultSelector() as selector:
             selector.register(listener, selectors.EVENT_READ)
             selector.register(lifeline, selectors.EVENT_READ)
@@ -96,7 +96,8 @@ def _serve(listener: socket.socket, lifeline: int, run_stage: Callable[[str], in
         os._exit(code)
 
 
-def _import_stack() -> None:
+def import_stack() -> None:
+    """Import what stages need, so that their forks find it there."""
     from analytics.runner.execute import preload
 
     preload(*SHARED)
@@ -110,7 +111,7 @@ def _answer(connection: socket.socket, lifeline: int, run_stage: Callable[[str],
     request, streams = _receive(connection)
     if request is None:
         return
-    _import_stack()
+    import_stack()
     child = os.fork()
     if child == 0:
         _be_command(request, streams, run_stage)
