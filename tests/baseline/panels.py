@@ -21,7 +21,7 @@ def written(keys, values, *, start, step_s, first=None):
     begins = pd.DatetimeIndex(first if first is not None else [start] * len(keys))
     last = [start + int(np.flatnonzero(np.isfinite(row)).max(initial=0)) * step for row in values]
     ids = ["/".join(key) for key in keys]
-    series = series.assign(series_id=ids, step_s=step_s, block=0, first=begins, last=last, n=np.isfinite(values).sum(axis=1))
+    series = series.assign(series_id=ids, unit="1", step_s=step_s, block=0, first=begins, last=last, n=np.isfinite(values).sum(axis=1))
     end = start + values.shape[1] * step
     series = series[series["first"] < end].reset_index(drop=True)
     known = np.where(start + np.arange(values.shape[1]) * step >= begins.to_numpy()[:, None], values, np.nan).astype(np.float32)

@@ -98,7 +98,7 @@ def test_what_came_while_a_drift_was_open_is_told_apart_from_what_was_masked(pro
     mask = pd.DataFrame(
         {"service": ["web"], "region": [None], "start": [START + 16 * DAY], "end": [START + 17 * DAY], "reason": ["maintenance"]}
     )
-    web = store.load("series").set_index("service")["series_id"]["web"]
+    web = signals[0].series.set_index("service")["series_id"]["web"]
     times = {"detected_at": START + 14 * DAY, "start": START + 13 * DAY, "end": START + 15 * DAY}
     changes = pd.DataFrame([{"series_id": web, "kind": "level", **times}]).reindex(columns=NO_CHANGES.columns)
     known = learn(signals, masks=mask, changes=changes, days=20)
@@ -120,7 +120,7 @@ def test_only_the_newest_baseline_of_a_series_tells_what_was_left_out(project):
     mask = pd.DataFrame(
         {"service": ["api"], "region": [None], "start": [START + 11 * DAY], "end": [START + 12 * DAY], "reason": ["incident"]}
     )
-    web = store.load("series").set_index("service")["series_id"]["web"]
+    web = signals[0].series.set_index("service")["series_id"]["web"]
     changes = pd.DataFrame([{"series_id": web, "kind": "level", "detected_at": START + 14 * DAY, "start": START + 13 * DAY, "end": pd.NaT}])
     changes = changes.reindex(columns=NO_CHANGES.columns).assign(end=pd.to_datetime(changes["end"], utc=True))
     hours = baseline.shows.left_out_hours(learn(signals, masks=mask, changes=changes, days=20))
@@ -135,7 +135,7 @@ def look(signals, known, seasons):
 def test_the_example_is_a_series_that_is_still_measured(project):
     signals = write(20, gone=("api",), changed={5: 2})
     known = learn(signals, days=20)
-    ids = store.load("series").set_index("service")["series_id"]
+    ids = signals[0].series.set_index("service")["series_id"]
     strong = pd.DataFrame({"series_id": ids[["api", "web"]].to_numpy(), "strength": [0.9, 0.1]})
     example = look(signals, known, strong)
     assert example.series["service"] == "web"
