@@ -209,9 +209,9 @@ def _mean_before(size: FloatArray, half_life: float) -> FloatArray:
 
 
 def _week_median(size: FloatArray, steps: _Steps) -> FloatArray:
-    """Median of the last week, renewed eight times a day; NaN where it is known of few values."""
+    """Median of the last week, renewed twice a day; NaN where it is known of few values."""
     found = np.full_like(size, np.nan)
-    block = max(FEW, steps.day // 8)
+    block = max(FEW, steps.day // 2)
     for start in range(block, size.shape[1], block):
         past = size[:, max(0, start - 7 * steps.day) : start]
         known = np.isfinite(past).sum(axis=1, keepdims=True) >= FEW
