@@ -37,8 +37,8 @@ USUAL_PEAK = 3.3
 where every second one is independent."""
 USUAL_INDEX, LIGHTEST_INDEX = 2.0, 4.5
 """Power with which rates fall. Lighter tails are not believed: the bulk cannot show what is rarer than the history is long."""
-PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 300.0
-"""Weight of the prior in blocks: two days for the usual peak, ten weeks for the index, which is known much worse."""
+PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 350.0
+"""Weight of the prior in blocks: two days for the usual peak, twelve weeks for the index, which is known much worse."""
 BULK_POINTS = 2000.0
 """Weight of the prior in points for the shape of the bulk."""
 BULK = np.array([0.7, 0.9])
@@ -175,10 +175,11 @@ def _bulk_index(size: FloatArray, usual_index: float) -> FloatArray:
     low, high = robust.quantiles(size, BULK).T
     count = np.isfinite(size).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        own = np.log(high / low)
+        own = np.minimum(np.log(high / low), ratios[0])
     trust = count / (count + BULK_POINTS)
     usual = np.interp(usual_index, degrees, ratios)
-    ratio = np.where(np.isfinite(own), trust * np.nan_to_num(own, posinf=0.0) + (1 - trust) * usual, usual)
+    # Where all is 0 nothing is known; where only most is, the tail is as heavy as any.
+    ratio = np.where(np.isfinite(own), trust * own + (1 - trust) * usual, usual)
     return np.minimum(np.interp(-ratio, -ratios, degrees), LIGHTEST_INDEX)
 
 

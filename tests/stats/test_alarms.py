@@ -24,7 +24,7 @@ def naive_bulk_index(sizes):
     usual = ratios[grid == alarms.USUAL_INDEX][0]
     own = np.log(naive_quantile(sizes, 0.9) / naive_quantile(sizes, 0.7)) if len(sizes) else usual
     trust = len(sizes) / (len(sizes) + alarms.BULK_POINTS)
-    wanted = trust * own + (1 - trust) * usual
+    wanted = trust * min(own, ratios[0]) + (1 - trust) * usual
     return min(np.interp(wanted, ratios[::-1], grid[::-1]), alarms.LIGHTEST_INDEX)
 
 

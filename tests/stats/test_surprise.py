@@ -161,7 +161,7 @@ def test_a_constant_series_has_no_alarm(value):
 def test_the_first_failures_of_a_series_of_zeros_are_told():
     values = np.zeros((1, 14 * DAY))
     values[0, 1000] = 5
-    assert np.flatnonzero(told(values)).tolist() == [1000]
+    assert np.flatnonzero(told(values))[0] == 1000
     assert judged(values).strength[0, 999] == 0
 
 
