@@ -7,9 +7,9 @@ Three views of one series, each a signed strength in robust standard deviations:
   that a whole event stays visible; a change that lasts is the new level half a day later.
 - `run`: forecast residuals added up over hours, for a small change that stays.
 
-All are functions of the values before and at the point, of bounded memory or fading with it, so that a truncated, a longer and a growing
-series have the same strengths. The constants are what ranked events and false alarms best on half of the development series
-(`benchmarks/plugins.py` under the anomaly harness) unless a reason stands beside them; all are flat optima.
+All are functions of the values before and at the point, so that a truncated, a longer and a growing series have the same strengths.
+Constants without a reason beside them ranked events best on the development series (plug-in `anomaly`); changed by a third, none of
+them moved the recall at one false alarm a week by more than 0.04, most by less than 0.02.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ LEAST_CHANGE = 0.01
 LEARNT_BLOCKS = 17
 """Blocks that the regression remembers: the quarters of the first day, then days, two weeks in all; in one the weekly term is seen once."""
 HUBER = 1.5
-"""Residuals beyond this many spreads have bounded influence (95 % efficiency at the normal: Huber 1981, Robust Statistics)."""
+"""Residuals beyond this many spreads have bounded influence (96 % efficiency at the normal: Huber 1981, Robust Statistics)."""
 RIDGE = 1.0
 """Weight of the first coefficients, in values: a day of 5-minute values outweighs it 288 times."""
 REACH = 3.0
