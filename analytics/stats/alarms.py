@@ -76,7 +76,7 @@ def false_rates(strength: FloatArray, *, step_s: int, usual_index: float = USUAL
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
     remembered = max(4, round(MEMORY_S / (steps * step_s)))
     peak, index = (np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, remembered, usual_index))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return _per_week(steps, step_s) * (size / peak) ** -index
 
 
