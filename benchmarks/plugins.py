@@ -83,11 +83,11 @@ def anomaly_budget(values: FloatArray, timestamps: npt.NDArray[np.int64], train_
 def _false_rates(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> FloatArray:
     """Rates of one series; rows are put on a regular grid, of two at one time the last counts."""
     step_s = int(np.median(np.diff(timestamps)))
-    place = (timestamps - timestamps[0]) // step_s
+    place = (timestamps - timestamps[0] + step_s // 2) // step_s
     grid = np.full((1, int(place.max()) + 1), np.nan)
     grid[0, place] = values
     local_step = timestamps[0] // step_s + np.arange(grid.shape[1])
     return alarms.false_rates(surprise.surprises(grid, local_step, step_s=step_s).strength, step_s=step_s)[0, place]
 
 
-anomaly.handles_nan = anomaly_budget.handles_nan = True  # type: ignore[attr-defined]
+anomaly.handles_nan = anomaly_budget.handles_nan = True

@@ -24,7 +24,7 @@ def naive_bulk_index(sizes):
     usual = ratios[grid == alarms.USUAL_INDEX][0]
     own = np.log(naive_quantile(sizes, 0.9) / naive_quantile(sizes, 0.7)) if len(sizes) else usual
     trust = len(sizes) / (len(sizes) + alarms.BULK_POINTS)
-    wanted = trust * own + (1 - trust) * usual
+    wanted = trust * min(own, ratios[0]) + (1 - trust) * usual
     return min(np.interp(wanted, ratios[::-1], grid[::-1]), alarms.LIGHTEST_INDEX)
 
 
@@ -55,8 +55,8 @@ def test_rates_equal_naive_loop(rng):
 
 
 def test_before_anything_is_known_the_usual_peak_is_reached_by_half_of_the_quarters_of_a_day():
-    rate = alarms.false_rates(np.array([[alarms.USUAL_PEAK, -2 * alarms.USUAL_PEAK, 0.0, np.nan]]), step_s=STEP_S)
-    npt.assert_allclose(rate, [[28 * np.log(2), 28 * np.log(2) / 4, np.inf, np.nan]])
+    rate = alarms.false_rates(np.array([[alarms.USUAL_PEAK, -2 * alarms.USUAL_PEAK, 0.0, 1e-300, np.nan]]), step_s=STEP_S)
+    npt.assert_allclose(rate, [[28 * np.log(2), 28 * np.log(2) / 4, np.inf, np.inf, np.nan]])
 
 
 def test_later_and_missing_values_change_nothing_that_was_judged(rng):

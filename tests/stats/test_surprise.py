@@ -158,6 +158,26 @@ def test_a_constant_series_has_no_alarm(value):
     assert not told(values).any()
 
 
+def test_the_first_failures_of_a_series_of_zeros_are_told():
+    values = np.zeros((1, 14 * DAY))
+    values[0, 1000] = 5
+    assert np.flatnonzero(told(values))[0] == 1000
+    assert judged(values).strength[0, 999] == 0
+
+
+def test_values_of_a_day_each_are_judged_by_the_last_weeks(rng):
+    values = 100 + 5 * rng.normal(size=(10, 200))
+    values[:, 150] += 100
+    hits = told(values, step_s=86_400)
+    assert hits[:, 150].all()
+    assert hits[:, :150].sum() <= 2 * 0.25 * 10 * 150 / 7
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_extreme_sizes_do_no_harm(size, rng):
+    assert np.abs(judged(size * rng.normal(size=(1, 700))).strength[0, 100:]).max() < 20
+
+
 def test_quantised_values_are_not_told_for_their_steps(rng):
     values = np.round(daily(28, rng) / 10) * 10
     assert told(values)[:, 7 * DAY :].sum() == 0
