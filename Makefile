@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
+# What Python has compiled is kept, whatever the shell says: without it every run compiles two thousand modules again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: report test lab bench lock clean help
 
