@@ -336,10 +336,11 @@ class _Memo:
         versions = (sys.version, np.__version__, pd.__version__, pa.__version__)
         code = [code_digest(one.rpartition(".")[0]) for one in (name, *also)]
         self.made_by = store.digest(name, *code, *versions, canonical(function))
+        self.told: dict[int, tuple[pd.DataFrame, str]] = {}
 
     def path(self, partition: Any) -> Path:
         key = partition if isinstance(partition, str) else partition.key
-        return self.folder / f"{store.digest(self.made_by, key, canonical(partition))}.pickle"
+        return self.folder / f"{store.digest(self.made_by, key, canonical(partition, self.told))}.pickle"
 
 
 def _read(path: Path) -> tuple[Any] | None:
@@ -372,8 +373,23 @@ def code_digest(module: str) -> str:
     return store.digest(*(part for path in paths for part in (path.name, path)))
 
 
-def canonical(value: Any) -> str:
+def _frame_text(frame: pd.DataFrame, told: dict[int, tuple[pd.DataFrame, str]]) -> str:
+    if id(frame) not in told:
+        if len(frame) <= SMALL_ROWS:
+            contents = repr([(str(frame[name].dtype), frame[name].tolist()) for name in frame.columns]).encode()
+        else:
+            contents = pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
+        # With the frame itself: as long as it is here no other has its id.
+        told[id(frame)] = (frame, f"frame({list(frame.columns)},{store.digest(contents)})")
+    return told[id(frame)][1]
+
+
+def canonical(value: Any, told: dict[int, tuple[pd.DataFrame, str]] | None = None) -> str:
     """Text that is equal for equal parameters, in every process.
+
+    Parameters
+    ----------
+    told : frames that were told before, with their texts, by `id`: partitions of one call share many
 
     Raises
     ------
@@ -381,7 +397,7 @@ def canonical(value: Any) -> str:
         For a value of a kind whose contents cannot be told.
     """
     if isinstance(value, functools.partial):
-        return f"partial({canonical(list(value.args))},{canonical(value.keywords)})"
+        return f"partial({canonical(list(value.args), told)},{canonical(value.keywords, told)})"
     if isinstance(value, _Chain):
         return value.key
     if value is None or isinstance(value, str | int | float | bool | bytes):
@@ -389,19 +405,17 @@ def canonical(value: Any) -> str:
     if isinstance(value, BaseModel):
         return f"{type(value).__name__}{value.model_dump_json()}"
     if isinstance(value, dict):
-        return "{" + ",".join(f"{canonical(key)}:{canonical(value[key])}" for key in sorted(value, key=repr)) + "}"
+        return "{" + ",".join(f"{canonical(key)}:{canonical(value[key], told)}" for key in sorted(value, key=repr)) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(canonical(item) for item in value) + "]"
+        return "[" + ",".join(canonical(item, told) for item in value) + "]"
     if isinstance(value, np.generic):
         return repr(value.item())
     if isinstance(value, np.ndarray):
         return f"array({value.dtype},{value.shape},{store.digest(np.ascontiguousarray(value).tobytes())})"
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
-    if isinstance(value, pd.DataFrame) and len(value) <= SMALL_ROWS:
-        return f"frame({[(name, str(value[name].dtype), value[name].tolist()) for name in value.columns]!r})"
     if isinstance(value, pd.DataFrame):
-        return f"frame({list(value.columns)},{store.digest(pd.util.hash_pandas_object(value, index=False).to_numpy().tobytes())})"
+        return _frame_text(value, {} if told is None else told)
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, Path):
@@ -411,7 +425,7 @@ def canonical(value: Any) -> str:
         return value.isoformat()
     fields = getattr(value, "__dataclass_fields__", None)
     if fields is not None:
-        return type(value).__name__ + canonical({name: getattr(value, name) for name in fields})
+        return type(value).__name__ + canonical({name: getattr(value, name) for name in fields}, told)
     raise TypeError(
         f"parameters of a mapped function must be plain values, frames, arrays or dataclasses of them, not {type(value).__name__}"
     )

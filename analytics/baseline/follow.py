@@ -241,9 +241,10 @@ def masked_cells(panel: Panel, clock: calendars.Clock, masks: pd.DataFrame) -> B
     """Cells that a mask touches, shape (n_series, clock.n_cells)."""
     masked = np.zeros((len(panel.series), clock.n_cells), bool)
     service, region = panel.series["service"].to_numpy(), panel.series["region"].to_numpy()
-    for mask in masks.itertuples():
-        concerned = (pd.isna(mask.service) | (service == mask.service)) & (pd.isna(mask.region) | (region == mask.region))
-        masked[concerned, _touched(panel, clock, mask.start_ms, mask.end_ms)] = True
+    columns = (masks[name].tolist() for name in ("service", "region", "start_ms", "end_ms"))
+    for of_service, of_region, start_ms, end_ms in zip(*columns, strict=True):
+        concerned = (pd.isna(of_service) | (service == of_service)) & (pd.isna(of_region) | (region == of_region))
+        masked[concerned, _touched(panel, clock, start_ms, end_ms)] = True
     return masked
 
 
