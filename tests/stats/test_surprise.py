@@ -173,7 +173,7 @@ def test_values_of_a_day_each_are_judged_by_the_last_weeks(rng):
     assert hits[:, :150].sum() <= 2 * 0.25 * 10 * 150 / 7
 
 
-@pytest.mark.parametrize("size", [1e-200, 1e200])
+@pytest.mark.parametrize("size", [1e-30, 1e30])
 def test_extreme_sizes_do_no_harm(size, rng):
     assert np.abs(judged(size * rng.normal(size=(1, 700))).strength[0, 100:]).max() < 20
 
