@@ -13,7 +13,7 @@ import pandas as pd
 from analytics import calendars, expected, params
 from analytics.expected import Kind
 from analytics.panel import Panel, PanelRef
-from analytics.stats import alarms, failures, surprise
+from analytics.stats import alarms, failures, levels, surprise
 
 __all__ = ["GAP_S", "Found", "Judged", "detect", "judge"]
 
@@ -28,6 +28,9 @@ GAP_S = 1800
 """What is not longer interrupted is one episode, s; at least one step."""
 BAND = 1.96
 """Half width of the band in scales: 19 of 20 steps lie in it while nothing happens."""
+
+LEVEL_DAYS = (7, 28)
+"""Days from which on it shows whether a series has a level, and days that it is told by."""
 
 AROUND_S = (6 * 3600, 3 * 86_400)
 """Least time drawn before an episode, half of it after, and the longest episode that is drawn whole, s."""
@@ -163,12 +166,24 @@ def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
     found = surprise.surprises(expected.transform(panel.values, kind), clock.local_ms // (step_s * 1000), step_s=step_s)
     rate = alarms.false_rates(found.strength, step_s=step_s, alike=np.unique(panel.series["signal"], return_inverse=True)[1])
     is_strange = alarms.raised(rate, budget_per_week=budget)
+    if kind == "linear":
+        is_strange &= _had_level(panel)
     middle, half = _held(found, is_strange, max(1, GAP_S // step_s))
     low, middle, high = (expected.untransform(middle + k * half, kind) for k in (-BAND, 0, BAND))
     strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0)
     return Judged(
         is_strange, is_strange, rate, middle, low, high, strongest, tuple(surprise.DETECTORS)
     )  # fmt: skip
+
+
+def _had_level(panel: Panel) -> BoolArray:
+    """Steps of series that had a level in the weeks before: a certificate that was renewed is nothing strange."""
+    per_day = max(1, 86_400 // panel.step_s)
+    had = np.ones(panel.values.shape, bool)
+    for day in range(LEVEL_DAYS[0], panel.values.shape[1] // per_day + 1):
+        before = panel.values[:, max(0, day - LEVEL_DAYS[1]) * per_day : day * per_day]
+        had[:, day * per_day : (day + 1) * per_day] = levels.has_level(before, per_day)[:, None]
+    return had
 
 
 def _held(found: surprise.Surprise, is_strange: BoolArray, gap: int) -> tuple[FloatArray, FloatArray]:
@@ -191,13 +206,15 @@ def _judge_shares(panel: Panel, budget: float) -> Judged:
     n_checks = np.where(np.isfinite(panel.values), panel.n_checks, 0).astype(float)
     failed = np.rint(np.nan_to_num(1 - panel.values.astype(float)) * n_checks)
     found = failures.judge_failures(failed, n_checks, step_s=panel.step_s)
-    is_told = found.per_week <= budget
+    is_told, reach = failures.raised(
+        found, failed, n_checks, budget_per_week=budget, apart=max(1, GAP_S // panel.step_s), step_s=panel.step_s
+    )
     # An outage is told by its second or third failed check, but begins with the first.
     n_times = failed.shape[1]
     next_failed = np.minimum.accumulate(np.where(failed > 0, np.arange(n_times), n_times)[:, ::-1], axis=1)[:, ::-1]
     row, step = np.nonzero(is_told)
     starts = np.zeros((len(failed), n_times + 1), np.int64)
-    np.add.at(starts, (row, next_failed[row, np.maximum(step + 1 - found.reach[row, step], 0)]), 1)
+    np.add.at(starts, (row, next_failed[row, np.maximum(step + 1 - reach[row, step], 0)]), 1)
     np.add.at(starts, (row, step + 1), -1)
     is_strange = np.cumsum(starts, axis=1)[:, :-1] > 0
     usual = 1 - found.usual

@@ -14,7 +14,7 @@ from analytics.baseline.history import Reader, Scale
 from analytics.baseline.judge import Gauge, lead_of, week_bins
 from analytics.calendars import Clock
 from analytics.expected import Baselines
-from analytics.stats import bins, robust, scan
+from analytics.stats import bins, levels, robust, scan
 from analytics.stats.bins import Bins
 
 __all__ = ["Watch", "begin", "evidence_of", "go_on", "kinds_of"]
@@ -28,9 +28,6 @@ Names = npt.NDArray[np.object_]
 KINDS_OF = {"availability": ("availability",), "requests": ("level", "season")}
 OTHER_KINDS = ("level", "spread", "season")
 """What can change in a signal and is worth telling; the tail only of response times, by which users are lost."""
-
-LEAST_STEP = 0.4
-"""Median step from day to day over the robust spread of days, below which a series has no level."""
 
 LEAST_BINS = 28
 """Bins from which on a reference knows how much a series varies: one with a value a day is judged once it is four weeks old."""
@@ -99,7 +96,7 @@ def _of_one_length(
     week_bin = week_bins(clock, lead, bin_s)
     tells = np.array([[kind in kinds_of(signal) for kind in scan.KINDS] for signal in signals])
     if scale.kind == "linear":
-        tells &= _has_level(values, 86_400 // clock.step_s)[:, None]
+        tells &= levels.has_level(values, 86_400 // clock.step_s)[:, None]
     reference = scan.learn_reference(gauge.lay_out(measured, week_bin), measured.n_bins)
     before = _usual(scale, baselines, values)
     return Watch(names, gauge, reference, measured, week_bin, lead, tells, before, np.zeros(len(names), bool))
@@ -110,17 +107,6 @@ def kinds_of(signal: str) -> tuple[str, ...]:
     if signal.startswith("latency"):
         return ("level", "spread", "tail", "season")
     return KINDS_OF.get(signal, OTHER_KINDS)
-
-
-def _has_level(values: Float32Array, per_day: int) -> BoolArray:
-    """Whether the days of a series come and go about a level: a disk that fills or a certificate that ages moves on every day.
-
-    Of independent days the median step is 0.95 robust spreads, of days with a correlation of one half 0.67, of a straight line over a week
-    0.34 and less over more.
-    """
-    days = robust.median(values[:, : values.shape[1] // per_day * per_day].reshape(len(values), -1, per_day))
-    step, spread = robust.median(np.abs(np.diff(days, axis=1))), robust.mad(days)
-    return ~(step < LEAST_STEP * spread)
 
 
 def _usual(scale: Scale, baselines: Baselines, values: Float32Array) -> FloatArray:

@@ -172,3 +172,17 @@ def test_nothing_measured_is_nothing_found():
     none = found(made.joined())
     assert none.anomalies.empty
     tables.validate(none.anomalies, tables.TABLES["anomalies"])
+
+
+def test_a_certificate_that_is_renewed_is_nothing_strange_and_a_load_that_triples_is():
+    days = np.arange(DAYS * 24) / 24
+    left = np.where(days < 15, 20 - days, 110 - days) * 86_400
+    busy = 5 + np.sin(2 * np.pi * days) + 0.2 * np.random.default_rng(3).standard_normal(len(days))
+    busy[15 * 24 : 15 * 24 + 3] *= 3
+    told = found(
+        made.joined(
+            made.signals({("web", "eu"): left}, start=START, step_s=3600, signal="cert_expiry_s"),
+            made.signals({("web", "eu"): busy}, start=START, step_s=3600, signal="load"),
+        )
+    ).anomalies
+    assert told["signal"].tolist() == ["load"]
