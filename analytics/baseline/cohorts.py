@@ -26,6 +26,7 @@ from analytics.stats import changes, scan
 __all__ = ["Followed", "advance", "told"]
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 Names = npt.NDArray[np.object_]
 
@@ -196,31 +197,26 @@ def _renewed(
     cohort: Cohort, reader: Reader, stop: int, over: pd.DataFrame, settings: params.Baseline
 ) -> tuple[pd.DataFrame, list[Cohort]]:  # fmt: skip
     """What was told of those that get another reference, of their age or of what was accepted, and how all go on."""
-    per_day = reader.week.per_day
     known = told(cohort, settings, reader.week.step_s)
     before = _joined([over, known])
     accepted = _accepted(cohort, reader.week, stop)
-    following = []
-    for name, start in accepted.items():
-        signal = cohort.signals[cohort.names == name]
-        begin = max(start, stop - LEARNT_DAYS * per_day)
-        following.append(
-            _begun(reader, np.array([name], object), signal, cohort.scale, born=start, learnt_from=begin, learnt_to=stop, over=before)
-        )
-    held = set(known.loc[known["end"].isna(), "series_id"])
+    following = [_learnt_again(cohort, cohort.names == name, reader, start, stop, before) for name, start in accepted.items()]
     leave = np.isin(cohort.names, list(accepted))
-    if _is_age(stop, cohort.born, per_day):
-        renewed = ~leave & ~np.isin(cohort.names, list(held))
+    if _is_age(stop, cohort.born, reader.week.per_day):
+        renewed = ~leave & ~np.isin(cohort.names, known.loc[known["end"].isna(), "series_id"])
         if renewed.any():
-            begin = max(cohort.born, stop - LEARNT_DAYS * per_day)
-            names, signals = cohort.names[renewed], cohort.signals[renewed]
-            following.append(
-                _begun(reader, names, signals, cohort.scale, born=cohort.born, learnt_from=begin, learnt_to=stop, over=before)
-            )  # fmt: skip
+            following.append(_learnt_again(cohort, renewed, reader, cohort.born, stop, before))
         leave |= renewed
     if not leave.all():
         following.append(replace(cohort.without(cohort.names[leave]), since=stop))
     return known[known["series_id"].isin(cohort.names[leave])], following
+
+
+def _learnt_again(cohort: Cohort, rows: BoolArray, reader: Reader, born: int, stop: int, over: pd.DataFrame) -> Cohort:
+    """Some series of a cohort with a reference from the weeks before a step, but from nothing before `born`."""
+    begin = max(born, stop - LEARNT_DAYS * reader.week.per_day)
+    names, signals = cohort.names[rows], cohort.signals[rows]
+    return _begun(reader, names, signals, cohort.scale, born=born, learnt_from=begin, learnt_to=stop, over=over)
 
 
 def _accepted(cohort: Cohort, week: Week, stop: int) -> dict[str, int]:
@@ -239,12 +235,24 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
     if not len(shown):
         return watch.empty()
     mine = all_of_it.select(shown)
-    evidence = watch.evidence_of(mine)
-    found = changes.find_changes(evidence, changes.level_for(settings.false_alarms_per_series_year))
-    begin_ms = FIRST_MONDAY_MS + (cohort.learnt_from - mine.lead) * step_s * 1000
+    found = changes.find_changes(watch.evidence_of(mine), changes.level_for(settings.false_alarms_per_series_year))
+    begin_ms, bin_ms = FIRST_MONDAY_MS + (cohort.learnt_from - mine.lead) * step_s * 1000, mine.gauge.bin_s * 1000
+    rows = _as_rows(found, mine, cohort, begin_ms, step_s)
+    last = np.where(found.closed >= 0, found.closed, mine.measured.n_bins - 1)
+    looks = np.column_stack([found.looks, last])
+    newest = np.stack([found.effect, found.effect_low, found.effect_high], axis=1)
+    effects = np.concatenate([found.looked, newest[:, None]], axis=1)
+    seen = rows.loc[rows.index.repeat(looks.shape[1])].assign(known=begin_ms + (looks.ravel() + 1) * bin_ms)
+    seen[["change", "change_low", "change_high"]] = effects.reshape(-1, 3)
+    after = np.nan if cohort.scale.kind != "logit" else _failing(mine, found, looks)
+    return _once_material(seen.assign(after=after), looks, cohort, settings)
+
+
+def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int, step_s: int) -> pd.DataFrame:
+    """What is the same at all looks."""
     bin_ms = mine.gauge.bin_s * 1000
     signal_of = dict(zip(cohort.names, cohort.signals, strict=True))
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "series_id": mine.names[found.series],
             "signal": np.array([signal_of[name] for name in mine.names[found.series]], object),
@@ -261,14 +269,6 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
             "learnt_to": FIRST_MONDAY_MS + cohort.learnt_to * step_s * 1000,
         }
     )
-    last = np.where(found.closed >= 0, found.closed, mine.measured.n_bins - 1)
-    looks = np.column_stack([found.looks, last])
-    newest = np.stack([found.effect, found.effect_low, found.effect_high], axis=1)
-    effects = np.concatenate([found.looked, newest[:, None]], axis=1)
-    seen = frame.loc[frame.index.repeat(looks.shape[1])].assign(known=begin_ms + (looks.ravel() + 1) * bin_ms)
-    seen[["change", "change_low", "change_high"]] = effects.reshape(-1, 3)
-    after = np.nan if cohort.scale.kind != "logit" else _failing(mine, found, looks)
-    return _once_material(seen.assign(after=after), looks, cohort, settings)
 
 
 def _failing(mine: Watch, found: changes.Changes, looks: IntArray) -> FloatArray:

@@ -205,7 +205,7 @@ def in_ms(masks: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 def learn_window(window: Window) -> Version:
     """Baselines of the series of a window."""
     panel = window.load()
-    data = store.digest(np.ascontiguousarray(panel.values).tobytes(), np.ascontiguousarray(panel.n_checks).tobytes())
+    data = store.digest(*(np.ascontiguousarray(part).data.cast("B") for part in (panel.values, panel.n_checks)))
     return Version([(group, _learn_group(panel, group, window)) for group in groups(panel.series, window.places)], data)
 
 

@@ -19,7 +19,7 @@ from analytics.calendars import DAY_MS, Clock
 from analytics.expected import Kind
 from analytics.panel import FIRST_MONDAY_MS, WEEK_MS, Panel, PanelRef, to_ms, week_start
 
-__all__ = ["Reader", "Scale", "Week", "weeks"]
+__all__ = ["BORN_DAYS", "Reader", "Scale", "Week", "weeks"]
 
 IntArray = npt.NDArray[np.int64]
 Float32Array = npt.NDArray[np.float32]

@@ -17,7 +17,7 @@ from analytics.expected import Baselines
 from analytics.stats import bins, levels, robust, scan
 from analytics.stats.bins import Bins
 
-__all__ = ["Watch", "begin", "evidence_of", "go_on", "kinds_of"]
+__all__ = ["Watch", "begin", "empty", "evidence_of", "failing_share", "go_on", "kinds_of"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -162,11 +162,6 @@ def failing_share(measured: Bins, row: int, first: int, stop: int) -> float:
     here = slice(max(first, 0), max(stop, 0))
     n_checked = measured.n_checked[row, here].sum()
     return float(measured.failed[row, here].sum(dtype=np.float64) / n_checked) if n_checked else np.nan
-
-
-def bin_ms(watch: Watch) -> int:
-    """Length of a bin, ms."""
-    return watch.gauge.bin_s * 1000
 
 
 def empty() -> pd.DataFrame:

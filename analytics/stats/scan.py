@@ -238,6 +238,12 @@ class Frame:
         n_days = np.clip((begin - start) // day, 0, reference.n_bins // day)
         return cls(end, begin, lengths, start, start + n_days * day, n_days >= RELEARNT_DAYS)
 
+    def only(self, columns: IntArray) -> Frame:
+        """Some of the windows."""
+        begin, lengths = self.begin[:, columns], self.lengths[:, columns]
+        until = self.against_end if self.against_end.shape[1] == 1 else self.against_end[:, columns]
+        return Frame(self.end, begin, lengths, self.against_begin, until, self.is_known[:, columns])
+
     def sums(self, values: FloatArray) -> _Sums:
         """Sums of the values present in each window and in the bins it is compared with, and how many they are."""
         totals, counts = _running(values)
@@ -353,16 +359,24 @@ def _level(channels: Channels, reference: Reference, frame: Frame, *, is_guarded
     """Squared change of the level over its variance."""
     difference, variance, usual = mean_change(channels, reference, 0, frame)
     short = (frame.lengths * 24 <= GUARD_H * reference.bins_per_day) & is_guarded
-    if short.any():
-        other, _, _ = frame.means(_bounded(channels.other_level, reference, 0))
-        difference = _guarded(difference, other - usual, short)
+    difference = _guarded(difference, _bounded(channels.other_level, reference, 0), usual, frame, short)
     return over(difference**2, variance)
 
 
-def _guarded(difference: FloatArray, other: FloatArray, short: BoolArray) -> FloatArray:
-    """What is left of a change in a short window if the day may have been one of the other type: a holiday nobody told us of."""
-    left = np.where(difference * other > 0, np.sign(difference) * np.minimum(np.abs(difference), np.abs(other)), 0.0)
-    return np.where(short, left, difference)
+def _guarded(difference: FloatArray, other: FloatArray, usual: FloatArray, frame: Frame, short: BoolArray) -> FloatArray:
+    """What is left of a change in a short window if the day may have been one of the other type: a holiday nobody told us of.
+
+    `other` are the values that the change would be measured by on a day of the other type.
+    """
+    columns = np.flatnonzero(short.any(axis=0))
+    if not columns.size:
+        return difference
+    here = difference[..., columns]
+    like = frame.only(columns).means(other)[0] - (usual if usual.shape[-1] == 1 else usual[..., columns])
+    left = np.where(here * like > 0, np.sign(here) * np.minimum(np.abs(here), np.abs(like)), 0.0)
+    guarded = difference.copy()
+    guarded[..., columns] = np.where(short[:, columns], left, here)
+    return guarded
 
 
 def _season(channels: Channels, reference: Reference, frame: Frame, *, is_guarded: bool) -> FloatArray:
@@ -379,8 +393,7 @@ def shape_change(channels: Channels, reference: Reference, frame: Frame, *, is_g
     changes = []
     for template in (channels.amplitude, channels.phase):
         mean, usual, sums = frame.means(level * template)
-        difference = mean - usual
-        changes.append(_guarded(difference, frame.means(other * template)[0] - usual, short) if short.any() else difference)
+        changes.append(_guarded(mean - usual, other * template, usual, frame, short))
     day = reference.bins_per_day
     return np.stack(changes), day / np.maximum(sums.n, 1) + day / np.maximum(sums.n_usual, 1)
 
