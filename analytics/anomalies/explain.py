@@ -11,6 +11,8 @@ from analytics.anomalies.suppress import smallest
 
 __all__ = ["DETECTOR_WORDS", "explanations", "headline", "share", "size", "what", "where"]
 
+WEEKS_PER_YEAR = 52.18
+
 DETECTOR_WORDS = {
     "forecast": "the value against a forecast from the values before",
     "course": "the value against what is usual at that time of day",
@@ -90,9 +92,9 @@ def _value(value: float, lead: Any) -> str:
 def _rarely(per_week: float) -> str:
     if per_week >= 0.1:
         return f"{words.number(per_week, 2)} times a week"
-    years = 1 / (per_week * 52.18)
-    if years > 1000:
+    if per_week * WEEKS_PER_YEAR < 0.001:
         return "less than once in a thousand years"
+    years = 1 / (per_week * WEEKS_PER_YEAR)
     return f"once in {words.number(years, 2)} years" if years >= 1 else f"once in {words.number(1 / per_week, 2)} weeks"
 
 

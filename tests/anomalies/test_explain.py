@@ -1,0 +1,62 @@
+"""Anomalies in words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from analytics.anomalies import explain
+from tests.alerts.made import plain
+from tests.anomalies.made import SETTINGS, at, episode, episodes
+
+
+def row(**more):
+    usual = {"service": "web", "region": "eu", "signal": "latency_ms", "effect": 0.84, "start": at(0), "end": at(25), "per_week": 0.01}
+    return SimpleNamespace(**{**usual, **more})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (row(), "web in eu was 84 % slower than expected for 25 min on 2 Mar 00:00"),
+        (row(end=pd.NaT, effect=-0.4), "web in eu is 40 % faster than expected since 2 Mar 00:00"),
+        (row(region=None, effect=1.0053), "web was 101 % slower than expected for 25 min on 2 Mar 00:00"),
+        (row(signal="requests", effect=-0.6), "requests of web in eu was 60 % lower than expected for 25 min on 2 Mar 00:00"),
+        (
+            row(signal="availability", effect=0.8),
+            "80 % more of the checks of web in eu failed than usual for 25 min on 2 Mar 00:00",
+        ),
+    ],
+)
+def test_headlines(given, said):
+    assert plain(explain.headline(given, "UTC")) == said
+
+
+@pytest.mark.parametrize(
+    ("per_week", "said"),
+    [
+        (0.0, "less than once in a thousand years"),
+        (1e-9, "less than once in a thousand years"),
+        (0.001, "once in 19 years"),
+        (0.04, "once in 25 weeks"),
+        (0.25, "0.25 times a week"),
+    ],
+)
+def test_how_rarely_chance_makes_as_much(per_week, said):
+    members = episodes(episode(per_week=per_week)).assign(anomaly_id="a")
+    one = members.assign(score=80.0)
+    (text,) = explain.explanations(one, members, settings=SETTINGS, zone="UTC")
+    assert f"chance makes as much {said} in this service" in plain(text)
+
+
+def test_what_else_moved_and_what_would_have_kept_it_silent_is_said():
+    members = episodes(episode(per_week=0.01), episode("web/us/availability", per_week=0.02, effect=0.3)).assign(anomaly_id="a")
+    one = members.iloc[[0]].assign(score=80.0)
+    (text,) = explain.explanations(one, members, settings=SETTINGS, zone="UTC")
+    assert plain(text) == (
+        "2 Mar 00:00: 200 ms where 100 ms [80, 120] was expected. Found by the value against a forecast from the values before: chance makes "
+        "as much once in 1.9 years in this service, the budget is 0.25 a week. Strange with it: availability of us (+30 %). It would have been "
+        "silent with min_relative_effect above 1, or a budget below 0.01 a week."
+    )
