@@ -1,5 +1,6 @@
 """A stage is published whole or not at all; the chain runs what is stale, and a failure says what a person needs."""
 
+import contextlib
 import io
 import json
 import os
@@ -255,6 +256,24 @@ def test_source_without_data_is_told_with_the_remedy(root):
     (root / "params.yaml").write_text(text)
     with pytest.raises(ValueError, match="source 'shop' has no data yet; get them with: analytics collect shop"):
         pipeline.run_all(root=root)
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_only_a_first_run_imports_at_once(chain, monkeypatch, is_published):
+    if is_published:
+        (chain / "reports").mkdir(exist_ok=True)
+        (chain / "reports" / "index.html").touch()
+    asked = []
+
+    @contextlib.contextmanager
+    def parent(run, *, at_once):
+        asked.append(at_once)
+        yield {}
+
+    monkeypatch.setattr(warm, "parent", parent)
+    monkeypatch.setattr("dvc.repo.Repo.reproduce", lambda *given, **options: [])
+    pipeline.run_all(root=chain, verbosity="quiet")
+    assert asked == [not is_published]
 
 
 def test_socket_of_the_warm_process_is_private():
