@@ -192,13 +192,13 @@ def _add_verbosity(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from analytics import pipeline, session
+    from analytics import params, pipeline, session
 
     root = session.root()
     if not given.all:
         if len(given.stages) != 1 or given.force:
             raise ValueError("name one stage (analytics run ingest), or bring all up to date with: analytics run --all")
-        done = pipeline.run(given.stages[0], root=root, parameters=_assignments(given.parameter), verbosity=given.verbosity)
+        done = pipeline.run(given.stages[0], root=root, parameters=params.assignments(given.parameter), verbosity=given.verbosity)
         if done.report is not None and given.verbosity != "quiet":
             _say(str(done.report))
         return 0
@@ -213,7 +213,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _collect(given: argparse.Namespace) -> int:
-    from analytics import dvcfiles, params, session, sources
+    from analytics import params, session, sources
     from analytics.sources import base
 
     root = session.root()
@@ -236,8 +236,7 @@ def _collect(given: argparse.Namespace) -> int:
             # A server that does not answer must not keep the other sources waiting until it does.
             _complain(str(error))
             failed += 1
-    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
-        say("dvc.yaml: the chain reads the sources of params.yaml now")
+    _read_from_now_on(root, "sources of params.yaml", say)
     return FAILED if failed else 0
 
 
@@ -256,11 +255,11 @@ def _collect_one(
 
 
 def _analyze(given: argparse.Namespace) -> int:
-    from analytics import analyze
+    from analytics import analyze, params
     from analytics.sources.base import SourceError
 
     say = (lambda text: None) if given.verbosity == "quiet" else _say
-    options = _nested(_assignments(given.option))
+    options = params.nested(params.assignments(given.option))
     if given.timezone:
         options["timezone"] = given.timezone
     try:
@@ -306,7 +305,7 @@ def _alerts_silence(given: argparse.Namespace) -> int:
     import getpass
     import shlex
 
-    from analytics import dvcfiles, session, tell
+    from analytics import session, tell
 
     root = session.root()
     start = _now() if given.start is None else _time(given.start)
@@ -315,25 +314,26 @@ def _alerts_silence(given: argparse.Namespace) -> int:
     author = given.author or getpass.getuser()
     for line in tell.silence(root, matcher, author=author, reason=given.reason, start=start, until=until, now=_now()):
         _say(line)
-    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
-        _say("dvc.yaml: the chain reads the silences now")
+    _read_from_now_on(root, "silences")
     return 0
 
 
 def _alerts_label(given: argparse.Namespace) -> int:
-    import getpass
-
-    from analytics import dvcfiles, params, session
+    from analytics import session
     from analytics.anomalies import feedback
 
-    root = session.root()
-    zone = params.load(root / "params.yaml").project.zone
-    author = given.author or getpass.getuser()
-    for line in feedback.label(given.anomaly_id, given.label, reason=given.reason, author=author, zone=zone, now=_now()):
+    for line in feedback.label(given.anomaly_id, given.label, **_decision(given)):
         _say(line)
-    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
-        _say("dvc.yaml: the chain reads the feedback now")
+    _read_from_now_on(session.root(), "feedback")
     return 0
+
+
+def _read_from_now_on(root: Path, what: str, say: Callable[[str], None] | None = None) -> None:
+    """Let the chain depend on a file that has come."""
+    from analytics import dvcfiles
+
+    if (root / "dvc.yaml").is_file() and dvcfiles.write_dvc_yaml(root):
+        (say or _say)(f"dvc.yaml: the chain reads the {what} now")
 
 
 def _alerts_test(given: argparse.Namespace) -> int:
@@ -454,35 +454,6 @@ def _version(given: argparse.Namespace) -> int:
     for name in ("pandas", "numpy", "pyarrow", "duckdb", "dvc", "papermill", "matplotlib"):
         _say(f"  {name} {metadata.version(name)}")
     return 0
-
-
-def _assignments(texts: list[str]) -> dict[str, Any]:
-    """`NAME=VALUE` as names and YAML values."""
-    import yaml
-
-    values = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ValueError(f"'{text}' is no NAME=VALUE")
-        try:
-            values[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            # Not a value of YAML (%d.%m.%Y), so it is text.
-            values[name] = value
-    return values
-
-
-def _nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """`units.latency: ms` as `units: {latency: ms}`."""
-    nested: dict[str, Any] = {}
-    for name, value in flat.items():
-        *path, last = name.split(".")
-        inner = nested
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    return nested
 
 
 def _time(text: str) -> Any:

@@ -90,10 +90,14 @@ def _mapped(
 def get_ready(module: str, *, workers: int, points: int | None = None) -> None:
     """Start the process that workers are forked from, without waiting for it: the caller goes on while it imports `module`.
 
-    What is not there yet when `map` asks for workers, `map` waits for. Parameters as there.
+    Nothing is started where results of this module are kept: few are missing then. Other parameters as of `map`.
     """
-    if _that_pay(workers, points) == 1:
-        return
+    kept = (store.root() / "data" / "memo").glob(f"{module.removeprefix('analytics.')}.*/*.pickle")
+    if _that_pay(workers, points) > 1 and not any(kept):
+        _start_server(module)
+
+
+def _start_server(module: str) -> None:
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
     if _CONTEXT == "forkserver":
@@ -247,7 +251,7 @@ def _pooled(jobs: Sequence[_Job], workers: int, module: str) -> Iterator[Any]:
     """As in one process, but computed `workers` at a time; what a lost worker held is given to a fresh pool."""
     ahead = workers
     pa.system_memory_pool().release_unused()
-    get_ready(module, workers=workers)
+    _start_server(module)
     pool = _start_pool(workers)
     waiting: dict[int, Future[Any]] = {}
     handed_out = lost = 0

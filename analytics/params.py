@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-__all__ = ["Params", "comments", "describe", "dump", "load", "parse"]
+__all__ = ["Params", "assignments", "comments", "describe", "dump", "load", "nested", "parse"]
 
 
 class Section(BaseModel):
@@ -229,6 +229,33 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
             return []
         model = inner
     return list(model.model_fields)
+
+
+def assignments(texts: list[str]) -> dict[str, Any]:
+    """`NAME=VALUE` as names and YAML values."""
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ValueError(f"'{text}' is no NAME=VALUE")
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            # Not a value of YAML (%d.%m.%Y), so it is text.
+            values[name] = value
+    return values
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """`units.latency: ms` as `units: {latency: ms}`."""
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        inner = nested
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return nested
 
 
 def dump(params: Params) -> str:

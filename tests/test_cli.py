@@ -163,7 +163,7 @@ def test_run_that_fails_says_why_and_exits_with_1(chain: Path, monkeypatch: pyte
 
 
 def test_options_that_are_no_yaml_are_text() -> None:
-    assert cli._assignments(["time_format=%d.%m.%Y", "service=web", "level=0.9"]) == {
+    assert params.assignments(["time_format=%d.%m.%Y", "service=web", "level=0.9"]) == {
         "time_format": "%d.%m.%Y",
         "service": "web",
         "level": 0.9,

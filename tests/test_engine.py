@@ -144,10 +144,15 @@ def test_a_pool_is_started_only_where_it_pays(project, monkeypatch):
 @pytest.mark.parametrize(
     ("workers", "points", "expected"), [(1, None, 0), (2, engine.POINTS_PER_WORKER, 0), (2, 2 * engine.POINTS_PER_WORKER, 1)]
 )
-def test_workers_are_got_ready_only_where_a_pool_pays(monkeypatch, workers, points, expected):
+def test_workers_are_got_ready_only_where_a_pool_pays(project, monkeypatch, workers, points, expected):
     started = []
     monkeypatch.setattr(engine.forkserver, "ensure_running", lambda: started.append(True))
     monkeypatch.setattr(engine.forkserver, "set_forkserver_preload", lambda names: None)
+    engine.get_ready("analytics.ingest.week", workers=workers, points=points)
+    assert len(started) == expected
+    kept = project / "data" / "memo" / "ingest.week.measure_week" / "a.pickle"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
     engine.get_ready("analytics.ingest.week", workers=workers, points=points)
     assert len(started) == expected
 

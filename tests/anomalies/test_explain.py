@@ -56,7 +56,7 @@ def test_what_else_moved_and_what_would_have_kept_it_silent_is_said():
     one = members.iloc[[0]].assign(score=80.0)
     (text,) = explain.explanations(one, members, settings=SETTINGS, zone="UTC")
     assert plain(text) == (
-        "2 Mar 00:00: 200 ms where 100 ms [80, 120] was expected. Found by the value against a forecast from the values before: chance makes "
-        "as much once in 1.9 years in this service, the budget is 0.25 a week. Strange with it: availability of us (+30 %). It would have been "
-        "silent with min_relative_effect above 1, or a budget below 0.01 a week."
+        "2 Mar 00:00: 200 ms where 100 ms [80, 120] was expected. Found by the value against a forecast from the values before: chance "
+        "makes as much once in 1.9 years in this service, the budget is 0.25 a week. Strange with it: availability of us (+30 %). It would "
+        "have been silent with min_relative_effect above 1, or a budget below 0.01 a week."
     )
