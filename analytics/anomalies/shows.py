@@ -90,7 +90,7 @@ def services_table(found: Anomalies, budget: float) -> pd.DataFrame:
 
 
 def days(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
-    """Gravest alarm of each service and day: service, day, severity (0: none)."""
+    """Gravest alarm of each day, of the services that had one: service, day, severity (0: none)."""
     alarms = recent(found.alarms, now, n_days)
     last = (now - pd.Timedelta(1, "ms")).floor("D")
     grid = pd.DataFrame({"day": pd.date_range(last - (n_days - 1) * DAY, last, freq="D")})
@@ -98,4 +98,7 @@ def days(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
     met = cells.merge(alarms[["service", "start", "end", "severity"]].astype({"service": "object"}), on="service", how="left")
     is_on = (met["start"] < met["day"] + DAY) & (met["end"].fillna(now) > met["day"])
     met = met.assign(severity=met["severity"].where(is_on, 0.0).fillna(0.0))
-    return met.groupby(["service", "day"], as_index=False)["severity"].max()
+    whole = met.groupby(["service", "day"], as_index=False)["severity"].max()
+    # Of hundreds of services those with nothing to show would hide the others.
+    has_any = whole.groupby("service")["severity"].transform("max") > 0
+    return whole[has_any].reset_index(drop=True) if has_any.any() else whole

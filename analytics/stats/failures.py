@@ -19,8 +19,8 @@ WEEK_S = 7 * 86_400
 
 HALF_LIFE_DAYS = 14.0
 """Memory of the usual share: a month holds what a service usually does."""
-PRIOR_FAILURES, PRIOR_CHECKS = 0.5, 50.0
-"""What is supposed of a service before anything is known of it: half a failure (Jeffreys) in few checks, soon outweighed by what comes."""
+PRIOR_FAILURES, PRIOR_CHECKS = 0.5, 10.0
+"""What is supposed of a service before anything is known of it: half a failure (Jeffreys) in few checks, outweighed also by one a day."""
 LONGEST_DAYS = 1.0
 """Longest window: what is a little worse for longer is a drift."""
 

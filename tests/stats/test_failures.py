@@ -96,3 +96,9 @@ def test_failures_that_are_many_only_together_are_told_with_the_first_of_them():
     first = int(np.flatnonzero(is_told[0])[0])
     assert first > 2500
     assert first + 1 - reach[0, first] <= 2500
+
+
+def test_one_check_a_day_that_always_fails_is_usual_after_a_month():
+    failed = n_checks = np.ones((1, 60))
+    rate = judge_failures(failed, n_checks, step_s=86_400).per_week[0]
+    assert rate[-1] > 1
