@@ -125,3 +125,32 @@ def _overlapping(ones: pd.DataFrame, others: pd.DataFrame) -> int:
         for one in ones.itertuples()
     ]
     return sum(len(found) > 0 for found in same)
+
+
+def test_anomalies_that_were_made_are_told_and_hardly_any_other(read, truth):
+    anomalies, suppressed = read("anomalies"), read("suppressed")
+    told = anomalies[~anomalies["anomaly_id"].isin(suppressed["anomaly_id"])]
+    slack = pd.Timedelta(minutes=10)
+
+    def during(row, rows, until):
+        same = rows["service"].isna() | (rows["service"].astype("object") == row.service)
+        return rows[same & (rows["start"] < until + slack) & (rows["end"].fillna(until) > row.start - slack)]
+
+    failing = truth[(truth["signal"] == "availability") & truth["kind"].isin(["incident", "regional_outage"]) & truth["service"].notna()]
+    caught = [len(during(row, told, row.end)) > 0 for row in failing.itertuples()]
+    assert len(caught) > 3
+    assert sum(caught) >= 0.8 * len(caught)
+    chance = [row for row in told.itertuples() if during(row, truth, row.end if pd.notna(row.end) else row.start).empty]
+    # Four weeks of eight services may cost eight false alarms; twice as many are rarer than once in a hundred such worlds.
+    assert len(chance) <= 16
+
+
+def test_anomalies_become_alerts_that_end_with_them(read):
+    alerts, anomalies = read("alerts"), read("anomalies")
+    mine = alerts[alerts["finding"] == "anomaly"]
+    assert len(mine)
+    assert set(mine["finding_id"]) <= set(anomalies["anomaly_id"])
+    assert not set(mine["finding_id"]) & set(read("suppressed")["anomaly_id"])
+    over = anomalies.set_index("anomaly_id")["end"].notna()
+    single = mine[mine["finding_id"].map(over).astype(bool) & (mine["n_findings"] <= 1)]
+    assert (single["state"] == "resolved").all()
