@@ -39,7 +39,7 @@ def label(anomaly_id: str, said: str, *, reason: str, author: str, zone: str, no
         "strength": f"{one.score:.1f}",
     }
     path = store.decide("feedback", row)
-    lines = [f"written to {path.relative_to(session.root())} (commit it): {explain.headline(one, zone)} was a {said} alarm"]
+    lines = [f"written to {path.relative_to(session.root())} (commit it): {explain.headline(one, zone)}: called a {said} alarm"]
     return [*lines, *_preview(one, said, anomalies, suppressed, zone), "it counts from the next run on: analytics run --all"]
 
 

@@ -19,6 +19,8 @@ from analytics.stats import alarms
 __all__ = ["Anomalies", "find_anomalies"]
 
 WEEK = pd.Timedelta(days=7)
+COST = 4
+"""What a point costs here, in points that are only read and measured."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def find_anomalies(
     """
     refs = list(signals.between(None, now))
     work = partial(detect, regions=regions, settings=settings)
-    parts = list(engine.map(work, refs, workers=project.workers, points=sum(ref.size for ref in refs)))
+    parts = list(engine.map(work, refs, workers=project.workers, points=COST * sum(ref.size for ref in refs)))
     found = Found.together(parts)
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
     known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))

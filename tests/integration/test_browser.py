@@ -108,11 +108,12 @@ def test_on_a_phone_a_table_that_does_not_fit_is_a_card_for_each_row(visit):
 
 
 def test_where_there_is_room_or_paper_a_table_has_columns(visit):
-    page = visit(390)
+    page, cards = visit(390), ".table.cards"
+    # The page learns of its new width with its next frame.
     page.set_viewport_size({"width": 1280, "height": 800})
-    assert page.locator(".table.cards").count() == 0
+    page.wait_for_function(f"() => document.querySelectorAll('{cards}').length === 0")
     page.set_viewport_size({"width": 390, "height": 800})
-    assert page.locator(".table.cards").count() > 0
+    page.wait_for_function(f"() => document.querySelectorAll('{cards}').length > 0")
     page.emulate_media(media="print")
     assert page.evaluate("() => getComputedStyle(document.querySelector('.cards tbody tr')).display") == "table-row"
 
