@@ -17,22 +17,38 @@ ALIKE = 0.25
 WINDOW_DAYS, SUSTAINED_DAYS = 7, 5
 """An interval is a new schedule when so many of a week's days keep it: a bad day or weekend of a monitor is none."""
 
+FEW_BURSTS, BURSTS, MUCH_LONGER = 10, 0.1, 10
+"""Checks come in bursts where at least so many pauses, and this share of them (bursts of up to ten checks), are this many times as long as
+the median one."""
+
+SPANNED = 0.5
+"""Part of the usual interval (at most a day) that the checks of a day must span to tell another one: two within a second tell none."""
+
 KEPT_SHARE = 0.9
 """Share of its checks that a day must have to tell its interval: where many are missing the median pause is no schedule."""
 
 
 def usual_intervals(runs: pd.DataFrame) -> pd.Series:
-    """Median time between two rows of the key of each run, over whole runs and the pauses between them; ms."""
+    """Usual time between two rows of the key of each run, their median over whole runs and the pauses between them; ms."""
     group = runs.groupby(["kind", "service", "region", "label"], sort=True).ngroup().rename("group")
     ordered = runs.assign(group=group).sort_values(["group", "first"])
     pauses = ordered["first"] - ordered.groupby("group")["last"].shift()
     inside = pd.DataFrame({"group": ordered["group"], "interval": ordered["interval_ms"], "weight": ordered["n"] - 1})
     between = pd.DataFrame({"group": ordered["group"], "interval": pauses, "weight": 1}).dropna()
     both = pd.concat([inside[inside["weight"] > 0], between[between["interval"] > 0]]).sort_values(["group", "interval"])
-    seen = both.groupby("group")["weight"].cumsum()
-    half = both.groupby("group")["weight"].transform("sum") / 2
-    usual = both[seen >= half].groupby("group")["interval"].first()
+    usual = _weighted_median(both, both["weight"])
+    # Of checks that come in bursts most pauses are within them: then the pause of most of the time is the schedule.
+    is_long = both["interval"] > MUCH_LONGER * both["group"].map(usual)
+    n_long, n = (weight.groupby(both["group"]).sum() for weight in (both["weight"].where(is_long, 0), both["weight"]))
+    is_bursty = (n_long >= FEW_BURSTS) & (n_long >= BURSTS * n)
+    usual = usual.where(~is_bursty, _weighted_median(both, both["interval"] * both["weight"]))
     return group.map(usual).fillna(DAY_MS).astype("int64")
+
+
+def _weighted_median(pauses: pd.DataFrame, weight: pd.Series) -> pd.Series:
+    """Interval of each group that half of the weight does not exceed; `pauses` are sorted by group and interval."""
+    seen, half = weight.groupby(pauses["group"]).cumsum(), weight.groupby(pauses["group"]).transform("sum") / 2
+    return pauses[seen >= half].groupby("group")["interval"].first()
 
 
 def find_schedules(runs: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +74,8 @@ def find_schedules(runs: pd.DataFrame) -> pd.DataFrame:
     interval = days["usual_ms"].to_numpy(float)
     own = days["interval_ms"].where(days["interval_ms"] > 0).to_numpy(float)
     differs = np.bincount(number, weights=np.abs(own / interval - 1) > ALIKE) >= SUSTAINED_DAYS
-    is_kept = (days["n"] * own >= KEPT_SHARE * (days["last"] - days["first"] + own)).to_numpy()
+    span = (days["last"] - days["first"]).to_numpy(float)
+    is_kept = (days["n"].to_numpy(float) * own >= KEPT_SHARE * (span + own)) & (span >= SPANNED * np.minimum(interval, DAY_MS))
     bounds = np.append(np.flatnonzero(np.diff(number, prepend=-1)), len(number))
     for track in np.flatnonzero(differs):
         mine = slice(bounds[track], bounds[track + 1])

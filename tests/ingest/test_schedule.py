@@ -96,6 +96,21 @@ def test_outages_of_a_slow_stretch_last_until_the_next_check(project):
     assert outages[["start", "end"]].to_numpy().tolist() == [[MONDAY + pd.Timedelta("15D"), MONDAY + pd.Timedelta("15D 30min")]]
 
 
+def test_checks_that_come_in_bursts_are_due_once_a_burst(project):
+    """A service that is listed twice is asked twice a day, a second apart: that second is no schedule."""
+    daily = every(DAY_MIN, days=60)
+    made = ingested(checks_at(np.sort(np.concatenate([daily, daily + 1 / 60]))))
+    assert made.measured.coverage["n_expected"].tolist() == [1.0] * 60
+    assert made.measured.coverage["n_checks"].tolist() == [2] * 60
+    assert not set(made.flags["flag"]) & {"interval_changed", "gap"}
+
+
+def test_a_monitor_that_slept_for_months_keeps_its_interval(project):
+    minutes = np.concatenate([every(5, days=7), every(5, days=7, first_day=200)])
+    coverage = ingested(checks_at(minutes)).measured.coverage
+    assert coverage["n_expected"].iloc[[0, 3, -2]].tolist() == [288.0] * 3
+
+
 def test_no_schedule_without_checks(project):
     store.append_raw("s", "metrics", projects.raw_metrics(pd.DataFrame({"time": [MONDAY], "service": "a", "signal": "cpu", "value": 1.0})))
     found = ingest.survey(["s"], params=params.Ingest(), project=params.Project())
