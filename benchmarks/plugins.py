@@ -70,9 +70,7 @@ def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]
 def anomaly(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Score of each point, and the alarms at the default budget."""
     rate = _false_rates(values, timestamps)
-    step_s = int(np.median(np.diff(timestamps)))
-    score = alarms.lingering(alarms.scores(rate)[None], step_s=step_s)[0]
-    return score, alarms.raised(rate, budget_per_week=0.25)
+    return alarms.scores(rate), alarms.raised(rate, budget_per_week=0.25)
 
 
 def anomaly_budget(values: FloatArray, timestamps: npt.NDArray[np.int64], train_end: int, budget_per_week: float) -> npt.NDArray[np.bool_]:

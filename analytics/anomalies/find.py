@@ -87,9 +87,9 @@ def find_anomalies(
     weeks = judged.assign(weeks=judged["series_id"].map(found.weeks)).groupby("service", observed=True)["weeks"].max()
     newest_first = anomalies.sort_values(["start", "anomaly_id"], ascending=[False, True])
     return Anomalies(
-        _typed(newest_first, "anomalies"),
-        _typed(details, "anomaly_members"),
-        _typed(course, "anomaly_course"),
+        tables.picked(newest_first, tables.TABLES["anomalies"]),
+        tables.picked(details, tables.TABLES["anomaly_members"]),
+        tables.picked(course, tables.TABLES["anomaly_course"]),
         kept_back,
         details,
         weeks,
@@ -171,11 +171,3 @@ def _with_ends(course: pd.DataFrame, anomalies: pd.DataFrame, details: pd.DataFr
     names = ["anomaly_id", "severity", "effect", "n_series", "per_week"]
     last = over[names].assign(known_at=over["end"] + pd.to_timedelta(over["anomaly_id"].map(quiet_s), unit="s"), is_over=True)
     return pd.concat([course.assign(is_over=False), last], ignore_index=True).sort_values(["anomaly_id", "known_at"], ignore_index=True)
-
-
-def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """The columns of a table, with its types of time."""
-    columns = tables.TABLES[table].columns
-    picked = frame[[column.name for column in columns]].reset_index(drop=True)
-    times = [column.name for column in columns if column.kind == "time"]
-    return picked.assign(**{name: pd.to_datetime(picked[name], utc=True).astype("datetime64[ms, UTC]") for name in times})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -12,12 +11,12 @@ import pandas as pd
 from analytics import engine, params, rebaselines, tables
 from analytics.baseline import cohorts, follow, history
 from analytics.baseline.cohorts import Followed
-from analytics.baseline.history import BORN_DAYS, Week
+from analytics.baseline.history import BORN_DAYS
 from analytics.calendars import DAY_MS
 from analytics.panel import FIRST_MONDAY_MS, Panels, to_ms
 from analytics.stats import changes
 
-__all__ = ["find_changes", "of_weeks", "series_of"]
+__all__ = ["find_changes", "rows_of", "series_of"]
 
 YEAR_DAYS = 365.25
 TIMES = ("detected_at", "start", "start_low", "start_high", "end", "learnt_from", "learnt_to")
@@ -79,14 +78,6 @@ def _found(
     if not parts:
         return _none()
     return pd.concat(parts, ignore_index=True).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
-
-
-def of_weeks(weeks: Sequence[Week], *, settings: params.Baseline) -> pd.DataFrame:
-    """Rows of table `changes` of the series of one chain of weeks, nothing kept."""
-    state: Followed | None = None
-    for week in weeks:
-        state = cohorts.advance(state, week, settings=settings)
-    return _none() if state is None else rows_of(state, settings=settings)
 
 
 def rows_of(state: Followed, *, settings: params.Baseline) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def find_drifts(
     drifts = drifts.join(near).assign(expires_at=drifts["start"] + pd.Timedelta(weeks=settings.expire_weeks))
     drifts = drifts.assign(state=_states(drifts, _accepted(details, accepted), settings, now))
     order = drifts.assign(**_order(drifts)).sort_values(["is_over", "is_unsure", "rank", "size", "q_value", "drift_id"])
-    saved = (_typed(order, "drifts"), _typed(details, "drift_members"))
+    saved = (tables.picked(order, tables.TABLES["drifts"]), tables.picked(details, tables.TABLES["drift_members"]))
     return Drifts(*saved, details.reset_index(drop=True), len(series), _n_young(series), _years(series), now)
 
 
@@ -246,11 +246,3 @@ def _order(drifts: pd.DataFrame) -> dict[str, pd.Series]:
         "rank": drifts["direction"].map({"improvement": 1}).fillna(2).where(~harms, 0),
         "size": -drifts["severity"].abs().fillna(0.0),
     }
-
-
-def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
-    """The columns of a table, with its types of time."""
-    columns = tables.TABLES[table].columns
-    times = [column.name for column in columns if column.kind == "time"]
-    picked = frame[[column.name for column in columns]].reset_index(drop=True)
-    return picked.assign(**{name: pd.to_datetime(picked[name], utc=True).astype("datetime64[ms, UTC]") for name in times})

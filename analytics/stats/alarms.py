@@ -9,7 +9,6 @@ that they lay above a limit, not how far. What a short history cannot tell comes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from analytics.stats import robust
 
-__all__ = ["Episodes", "episodes", "false_rates", "lingering", "p_values", "raised", "scores"]
+__all__ = ["false_rates", "p_values", "raised", "scores"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -48,8 +47,6 @@ CENSORED = 0.15
 """Share of the strongest blocks of which only the number counts."""
 LEAST_PEAK = 2.0
 """No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
-LINGERS, LINGER_S = 0.4, 12 * 3600
-"""Part of a score that is left after it, and time in which that halves. With more of it later and weaker events are hidden."""
 
 
 def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None) -> FloatArray:
@@ -94,47 +91,10 @@ def scores(rate: FloatArray) -> FloatArray:
     return 100 / (1 + np.sqrt(rate))
 
 
-def lingering(score: FloatArray, *, step_s: int) -> FloatArray:
-    """Score of each point, or what is left of an earlier one: a part that halves every half day. 0 where nothing was ever judged.
-
-    A service that was strange some hours ago is not an uneventful one; what lingers stays below what would be told.
-    """
-    points = np.arange(score.shape[1]) * (step_s / LINGER_S * np.log(2))
-    with np.errstate(divide="ignore"):
-        strongest = np.maximum.accumulate(np.log(np.nan_to_num(score)) + points, axis=1)
-    return np.fmax(score, LINGERS * np.exp(strongest - points))
-
-
 def raised(rate: FloatArray, *, budget_per_week: float) -> BoolArray:
     """Points to tell, such that a week in which nothing is wrong has `budget_per_week` runs of them on average."""
     with np.errstate(invalid="ignore"):
         return rate <= budget_per_week
-
-
-@dataclass(frozen=True)
-class Episodes:
-    """Stretches of raised points, ordered by series and start.
-
-    Attributes
-    ----------
-    series, start, end, peak : int arrays, shape (n_episodes,); indices, `end` is the step after the last, `peak` the rarest point
-    """
-
-    series: IntArray
-    start: IntArray
-    end: IntArray
-    peak: IntArray
-
-
-def episodes(told: BoolArray, rate: FloatArray, *, apart: int) -> Episodes:
-    """Runs of told points; those with fewer than `apart` steps between them are one."""
-    series, at = np.nonzero(told)
-    new = np.ones(len(at), bool)
-    new[1:] = (np.diff(at) > apart) | (np.diff(series) != 0)
-    first = np.flatnonzero(new)
-    last = np.append(first[1:], len(at))[: len(first)] - 1
-    peak = np.array([at[a + np.argmin(rate[series[a], at[a : b + 1]])] for a, b in zip(first, last, strict=True)], dtype=np.int64)
-    return Episodes(series[first], at[first], at[last] + 1, peak)
 
 
 def _per_week(steps: int, step_s: int) -> float:

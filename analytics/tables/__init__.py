@@ -15,7 +15,7 @@ from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_S
 from analytics.tables.ingest import INGEST
 from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
-from analytics.tables.validation import schema, schema_type, validate
+from analytics.tables.validation import picked, schema, schema_type, validate
 
 __all__ = [
     "DECISIONS",
@@ -42,6 +42,7 @@ __all__ = [
     "Column",
     "Stage",
     "Table",
+    "picked",
     "schema",
     "schema_type",
     "stage_of",

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["schema", "schema_type", "validate"]
+__all__ = ["picked", "schema", "schema_type", "validate"]
+
+
+def picked(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The columns of a table from a frame that has more, with its types of time, rows numbered from 0."""
+    import pandas as pd
+
+    times = {column.name: "datetime64[ms, UTC]" for column in table.columns if column.kind == "time"}
+    mine = frame[table.names].reset_index(drop=True)
+    return mine.assign(**{name: pd.to_datetime(mine[name], utc=True).astype(kind) for name, kind in times.items()})
 
 
 def schema(table: Table) -> pa.Schema:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analytics import session, store
+from analytics.baseline import changes, cohorts
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms
 
 WEEK = pd.Timedelta(days=7)
@@ -42,3 +43,11 @@ def _week(series, values, monday, start, step_s):
     checks = np.where(np.isfinite(week), 60, 0).astype(np.int32)
     store.write_panels("signals", [(name, store.encode_panel(series, to_ms(monday), step_s, week, checks))])
     return session.out() / "panels" / "signals" / name
+
+
+def changes_of_weeks(weeks, *, settings):
+    """Rows of table `changes` of the series of one chain of weeks, nothing kept."""
+    state = None
+    for week in weeks:
+        state = cohorts.advance(state, week, settings=settings)
+    return changes.rows_of(state, settings=settings)

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from analytics import params, tables
-from analytics.baseline import changes, history
+from analytics.baseline import history
+from tests.baseline import panels
 from tests.slo import made
 
 START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday
@@ -58,7 +59,7 @@ def changes_of(ref, *, masks=NO_MASKS, places=None, accepted, settings=SETTINGS)
     """Changes of the series of one panel."""
     whole = replace(ref, read=partial(read, key=ref.key))
     (chain,) = history.weeks([whole], masks, accepted, places or {}, now_ms=ref.end_ms)
-    return changes.of_weeks(chain, settings=settings)
+    return panels.changes_of_weeks(chain, settings=settings)
 
 
 def found(

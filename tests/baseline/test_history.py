@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analytics import baseline, params, tables
-from analytics.baseline import changes, cohorts, follow, history, watch
+from analytics.baseline import cohorts, follow, history, watch
 from analytics.panel import to_ms
 from analytics.stats import changes as stats_changes
 from tests.baseline import panels
@@ -66,7 +66,7 @@ def from_scratch(signals, *, days, masks=NO_MASKS, decisions=NONE_DECIDED):
     accepted = decisions.loc[decisions["time"] < now, ["series_id", "start", "time"]]
     places = follow.places_of(REGIONS)
     (chain,) = history.weeks(signals, follow.in_ms(masks, now), accepted, places, now_ms=to_ms(now))
-    return changes.of_weeks(chain, settings=SETTINGS).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
+    return panels.changes_of_weeks(chain, settings=SETTINGS).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
 
 
 def the_same(signals, **what):
