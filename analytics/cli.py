@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +23,7 @@ usual ways in:
   analytics collect               fetch what is new from the sources in params.yaml
   analytics status                what is stale and why, how old the data are
   analytics alerts send           tell people of what was found, by the channels in params.yaml
+  analytics watch                 judge and tell what is newest, every few minutes, between two runs of the chain
   analytics drift accept ID       make a lasting change the new normal
 
 exit codes:
@@ -96,6 +98,12 @@ def _parser() -> _Parser:
     collect.add_argument("--again", action="store_true", help="replace what is stored of the named sources: after their options changed")
     collect.add_argument("--no-dvc", action="store_true", help="do not record the data with DVC")
     _add_verbosity(collect)
+
+    watch = _add(commands, "watch", _watch, "fetch the newest data, judge them by the stored detectors, tell people: for a timer of minutes")
+    watch.add_argument("--every", metavar="LENGTH", help="go on until stopped, once in so long, e.g. 5min; without it: one pass")
+    watch.add_argument("--no-collect", action="store_true", help="do not ask the sources: judge what is stored")
+    watch.add_argument("--no-send", action="store_true", help="tell nobody")
+    _add_verbosity(watch)
 
     analyze = _add(commands, "analyze", _analyze, "finished reports for a file or a server, in a folder of their own")
     analyze.add_argument("data", metavar="FILE|URL", help="CSV, Parquet or JSON lines of checks; or the address of a Prometheus")
@@ -252,6 +260,38 @@ def _collect_one(
         say(sentence)
     if is_recorded and collect.record(name, root=root):
         say(f"recorded: data/raw/{name}.dvc (commit it, so that today's data can be brought back)")
+
+
+def _watch(given: argparse.Namespace) -> int:
+    from analytics import session, watch
+
+    pause = None if given.every is None else _length(given.every).total_seconds()
+    say = (lambda text: None) if given.verbosity == "quiet" else _say
+    while True:
+        began = time.monotonic()
+        failed = _watch_once(session.root(), given, say, watch)
+        if pause is None:
+            return FAILED if failed else 0
+        time.sleep(max(0.0, pause - (time.monotonic() - began)))
+
+
+def _watch_once(root: Path, given: argparse.Namespace, say: Callable[[str], None], watch: Any) -> bool:
+    """One pass; whether something went wrong. Who goes on says so and tries again."""
+    try:
+        seen = watch.watch(root, clock=_now(), is_collected=not given.no_collect, is_sent=not given.no_send, say=say)
+    except watch.Busy as busy:
+        say(str(busy))
+        return False
+    except (ValueError, OSError, RuntimeError) as error:
+        if given.every is None:
+            raise
+        _complain(str(error))
+        return True
+    for line in seen.lines:
+        say(line)
+    for line in seen.problems:
+        _complain(line)
+    return bool(seen.problems)
 
 
 def _analyze(given: argparse.Namespace) -> int:

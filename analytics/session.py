@@ -1,7 +1,7 @@
 """Where this process reads and writes: the project's root, and the folder that takes results.
 
 A scheduled run writes to a staging folder which the runner moves into place; an analyst's notebook writes to `data/draft`, so that
-looking at something never changes what is published.
+looking at something never changes what is published; what is scored between two runs of the chain lies in `data/live`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from analytics import tables
 if TYPE_CHECKING:
     from analytics import params
 
-__all__ = ["begin", "current_stage", "is_alive", "is_draft", "out", "published", "root", "sources", "staging_folder"]
+__all__ = ["begin", "current_stage", "is_alive", "is_draft", "live", "out", "published", "root", "sources", "staging_folder"]
 
 
 @dataclass
 class _Session:
     stage: tables.Stage | None = None
+    is_live: bool = False
 
 
 _session = _Session()
@@ -43,14 +44,26 @@ def root() -> Path:
 
 
 def out() -> Path:
-    """Data folder that takes results: `data` in ANALYTICS_OUT (set by the runner), else the project's `data/draft`."""
+    """Data folder that takes results: `data` in ANALYTICS_OUT (set by the runner), else the project's `data/draft`; `data/live` in `live`."""
+    if _session.is_live:
+        return root() / "data" / "live"
     given = os.environ.get("ANALYTICS_OUT")
     return Path(given) / "data" if given else root() / "data" / "draft"
 
 
 def is_draft() -> bool:
     """An analyst's session: it sees its own drafts before what is published."""
-    return "ANALYTICS_OUT" not in os.environ or "ANALYTICS_DRAFT" in os.environ
+    return not _session.is_live and ("ANALYTICS_OUT" not in os.environ or "ANALYTICS_DRAFT" in os.environ)
+
+
+@contextlib.contextmanager
+def live() -> Iterator[None]:
+    """While it lasts results go to `data/live`, and what lies there is seen before what is published."""
+    before, _session.is_live = _session.is_live, True
+    try:
+        yield
+    finally:
+        _session.is_live = before
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Telling people of alerts: what `analytics alerts …` does. It reads what the chain has published and writes nothing of it."""
+"""Telling people of alerts: what `analytics alerts …` does. It reads what the chain, or since then `analytics watch`, has found."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics import alerts, delivery, params, session, store, words
+from analytics import alerts, delivery, params, store, words
 
-__all__ = ["Said", "list_alerts", "send", "silence", "try_channel"]
+__all__ = ["Said", "known_alerts", "list_alerts", "send", "silence", "try_channel"]
 
 SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
 
@@ -49,8 +49,8 @@ def send(root: Path, *, is_dry: bool, now: pd.Timestamp) -> Said:
         return Said(["no channel is configured; add one under `delivery.channels` in params.yaml (README, 'Tell somebody')"], [])
     known = _alerts(chosen.project.zone, now)
     given = delivery.Given(project=chosen.project.name, report_url=chosen.delivery.report_url, root=root)
-    with session.published():
-        as_of = store.now().to_pydatetime()
+    with store.newest() as until:
+        as_of = until.to_pydatetime()
     if is_dry:
         return _dry(known, chosen.delivery, given, as_of)
     try:
@@ -96,7 +96,7 @@ def silence(
     path = store.decide("silences", row)
     lines = [f"written to {path.relative_to(root)} (commit it): {matcher} until {words.moment(until, zone, year=True)}"]
     try:
-        before, only = _published(), store.decisions("silences").tail(1)
+        before, only = known_alerts(), store.decisions("silences").tail(1)
     except FileNotFoundError:
         return [*lines, "there are no alerts yet"]
     is_open = (before["state"] != "resolved") & before["silenced_by"].isna()
@@ -117,14 +117,15 @@ def _params(root: Path) -> params.Params:
     return params.load(root / "params.yaml")
 
 
-def _published() -> pd.DataFrame:
-    with session.published():
+def known_alerts() -> pd.DataFrame:
+    """Table `alerts` as it is known now."""
+    with store.newest():
         return store.load("alerts")
 
 
 def _alerts(zone: str, now: pd.Timestamp) -> pd.DataFrame:
     """Table `alerts`, with silences that were decided since it was written."""
-    return alerts.apply_silences(_published(), store.decisions("silences"), now=now, zone=zone)
+    return alerts.apply_silences(known_alerts(), store.decisions("silences"), now=now, zone=zone)
 
 
 def _iso(time: pd.Timestamp) -> str:

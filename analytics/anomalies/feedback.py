@@ -1,4 +1,4 @@
-"""What people say of anomalies: `analytics alerts label`. It reads what was published and writes `data/decisions/feedback.csv`."""
+"""What people say of anomalies: `analytics alerts label`. It reads what is known and writes `data/decisions/feedback.csv`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def label(anomaly_id: str, said: str, *, reason: str, author: str, zone: str, no
     ValueError
         For an id that no anomaly has, or that several begin with.
     """
-    with session.published():
+    with store.newest() as until:
         anomalies, suppressed = store.load("anomalies"), store.load("suppressed")
-        time = min(now, store.now())
+        time = min(now, until)
     name = words.named(anomaly_id, anomalies["anomaly_id"].tolist(), "anomaly", "anomalies")
     (one,) = anomalies[anomalies["anomaly_id"] == name].itertuples()
     row = {

@@ -16,7 +16,7 @@ from analytics.anomalies.suppress import suppressed
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["Anomalies", "find_anomalies"]
+__all__ = ["Anomalies", "anomalies_of", "find_anomalies"]
 
 WEEK = pd.Timedelta(days=7)
 COST = 4
@@ -71,7 +71,21 @@ def find_anomalies(
     refs = list(signals.between(None, now))
     work = partial(detect, regions=regions, settings=settings)
     parts = list(engine.map(work, refs, workers=project.workers, points=COST * sum(ref.size for ref in refs)))
-    found = Found.together(parts)
+    return anomalies_of(Found.together(parts), series, masks, coverage, feedback, settings=settings, project=project, now=now)
+
+
+def anomalies_of(
+    found: Found,
+    series: pd.DataFrame,
+    masks: pd.DataFrame,
+    coverage: pd.DataFrame,
+    feedback: pd.DataFrame,
+    *,
+    settings: params.Anomalies,
+    project: params.Project,
+    now: pd.Timestamp,
+) -> Anomalies:
+    """What strange stretches of series come to; parameters as of `find_anomalies`."""
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
     known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
     known = known.assign(anomaly_id=join(known, near=pd.Timedelta(seconds=settings.near_s)))

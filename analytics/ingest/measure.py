@@ -46,12 +46,17 @@ class Measured:
     failures: pd.DataFrame
 
 
-def measure(found: Survey, *, params: params.Ingest, project: params.Project) -> Measured:
-    """Write the panels `signals` and return what else the raw rows say."""
+def measure(found: Survey, *, params: params.Ingest, project: params.Project, keep: bool = True) -> Measured:
+    """Write the panels `signals` and return what else the raw rows say.
+
+    Parameters
+    ----------
+    keep : results of weeks that are kept in `data/memo` are used, and new ones kept
+    """
     work = partial(
         measure_week, gap_factor=params.gap_factor, prober_share=params.prober_share, prober_min_services=params.prober_min_services
     )
-    results = engine.map(work, found.weeks, workers=project.workers, points=found.n_rows)
+    results = engine.map(work, found.weeks, workers=project.workers, points=found.n_rows, keep=keep)
     weeks = list(_written(results))
     days = _joined(weeks, "days")
     across = _pauses_across(days, params.gap_factor)

@@ -4,7 +4,7 @@ from analytics.session import begin, out, root, sources
 from analytics.store.decisions import decide, decisions
 from analytics.store.declared import declared_services
 from analytics.store.files import DiskFull, digest, naming_full_disk, write_atomically
-from analytics.store.frames import load, now, save
+from analytics.store.frames import load, mark_newest, newest, now, save
 from analytics.store.panels import block_of, cut, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
     Appended,
@@ -47,7 +47,9 @@ __all__ = [
     "digest",
     "encode_panel",
     "load",
+    "mark_newest",
     "n_blocks",
+    "newest",
     "naming_full_disk",
     "now",
     "out",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 from analytics import session, tables
 from analytics.store.files import open_parquet, parquet_bytes, write_atomically
 
-__all__ = ["load", "now", "save"]
+__all__ = ["load", "mark_newest", "newest", "now", "save"]
 
 
 def save(frame: pd.DataFrame, name: str) -> None:
@@ -68,6 +70,33 @@ def now(given: Any = None) -> pd.Timestamp:
     if series.empty:
         raise ValueError("table 'series' is empty: there is no newest time; give `now` or collect data first")
     return (series["last"] + pd.to_timedelta(series["step_s"], unit="s")).max().as_unit("ms")
+
+
+@contextlib.contextmanager
+def newest() -> Iterator[pd.Timestamp]:
+    """While it lasts the newest tables are seen, until when they are known: those of `analytics watch` unless the chain knows later data."""
+    with session.published():
+        published = now()
+    live = _marked()
+    if live is not None and live > published:
+        with session.live():
+            yield live
+    else:
+        with session.published():
+            yield published
+
+
+def mark_newest(until: pd.Timestamp) -> None:
+    """Say until when the tables in `data/live` are known, all of them being written."""
+    write_atomically(_mark(), f"{until.isoformat()}\n".encode())
+
+
+def _marked() -> pd.Timestamp | None:
+    return pd.Timestamp(_mark().read_text(encoding="ascii").strip()) if _mark().is_file() else None
+
+
+def _mark() -> Path:
+    return session.root() / "data" / "live" / "known_until"
 
 
 def _table(name: str) -> tables.Table:

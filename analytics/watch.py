@@ -1,0 +1,217 @@
+"""Between two runs of the chain: fetch the newest data, judge them by the stored detectors, tell people.
+
+A pass of `analytics watch` does what the chain does, with the same functions and hence the same ids: rows become steps, steps are judged,
+what was strange becomes anomalies and alerts. It begins where the stored detectors end instead of at the first day, reads what the chain
+has published, and writes to `data/live` only. Whatever it has not seen yet it catches up with, so it may come as often or as late as it
+likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from analytics import alerts, anomalies, ingest, params, session, sources, store, tell, words
+from analytics.panel import PanelRef, Panels, to_ms
+from analytics.sources.collect import collect
+
+__all__ = ["Busy", "Watched", "watch"]
+
+SILENT_FACTOR, SILENT_S = 3.0, 600
+"""A series is silent after so many of its steps without a value, and at least so long, s."""
+GONE = pd.Timedelta(days=1)
+"""What is silent for longer has ended."""
+SHOWN = 5
+
+Say = Callable[[str], None]
+
+
+class Busy(RuntimeError):
+    """Another process is watching at this moment; it sees what is new."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a pass has come to: the end of the newest step that was judged, lines to print, problems that make the command fail."""
+
+    now: pd.Timestamp
+    lines: list[str]
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """What was measured since the stored detectors end, and the tables around it as they are known now."""
+
+    signals: Panels
+    series: pd.DataFrame
+    coverage: pd.DataFrame
+    masks: pd.DataFrame
+    known: ingest.Catalogue
+
+
+def watch(root: Path, *, clock: pd.Timestamp, is_collected: bool = True, is_sent: bool = True, say: Say = lambda text: None) -> Watched:
+    """One pass.
+
+    Parameters
+    ----------
+    clock : what time it is; a step that is not over by then is not judged
+    is_collected, is_sent : whether sources are asked first, and whether people are told
+
+    Raises
+    ------
+    Busy
+        If another pass is under way.
+    FileNotFoundError
+        If the chain has not run yet: there is nothing to judge by.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = root / "data" / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "watch.lock", timeout=0):
+            return _watch(root, clock, is_collected, is_sent, say)
+    except Timeout:
+        raise Busy("another process is watching at this moment; it sees what is new") from None
+
+
+def _watch(root: Path, clock: pd.Timestamp, is_collected: bool, is_sent: bool, say: Say) -> Watched:
+    chosen = params.load(root / "params.yaml")
+    zone = chosen.project.zone
+    problems = _collect(chosen, root, clock, say) if is_collected else []
+    before = tell.known_alerts()
+    with session.live():
+        newest = _measure(chosen, clock)
+        now = min(newest.signals.end or clock, clock)
+        raised = _raise(newest, chosen, now)
+        _save(newest, raised, now)
+    lines = [f"judged until {words.moment(now, zone)}", *_news(before, raised.alerts), *_silent(newest.series, now, clock, zone)]
+    if not is_sent or not chosen.delivery.channels:
+        return Watched(now, lines, problems)
+    said = tell.send(root, is_dry=False, now=clock)
+    return Watched(now, [*lines, *said.lines], [*problems, *said.problems])
+
+
+def _collect(chosen: params.Params, root: Path, clock: pd.Timestamp, say: Say) -> list[str]:
+    """Ask each source; what went wrong. One that does not answer keeps nobody from judging what the others have said."""
+    problems = []
+    for name, options in chosen.sources.items():
+        if not sources.is_collected(name):
+            continue
+        try:
+            for sentence in collect(name, options, root=root, now=clock, progress=say).sentences:
+                say(sentence)
+        except (ValueError, OSError, RuntimeError) as error:
+            problems.append(str(error))
+    return problems
+
+
+def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
+    """Ingest the weeks since the stored detectors end."""
+    since = anomalies.stored_detectors().known_to
+    found = ingest.survey(list(chosen.sources), params=chosen.ingest, project=chosen.project)
+    newest = replace(found, weeks=[week for week in found.weeks if week.monday_ms >= to_ms(since)])
+    measured = ingest.measure(newest, params=chosen.ingest, project=chosen.project, keep=False)
+    known = ingest.catalogue(newest, measured)
+    published = _published("series", "masks")
+    store.save(_with_earlier(measured.series, published["series"]), "series")
+    masks = _together(published["masks"][published["masks"]["start"] < since], known.masks)
+    signals = Panels([_until(ref, clock) for ref in store.panels("signals").between(since, None)])
+    return _Newest(signals, store.load("series"), measured.coverage, masks, known)
+
+
+def _published(*names: str) -> dict[str, pd.DataFrame]:
+    with session.published():
+        return {name: store.load(name) for name in names}
+
+
+def _together(earlier: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """Rows of both; a frame without rows would change the types of the other."""
+    filled = [part for part in (earlier, later) if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else later
+
+
+def _with_earlier(series: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Series as they are now: what the weeks at hand do not show of them is as it was published."""
+    first = series["series_id"].map(published.set_index("series_id")["first"])
+    here = series.assign(first=series["first"].where(first.isna() | (first > series["first"]), first))
+    return _together(published[~published["series_id"].isin(series["series_id"])], here)
+
+
+def _until(ref: PanelRef, clock: pd.Timestamp) -> PanelRef:
+    """The steps that are over."""
+    step_ms = ref.step_s * 1000
+    return replace(ref, end_ms=max(ref.start_ms, min(ref.end_ms, to_ms(clock) // step_ms * step_ms)))
+
+
+def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.Raised:
+    """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here."""
+    project, settings = chosen.project, chosen.anomalies
+    found = anomalies.stored_detectors().found_in(newest.signals, newest.known.regions, settings=settings, workers=project.workers)
+    strange = anomalies.anomalies_of(
+        found, newest.series, newest.masks, newest.coverage, store.decisions("feedback"), settings=settings, project=project, now=now
+    )
+    told = _with_published(strange)
+    for name, table in told.items():
+        store.save(table, name)
+    drifts = _published("drifts", "drift_members")
+    return alerts.raise_alerts(
+        alerts.findings_of_drifts(
+            drifts["drifts"], drifts["drift_members"], newest.series, newest.known.events, store.decisions("rebaselines"), zone=project.zone
+        ),
+        alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"]),
+        services=newest.known.services,
+        dependencies=newest.known.dependencies,
+        masks=newest.masks,
+        silences=store.decisions("silences"),
+        settings=chosen.alerts,
+        zone=project.zone,
+        now=now,
+    )
+
+
+def _with_published(strange: anomalies.Anomalies) -> dict[str, pd.DataFrame]:
+    """Tables of anomalies: those that began before the stored detectors end as they were published, unless they still go on."""
+    here = {"anomalies": strange.anomalies, "anomaly_members": strange.members, "anomaly_course": strange.course, "suppressed": strange.suppressed}
+    earlier = _published(*here)
+    since, again = anomalies.stored_detectors().known_to, strange.anomalies["anomaly_id"]
+    whole = earlier["anomalies"]
+    kept = whole.loc[(whole["start"] < since) & ~whole["anomaly_id"].isin(again), "anomaly_id"]
+    return {name: _together(earlier[name][earlier[name]["anomaly_id"].isin(kept)], table) for name, table in here.items()}
+
+
+def _save(newest: _Newest, raised: alerts.Raised, now: pd.Timestamp) -> None:
+    store.save(newest.masks, "masks")
+    store.save(raised.changes, "alert_changes")
+    store.save(raised.alerts, "alerts")
+    # Last: from here on these tables are the newest.
+    store.mark_newest(now)
+
+
+def _news(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """What has opened and what is over since the last pass, of what somebody is told."""
+    states = dict(zip(before["alert_id"], before["state"] == "resolved", strict=True))
+    told = after[after["silenced_by"].isna()].sort_values(["start", "alert_id"])
+    is_over = told["state"] == "resolved"
+    was_over = told["alert_id"].map(states)
+    opened = told.loc[~is_over & (was_over.isna() | was_over.eq(True)), "title"]
+    ended = told.loc[is_over & was_over.eq(False), "title"]
+    lines = [*(f"  opened     {title}" for title in opened), *(f"  resolved   {title}" for title in ended)]
+    return [*lines, f"  {words.counted(int((~is_over).sum()), 'open alert')}"]
+
+
+def _silent(series: pd.DataFrame, now: pd.Timestamp, clock: pd.Timestamp, zone: str) -> list[str]:
+    """Series of which nothing comes any more: an outage of what measures looks like quiet otherwise."""
+    end = series["last"] + pd.to_timedelta(series["step_s"], unit="s")
+    patience = pd.to_timedelta((SILENT_FACTOR * series["step_s"]).clip(lower=SILENT_S), unit="s")
+    lines = []
+    if clock - now > patience.min():
+        lines.append(f"  nothing has come since {words.moment(now, zone)}: are the sources still fed?")
+    missing = series[(now - end > patience) & (now - end < GONE)].assign(end=end)
+    places = missing.groupby(["service", "region"], observed=True)["end"].max().sort_values()
+    lines += [f"  silent     {service} in {region} since {words.moment(since, zone)}" for (service, region), since in places[:SHOWN].items()]
+    return lines + [f"             and {len(places) - SHOWN} more"] * (len(places) > SHOWN)
