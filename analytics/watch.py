@@ -176,7 +176,12 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
 
 def _with_published(strange: anomalies.Anomalies) -> dict[str, pd.DataFrame]:
     """Tables of anomalies: those that began before the stored detectors end as they were published, unless they still go on."""
-    here = {"anomalies": strange.anomalies, "anomaly_members": strange.members, "anomaly_course": strange.course, "suppressed": strange.suppressed}
+    here = {
+        "anomalies": strange.anomalies,
+        "anomaly_members": strange.members,
+        "anomaly_course": strange.course,
+        "suppressed": strange.suppressed,
+    }
     earlier = _published(*here)
     since, again = anomalies.stored_detectors().known_to, strange.anomalies["anomaly_id"]
     whole = earlier["anomalies"]
@@ -213,5 +218,7 @@ def _silent(series: pd.DataFrame, now: pd.Timestamp, clock: pd.Timestamp, zone: 
         lines.append(f"  nothing has come since {words.moment(now, zone)}: are the sources still fed?")
     missing = series[(now - end > patience) & (now - end < GONE)].assign(end=end)
     places = missing.groupby(["service", "region"], observed=True)["end"].max().sort_values()
-    lines += [f"  silent     {service} in {region} since {words.moment(since, zone)}" for (service, region), since in places[:SHOWN].items()]
+    lines += [
+        f"  silent     {service} in {region} since {words.moment(since, zone)}" for (service, region), since in places[:SHOWN].items()
+    ]
     return lines + [f"             and {len(places) - SHOWN} more"] * (len(places) > SHOWN)

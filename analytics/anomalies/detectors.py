@@ -1,11 +1,14 @@
 """interim"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import pandas as pd
-from analytics import params, store, session
+
+from analytics import params, session, store
 from analytics.anomalies.detect import Found, detect
-from analytics.panel import Panels, week_start, to_ms
+from analytics.panel import Panels, to_ms, week_start
 
 
 @dataclass(frozen=True)
