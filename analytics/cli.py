@@ -99,9 +99,7 @@ def _parser() -> _Parser:
     collect.add_argument("--no-dvc", action="store_true", help="do not record the data with DVC")
     _add_verbosity(collect)
 
-    watch = _add(
-        commands, "watch", _watch, "fetch the newest data, judge them by the stored detectors, tell people: for a timer of minutes"
-    )
+    watch = _add(commands, "watch", _watch, "fetch the newest data, judge them by the stored detectors, tell people")
     watch.add_argument("--every", metavar="LENGTH", help="go on until stopped, once in so long, e.g. 5min; without it: one pass")
     watch.add_argument("--no-collect", action="store_true", help="do not ask the sources: judge what is stored")
     watch.add_argument("--no-send", action="store_true", help="tell nobody")

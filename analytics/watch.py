@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics import alerts, anomalies, ingest, params, session, sources, store, tell, words
+from analytics import alerts, anomalies, ingest, params, session, sources, store, tables, tell, words
 from analytics.panel import PanelRef, Panels, to_ms
 from analytics.sources.collect import collect
 
@@ -119,7 +119,9 @@ def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
     known = ingest.catalogue(newest, measured)
     published = _published("series", "masks")
     store.save(_with_earlier(measured.series, published["series"]), "series")
-    masks = _together(published["masks"][published["masks"]["start"] < since], known.masks)
+    earlier = published["masks"][published["masks"]["start"] < since]
+    # What was declared is in both; what the checks of earlier weeks have shown is only in what was published.
+    masks = _together(earlier, known.masks).drop_duplicates(list(tables.TABLES["masks"].key), keep="last", ignore_index=True)
     signals = Panels([_until(ref, clock) for ref in store.panels("signals").between(since, None)])
     return _Newest(signals, store.load("series"), measured.coverage, masks, known)
 
@@ -190,7 +192,6 @@ def _with_published(strange: anomalies.Anomalies) -> dict[str, pd.DataFrame]:
 
 
 def _save(newest: _Newest, raised: alerts.Raised, now: pd.Timestamp) -> None:
-    store.save(newest.masks, "masks")
     store.save(raised.changes, "alert_changes")
     store.save(raised.alerts, "alerts")
     # Last: from here on these tables are the newest.

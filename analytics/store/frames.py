@@ -74,7 +74,7 @@ def now(given: Any = None) -> pd.Timestamp:
 
 @contextlib.contextmanager
 def newest() -> Iterator[pd.Timestamp]:
-    """While it lasts the newest tables are seen, until when they are known: those of `analytics watch` unless the chain knows later data."""
+    """While it lasts the newest tables are seen (those of `analytics watch` unless the chain knows later data); until when they are known."""
     with session.published():
         published = now()
     live = _marked()
