@@ -44,7 +44,7 @@ def root() -> Path:
 
 
 def out() -> Path:
-    """Data folder that takes results: `data` in ANALYTICS_OUT (set by the runner), else the project's `data/draft`; in `live` `data/live`."""
+    """Data folder that takes results: `data` in ANALYTICS_OUT (set by the runner), else the project's `data/draft`; in `live` that."""
     if _session.is_live:
         return root() / "data" / "live"
     given = os.environ.get("ANALYTICS_OUT")

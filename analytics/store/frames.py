@@ -60,7 +60,10 @@ def load(name: str, **equal: Any) -> pd.DataFrame:
 
 
 def now(given: Any = None) -> pd.Timestamp:
-    """The present of this run: as given (a time with a zone), else the newest time in the data."""
+    """The present of this run: as given (a time with a zone), else the newest time in the data.
+
+    That is the end of the shortest step that the newest value may stand for: a value of today does not reach to midnight.
+    """
     if given is not None:
         time = pd.Timestamp(given)
         if time.tzinfo is None:
@@ -69,12 +72,13 @@ def now(given: Any = None) -> pd.Timestamp:
     series = load("series")
     if series.empty:
         raise ValueError("table 'series' is empty: there is no newest time; give `now` or collect data first")
-    return (series["last"] + pd.to_timedelta(series["step_s"], unit="s")).max().as_unit("ms")
+    ends = series["last"] + pd.to_timedelta(series["step_s"], unit="s")
+    return ends[ends > series["last"].max()].min().as_unit("ms")
 
 
 @contextlib.contextmanager
 def newest() -> Iterator[pd.Timestamp]:
-    """While it lasts the newest tables are seen (those of `analytics watch` unless the chain knows later data); until when they are known."""
+    """While it lasts the newest tables are seen, those of `analytics watch` unless the chain knows later data; until when they are known."""
     with session.published():
         published = now()
     live = _marked()
