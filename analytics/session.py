@@ -69,11 +69,12 @@ def live() -> Iterator[None]:
 @contextlib.contextmanager
 def published() -> Iterator[None]:
     """While it lasts only what is published is seen: what others are told of must not come from a draft."""
-    before = os.environ.get("ANALYTICS_OUT")
-    os.environ["ANALYTICS_OUT"] = before or str(root())
+    before, was_live = os.environ.get("ANALYTICS_OUT"), _session.is_live
+    os.environ["ANALYTICS_OUT"], _session.is_live = before or str(root()), False
     try:
         yield
     finally:
+        _session.is_live = was_live
         if before is None:
             del os.environ["ANALYTICS_OUT"]
 

@@ -103,8 +103,7 @@ def _collect(chosen: params.Params, root: Path, clock: pd.Timestamp, say: Say) -
         if not sources.is_collected(name):
             continue
         try:
-            for sentence in collect(name, options, root=root, now=clock, progress=say).sentences:
-                say(sentence)
+            say(collect(name, options, root=root, now=clock, progress=say).sentence)
         except (ValueError, OSError, RuntimeError) as error:
             problems.append(str(error))
     return problems

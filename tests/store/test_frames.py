@@ -173,7 +173,7 @@ def test_writing_is_whole_or_not_at_all(project, monkeypatch):
     assert [path.name for path in place(project).parent.iterdir()] == ["outages.parquet"]
 
 
-def test_now_is_the_end_of_the_newest_step_unless_given(project):
+def test_now_is_the_end_of_the_shortest_step_of_the_newest_value_unless_given(project):
     series = pd.DataFrame(
         {
             "series_id": ["1", "2"], "service": "a", "region": "r", "signal": ["x", "y"], "unit": "1",
@@ -182,6 +182,10 @@ def test_now_is_the_end_of_the_newest_step_unless_given(project):
         }
     )  # fmt: skip
     store.save(series, "series")
+    assert store.now() == START + pd.Timedelta("2h5min")
+    store.save(series.assign(last=START), "series")
+    assert store.now() == START + pd.Timedelta("5min")
+    store.save(series.tail(1), "series")
     assert store.now() == START + pd.Timedelta("1D")
     assert store.now("2026-05-01T02:00+02:00") == pd.Timestamp("2026-05-01T00:00Z")
     with pytest.raises(ValueError, match="now: '2026-05-01' has no zone; write it with one"):
