@@ -19,7 +19,7 @@ from analytics import tables
 if TYPE_CHECKING:
     from analytics import params
 
-__all__ = ["begin", "current_stage", "is_alive", "is_draft", "live", "out", "published", "root", "sources", "staging_folder"]
+__all__ = ["begin", "current_stage", "is_alive", "is_draft", "is_live", "live", "out", "published", "root", "sources", "staging_folder"]
 
 
 @dataclass
@@ -45,15 +45,20 @@ def root() -> Path:
 
 def out() -> Path:
     """Data folder that takes results: `data` in ANALYTICS_OUT (set by the runner), else the project's `data/draft`; in `live` that."""
-    if _session.is_live:
+    if is_live():
         return root() / "data" / "live"
     given = os.environ.get("ANALYTICS_OUT")
     return Path(given) / "data" if given else root() / "data" / "draft"
 
 
+def is_live() -> bool:
+    """A pass of `analytics watch`, or who looks at what it has found."""
+    return _session.is_live
+
+
 def is_draft() -> bool:
     """An analyst's session: it sees its own drafts before what is published."""
-    return not _session.is_live and ("ANALYTICS_OUT" not in os.environ or "ANALYTICS_DRAFT" in os.environ)
+    return not is_live() and ("ANALYTICS_OUT" not in os.environ or "ANALYTICS_DRAFT" in os.environ)
 
 
 @contextlib.contextmanager

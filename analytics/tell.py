@@ -49,8 +49,7 @@ def send(root: Path, *, is_dry: bool, now: pd.Timestamp) -> Said:
         return Said(["no channel is configured; add one under `delivery.channels` in params.yaml (README, 'Tell somebody')"], [])
     known = _alerts(chosen.project.zone, now)
     given = delivery.Given(project=chosen.project.name, report_url=chosen.delivery.report_url, root=root)
-    with store.newest() as until:
-        as_of = until.to_pydatetime()
+    as_of = store.known_until().to_pydatetime()
     if is_dry:
         return _dry(known, chosen.delivery, given, as_of)
     try:

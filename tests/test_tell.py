@@ -18,7 +18,7 @@ NOW = pd.Timestamp(at(0))
 @pytest.fixture
 def say(project, monkeypatch, capsys):
     """Runs a command at noon; its exit code, what it says and what it complains of."""
-    monkeypatch.setattr(cli, "_now", lambda: NOW)
+    monkeypatch.setattr("analytics.cli.base.now", lambda: NOW)
 
     def command(*words):
         monkeypatch.setattr(sys, "argv", ["analytics", "alerts", *words])

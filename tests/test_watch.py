@@ -138,8 +138,7 @@ def test_a_pass_that_is_killed_leaves_what_was_known(watched, monkeypatch):
         broken.setattr(store, "mark_newest", killed)
         with pytest.raises(KeyboardInterrupt):
             look(watched, 60)
-    with store.newest() as until:
-        assert until == CUT + pd.Timedelta(minutes=10)
+    assert store.known_until() == CUT + pd.Timedelta(minutes=10)
     look(watched, 60)
     assert changes(watched)[0] == ("opened", "web")
 
@@ -189,7 +188,7 @@ def test_the_command_goes_on_every_few_minutes_until_it_is_stopped(watched, say,
         clock[0] += pd.Timedelta(minutes=5)
         feed(watched, clock[0])
 
-    monkeypatch.setattr(cli, "_now", lambda: clock[0])
+    monkeypatch.setattr("analytics.cli.base.now", lambda: clock[0])
     monkeypatch.setattr("time.sleep", sleep)
     code, said, _ = say("--every", "5min")
     assert code == cli.STOPPED
@@ -198,7 +197,7 @@ def test_the_command_goes_on_every_few_minutes_until_it_is_stopped(watched, say,
 
 
 def test_the_command_fails_when_a_source_does_and_tells_nobody_when_asked_not_to(watched, say, monkeypatch):
-    monkeypatch.setattr(cli, "_now", lambda: CUT + pd.Timedelta(minutes=30))
+    monkeypatch.setattr("analytics.cli.base.now", lambda: CUT + pd.Timedelta(minutes=30))
     feed(watched, CUT + pd.Timedelta(minutes=30))
     assert say("--no-send", "--quiet") == (0, "", "")
     assert not told(watched)

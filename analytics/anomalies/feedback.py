@@ -21,9 +21,9 @@ def label(anomaly_id: str, said: str, *, reason: str, author: str, zone: str, no
     ValueError
         For an id that no anomaly has, or that several begin with.
     """
-    with store.newest() as until:
+    with store.newest():
         anomalies, suppressed = store.load("anomalies"), store.load("suppressed")
-        time = min(now, until)
+    time = min(now, store.known_until())
     name = words.named(anomaly_id, anomalies["anomaly_id"].tolist(), "anomaly", "anomalies")
     (one,) = anomalies[anomalies["anomaly_id"] == name].itertuples()
     row = {

@@ -4,7 +4,7 @@ from analytics.session import begin, out, root, sources
 from analytics.store.decisions import decide, decisions
 from analytics.store.declared import declared_services
 from analytics.store.files import DiskFull, digest, naming_full_disk, write_atomically
-from analytics.store.frames import load, mark_newest, newest, now, save
+from analytics.store.frames import known_until, load, mark_newest, newest, now, save
 from analytics.store.panels import block_of, cut, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
     Appended,
@@ -46,6 +46,7 @@ __all__ = [
     "declared_services",
     "digest",
     "encode_panel",
+    "known_until",
     "load",
     "mark_newest",
     "n_blocks",

@@ -13,7 +13,7 @@ import pyarrow as pa
 from analytics import session, tables
 from analytics.store.files import open_parquet, parquet_bytes, write_atomically
 
-__all__ = ["load", "mark_newest", "newest", "now", "save"]
+__all__ = ["known_until", "load", "mark_newest", "newest", "now", "save"]
 
 
 def save(frame: pd.DataFrame, name: str) -> None:
@@ -77,17 +77,19 @@ def now(given: Any = None) -> pd.Timestamp:
 
 
 @contextlib.contextmanager
-def newest() -> Iterator[pd.Timestamp]:
-    """While it lasts the newest tables are seen, those of `analytics watch` unless the chain knows later data; until when they are known."""
-    with session.published():
-        published = now()
+def newest() -> Iterator[None]:
+    """While it lasts the newest tables are seen: those of `analytics watch`, unless the chain knows later data."""
     live = _marked()
-    if live is not None and live > published:
-        with session.live():
-            yield live
-    else:
-        with session.published():
-            yield published
+    with session.published():
+        is_live = live is not None and live > now()
+    with session.live() if is_live else session.published():
+        yield
+
+
+def known_until() -> pd.Timestamp:
+    """Until when the tables that `newest` shows are known."""
+    with newest():
+        return _marked() or now() if session.is_live() else now()
 
 
 def mark_newest(until: pd.Timestamp) -> None:

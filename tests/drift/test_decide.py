@@ -18,7 +18,7 @@ from tests.shown import shown
 @pytest.fixture
 def say(project, monkeypatch, capsys):
     """Runs a command two weeks after the Monday; its exit code, what it says and what it complains of."""
-    monkeypatch.setattr(cli, "_now", lambda: made.NOW)
+    monkeypatch.setattr("analytics.cli.base.now", lambda: made.NOW)
 
     def command(*words):
         monkeypatch.setattr(sys, "argv", ["analytics", "drift", *words])
@@ -167,7 +167,7 @@ def newest_of_web():
 
 def test_what_is_accepted_is_learnt_by_the_next_run_and_what_is_rejected_is_not(say, project, monkeypatch):
     write(60)
-    monkeypatch.setattr(cli, "_now", lambda: START + pd.Timedelta(days=45))
+    monkeypatch.setattr("analytics.cli.base.now", lambda: START + pd.Timedelta(days=45))
     shown("baseline")
     shown("drift")
     drifts = store.load("drifts")
