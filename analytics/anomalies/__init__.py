@@ -1,7 +1,9 @@
 """Anomalies: what was strange, how strange, and is it worth waking someone?"""
 
 from analytics.anomalies import explain, says, shows
+from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
 from analytics.anomalies.find import Anomalies, find_anomalies
+from analytics.anomalies.trial import Trial, try_out
 
-__all__ = ["Anomalies", "Course", "explain", "find_anomalies", "look_at", "says", "shows"]
+__all__ = ["Anomalies", "Course", "Trial", "causes", "explain", "find_anomalies", "look_at", "realised", "says", "shows", "try_out"]
