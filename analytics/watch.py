@@ -153,7 +153,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
     """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here."""
     project, settings = chosen.project, chosen.anomalies
     found = anomalies.stored_detectors().found_in(newest.signals, newest.known.regions, settings=settings, workers=project.workers)
-    strange = anomalies.anomalies_of(
+    strange = anomalies.describe(
         found, newest.series, newest.masks, newest.coverage, store.decisions("feedback"), settings=settings, project=project, now=now
     )
     told = _with_published(strange)

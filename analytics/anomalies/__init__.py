@@ -1,8 +1,25 @@
 """Anomalies: what was strange, how strange, and is it worth waking someone?"""
 
 from analytics.anomalies import explain, says, shows
+from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
 from analytics.anomalies.detectors import Detectors, stored_detectors
-from analytics.anomalies.find import Anomalies, anomalies_of, find_anomalies
+from analytics.anomalies.find import Anomalies, describe, find_anomalies
+from analytics.anomalies.trial import Trial, try_out
 
-__all__ = ["Anomalies", "Course", "Detectors", "anomalies_of", "explain", "find_anomalies", "look_at", "says", "shows", "stored_detectors"]
+__all__ = [
+    "Anomalies",
+    "Course",
+    "Detectors",
+    "Trial",
+    "causes",
+    "describe",
+    "explain",
+    "find_anomalies",
+    "look_at",
+    "realised",
+    "says",
+    "shows",
+    "stored_detectors",
+    "try_out",
+]

@@ -251,11 +251,17 @@ def _stretches(steps: IntArray, gap: int) -> list[IntArray]:
 
 
 def _effect(panel: Panel, judged: Judged, series: int, steps: IntArray) -> float:
-    """Relative deviation over some steps, their median; of availability the share that fails more, its mean."""
+    """Relative deviation over some steps; of availability the share that fails more, its mean.
+
+    The median over the first 1, 2, 4, ... or all of them, whichever is largest: deviations that were added up stay strange for hours after
+    the values have come back, and would make nothing of a short and large one.
+    """
     values, expected = panel.values[series, steps].astype(float), judged.expected[series, steps].astype(float)
     if panel.series["signal"].iloc[series] == "availability":
         return float(np.nanmean(expected - values))
-    return float(np.nanmedian(np.where(expected != 0, values / np.where(expected != 0, expected, 1) - 1, np.sign(values))))
+    apart = np.where(expected != 0, values / np.where(expected != 0, expected, 1) - 1, np.sign(values))
+    firsts = [apart[: 2**power] for power in range(len(steps).bit_length())]
+    return max((float(np.nanmedian(some)) for some in [*firsts, apart]), key=abs)
 
 
 def _episode(panel: Panel, judged: Judged, series: int, steps: IntArray, gap: int) -> tuple[Any, ...]:

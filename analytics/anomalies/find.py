@@ -16,7 +16,7 @@ from analytics.anomalies.suppress import suppressed
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["Anomalies", "anomalies_of", "find_anomalies"]
+__all__ = ["Anomalies", "asked", "describe", "find_anomalies"]
 
 WEEK = pd.Timedelta(days=7)
 COST = 4
@@ -31,7 +31,7 @@ class Anomalies:
     ----------
     anomalies, members, course, suppressed : tables `anomalies`, `anomaly_members`, `anomaly_course`, `suppressed`
     details : members with service, region, signal, unit, step_s
-    weeks : weeks judged by service
+    weeks, n_series : weeks judged and series looked at, by service
     courses : the steps around each member, by series_id and start
     """
 
@@ -41,6 +41,7 @@ class Anomalies:
     suppressed: pd.DataFrame
     details: pd.DataFrame
     weeks: pd.Series
+    n_series: pd.Series
     courses: dict[tuple[str, pd.Timestamp], Around]
 
     @property
@@ -69,12 +70,17 @@ def find_anomalies(
     feedback : rows of `data/decisions/feedback.csv`
     """
     refs = list(signals.between(None, now))
-    work = partial(detect, regions=regions, settings=settings)
+    work = partial(detect, regions=regions, settings=asked(settings))
     parts = list(engine.map(work, refs, workers=project.workers, points=COST * sum(ref.size for ref in refs)))
-    return anomalies_of(Found.together(parts), series, masks, coverage, feedback, settings=settings, project=project, now=now)
+    return describe(Found.together(parts), series, masks, coverage, feedback, settings=settings, project=project, now=now)
 
 
-def anomalies_of(
+def asked(settings: params.Anomalies) -> params.Anomalies:
+    """What decides on what is strange; the rest, as it is by default, makes no kept result stale."""
+    return params.Anomalies(false_alarms_per_week=settings.false_alarms_per_week, learning_h=settings.learning_h)
+
+
+def describe(
     found: Found,
     series: pd.DataFrame,
     masks: pd.DataFrame,
@@ -85,7 +91,7 @@ def anomalies_of(
     project: params.Project,
     now: pd.Timestamp,
 ) -> Anomalies:
-    """What strange stretches of series come to; parameters as of `find_anomalies`."""
+    """Strange stretches of series as the anomalies of their services. Parameters as of `find_anomalies`."""
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
     known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
     known = known.assign(anomaly_id=join(known, near=pd.Timedelta(seconds=settings.near_s)))
@@ -107,6 +113,7 @@ def anomalies_of(
         kept_back,
         details,
         weeks,
+        n_series,
         found.courses,
     )
 

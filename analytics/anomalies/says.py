@@ -9,14 +9,34 @@ import pandas as pd
 from analytics import params, words
 from analytics.anomalies import explain, shows
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.trial import Trial
 from analytics.panel import Panels
 
-__all__ = ["budget_sentence", "days_sentence", "finding", "kicker", "ledger_sentence", "others", "rules", "tiles", "todo"]
+__all__ = [
+    "budget_sentence",
+    "budgets_sentence",
+    "days_sentence",
+    "finding",
+    "kicker",
+    "ledger_sentence",
+    "others",
+    "rules",
+    "tiles",
+    "todo",
+    "trial_sentence",
+    "trust_sentence",
+]
 
 GRAVE = 25.0
 """Severity from which an alarm is one to look at at once."""
-MOST_TOLD = 20
-"""Alarms told without a figure: 15 kB of the page."""
+MOST_TOLD = 10
+"""Alarms told without a figure: 7 kB of the page."""
+CAUSE_WORDS = {
+    "declared": "came with something declared (maintenance, an incident, a launch, a fault of the prober)",
+    "outage": "with a confirmed outage",
+    "shared": "with those of other services at once",
+    "label": "were called true",
+}
 
 
 def kicker(signals: Panels, *, now: pd.Timestamp, n_days: int, zone: str) -> str:
@@ -94,6 +114,52 @@ def budget_sentence(found: Anomalies, settings: params.Anomalies) -> str:
         f"Each service may cost {words.number(settings.false_alarms_per_week)} false alarms a week: over {words.number(weeks, 3)} weeks of "
         f"all services together chance may give {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond that is real, "
         "as far as the data tell."
+    )
+
+
+def trust_sentence(realised: pd.DataFrame, cause: pd.Series, found: Anomalies, settings: params.Anomalies) -> str:
+    """Whether the budget in use was kept: what came of it that nothing known explains, and what was left out."""
+    mine = realised[realised["budget"] == settings.false_alarms_per_week]
+    if mine.empty:
+        return "Nothing was judged, so that nothing can be said of the budget."
+    row = next(mine.itertuples())
+    came, allowed = words.number(row.rate, 2), words.number(row.budget)
+    interval = words.interval(row.low, row.high, lambda value: words.number(value, 2))
+    if row.high < row.budget:
+        verdict = "fewer than it allows"
+    elif row.low > row.budget:
+        verdict = "more than it allows: real things that nobody declared, or a budget that is not kept"
+    else:
+        verdict = "what it allows, as far as so many weeks can tell"
+    counts = cause.reindex(found.alarms["anomaly_id"]).value_counts()
+    left_out = [f"{words.count(counts[name])} {said}" for name, said in CAUSE_WORDS.items() if name in counts]
+    without = f" Left out as real: {words.listed(left_out)}." if left_out else " There was nothing to leave out as real."
+    return (
+        f"You asked for {allowed} false alarms in a week of a service; {came} {interval} came that nothing known explains, "
+        f"{verdict}.{without} "
+        "All others count as false here, also what was real and nobody knows of: the budget is kept at least as well as this."
+    )
+
+
+def budgets_sentence(realised: pd.DataFrame) -> str:
+    """What the figure of budgets shows."""
+    said = [f"{words.number(row.rate, 2)} at a budget of {words.number(row.budget)}" for row in realised.itertuples()]
+    return f"Unexplained alarms in a week of a service: {words.listed(said)}."
+
+
+def trial_sentence(trial: Trial, zone: str) -> str:
+    """What was put in and what of it was caught."""
+    n = len(trial.put)
+    if not n:
+        return (
+            "No anomaly was tried: nothing with response times, availability or requests is measured hourly or finer and for more than "
+            "nine days, or the trial is off (anomalies.trial_places)."
+        )
+    caught = int(trial.put["is_caught"].sum())
+    return (
+        f"{words.counted(n, 'anomaly', 'anomalies')} of known kind and size were put into a copy of "
+        f"{words.counted(trial.n_services, 'service')} ({words.span(trial.start, trial.end, zone)}), each in one region and where nothing "
+        f"was strange; {words.count(caught)} were told, by the rules and the budget in use."
     )
 
 

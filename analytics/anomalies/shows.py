@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
 
+from analytics import words
 from analytics.anomalies import explain
+from analytics.anomalies.calibration import LEVEL
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.trial import KINDS, Trial
+from analytics.stats import rates
 
-__all__ = ["DIRECTION_TONES", "REASON_WORDS", "alarm_table", "days", "ledger_summary", "ledger_table", "recent", "services_table"]
+if TYPE_CHECKING:
+    from analytics.anomalies.course import Course
+
+__all__ = [
+    "DIRECTION_TONES",
+    "REASON_WORDS",
+    "alarm_table",
+    "budget_table",
+    "days",
+    "ledger_summary",
+    "ledger_table",
+    "other_alarms",
+    "recent",
+    "services_table",
+    "trial_table",
+]
 
 DIRECTION_TONES = {"regression": "worse", "improvement": "good", "neutral": "calm"}
 REASON_WORDS = {
@@ -42,6 +64,22 @@ def alarm_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFram
             "n_series": rows["n_series"],
             "score": rows["score"],
             "page": "#" + rows["anomaly_id"],
+        }
+    )
+
+
+def other_alarms(found: Anomalies, looked: Sequence[Course], others: Sequence[Mapping[str, Any]], now: pd.Timestamp) -> pd.DataFrame:
+    """All alarms that no chapter tells (neither of `looked` nor of `others`), the newest first: a link leads to each."""
+    told = [one.anomaly.anomaly_id for one in looked] + [one["anchor"] for one in others]
+    rows = found.alarms[~found.alarms["anomaly_id"].isin(told)]
+    return pd.DataFrame(
+        {
+            "where": [explain.where(row) for row in rows.itertuples()],
+            "what": [explain.what(row) for row in rows.itertuples()],
+            "since": rows["start"],
+            "length_s": (rows["end"].fillna(now) - rows["start"]).dt.total_seconds(),
+            "severity": rows["severity"],
+            "anomaly_id": rows["anomaly_id"],
         }
     )
 
@@ -102,3 +140,20 @@ def days(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
     # Of hundreds of services those with nothing to show would hide the others.
     has_any = whole.groupby("service")["severity"].transform("max") > 0
     return whole[has_any].reset_index(drop=True) if has_any.any() else whole
+
+
+def budget_table(realised: pd.DataFrame) -> pd.DataFrame:
+    """What each budget allowed and what came, from `calibration.realised`, for people."""
+    interval = [words.interval(row.low, row.high, lambda value: words.number(value, 2)) for row in realised.itertuples()]
+    return realised.assign(interval=interval)[["budget", "n_services", "weeks", "allowed", "n_strange", "n_told", "rate", "interval"]]
+
+
+def trial_table(trial: Trial) -> pd.DataFrame:
+    """Of each kind of anomaly that was put in: how many, the share caught with its exact interval, and after how long it was known."""
+    order = [kind.name for kind in KINDS if kind.name in set(trial.put["kind"])]
+    of = trial.put.groupby("kind")
+    rows = pd.DataFrame({"n": of.size(), "n_caught": of["is_caught"].sum(), "delay_s": of["delay_s"].median()}).reindex(order)
+    low, high = rates.share_interval(rows["n_caught"].to_numpy(float), rows["n"].to_numpy(float), level=LEVEL)
+    ends = [words.interval(*pair, lambda share: words.percent(share, 0)) for pair in zip(low, high, strict=True)]
+    share = rows["n_caught"] / rows["n"]
+    return rows.assign(share=share, interval=ends).reset_index(names="what")[["what", "n", "share", "interval", "delay_s"]]

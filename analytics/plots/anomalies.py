@@ -15,10 +15,11 @@ from analytics.plots.style import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["chapters", "plot_anomaly", "plot_days"]
+__all__ = ["chapters", "plot_anomaly", "plot_budgets", "plot_days"]
 
 NOTABLE = 25.0
 LARGEST_PT = 14.0
+RATE_TICKS = [digit * 10.0**power for power in range(-4, 4) for digit in (1, 2, 5)]
 TONES = {"regression": "worse", "improvement": "good", "neutral": "violet"}
 """Direction of an anomaly -> its colour; each figure says the direction in words as well."""
 
@@ -39,14 +40,42 @@ def plot_days(days: pd.DataFrame, *, zone: str = "UTC", ax: Axes | None = None) 
         ax = style.own_axes(ax, height=0.6 + 0.24 * max(len(names), 2))
         x, y = style.as_days(cells.day) + 0.5, cells.row.map(place).to_numpy(float)
         size = cells.severity.to_numpy(float)
-        for colour, drawn in (("axis", size == 0), ("series", (size > 0) & (size < NOTABLE)), ("worse", size >= NOTABLE)):
-            sides = np.maximum(LARGEST_PT * np.sqrt(size[drawn] / 100), 1.4 if colour == "axis" else 3.0)
+        for colour, drawn in (("series", (size > 0) & (size < NOTABLE)), ("worse", size >= NOTABLE)):
+            sides = np.maximum(LARGEST_PT * np.sqrt(size[drawn] / 100), 3.0)
             ax.scatter(x[drawn], y[drawn], s=sides**2, marker="s", color=COLOURS[colour], lw=0)
         marks.rows(ax, names)
+        ax.hlines(np.arange(len(names)), 0, 1, transform=ax.get_yaxis_transform(), color=COLOURS["grid"], lw=0.6, zorder=0)
         if len(cells):
             style.time_axis(ax, zone, cells.day.min(), cells.day.max() + pd.Timedelta(days=1))
         if n_all > len(names):
             style.note(ax, f"the {len(names)} of {n_all} with the gravest alarms")
+    return ax
+
+
+def plot_budgets(realised: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """A row for each budget: what it allows (a tick) and what came (a dot in its interval), in a week of a service.
+
+    Parameters
+    ----------
+    realised : DataFrame
+        Columns `budget, rate, low, high`.
+    """
+    with style.use():
+        ax = style.own_axes(ax, height=0.9 + 0.36 * len(realised))
+        place = np.arange(len(realised))
+        marks.rows(ax, [f"budget {words.number(budget)}" for budget in realised.budget])
+        ax.set_xscale("log")
+        # A rate of nothing lies at the left end of a logarithmic axis.
+        floor = 0.5 * float(min(realised.budget.min(), realised.low[realised.low > 0].min()))
+        low, rate, high = (np.maximum(realised[name].to_numpy(float), floor) for name in ("low", "rate", "high"))
+        ax.hlines(place, low, high, color=COLOURS["series"], lw=2)
+        ax.plot(rate, place, "o", ms=6, color=COLOURS["series"])
+        ax.plot(realised.budget, place, "|", ms=16, mew=2, color=COLOURS["worse"])
+        ax.set_xlim(floor, 2 * max(high.max(), realised.budget.max()))
+        ticks = [tick for tick in RATE_TICKS if floor <= tick <= ax.get_xlim()[1]]
+        ax.set_xticks(ticks, [words.number(tick) for tick in ticks])
+        ax.minorticks_off()
+        ax.set_xlabel("alarms in a week of a service")
     return ax
 
 

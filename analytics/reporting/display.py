@@ -84,6 +84,7 @@ def table(
     chips: Mapping[str, Mapping[Any, str]] | None = None,
     links: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    anchors: str | None = None,
     sort: str | None = None,
     zone: str = "UTC",
     limit: int = 60,
@@ -94,7 +95,16 @@ def table(
         _show_empty(empty)
         return
     body = frames.table_html(
-        frame, caption=caption, formats=formats, chips=chips, links=links, headers=headers, sort=sort, zone=zone, limit=limit
+        frame,
+        caption=caption,
+        formats=formats,
+        chips=chips,
+        links=links,
+        headers=headers,
+        anchors=anchors,
+        sort=sort,
+        zone=zone,
+        limit=limit,
     )
     _show("table", body, caption)
 

@@ -119,6 +119,7 @@ def table_html(
     chips: Mapping[str, Mapping[Any, str]] | None = None,
     links: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    anchors: str | None = None,
     sort: str | None = None,
     zone: str = "UTC",
     limit: int = 60,
@@ -136,6 +137,8 @@ def table_html(
         Column -> column that holds where its values lead; that one is not shown, and a missing address is no link.
     headers : dict, optional
         Column -> its heading; without it the column's name, with its unit where the cells do not have one.
+    anchors : str, optional
+        Column of what a link to a row ends with; it is not shown. Links to rows beyond `limit` lead to the caption, which says so.
     sort : str, optional
         Column to sort by; with '-' in front from the largest down.
     limit : int
@@ -148,8 +151,8 @@ def table_html(
     """
     formats, chips, links, headers = dict(formats or {}), dict(chips or {}), dict(links or {}), dict(headers or {})
     key = (sort or "").removeprefix("-")
-    _check_columns(frame, [*formats, *chips, *links, *links.values(), *headers, *([key] if key else [])])
-    names = [column for column in frame.columns if column not in links.values()]
+    _check_columns(frame, [*formats, *chips, *links, *links.values(), *headers, *([key] if key else []), *([anchors] if anchors else [])])
+    names = [column for column in frame.columns if column not in [*links.values(), anchors]]
     kinds = {str(column): _with_year(formats.get(str(column), _usual(frame[column], str(column))), frame[column]) for column in names}
     for column, kind in kinds.items():
         if isinstance(kind, str) and kind not in FORMATS and kind != "spark":
@@ -167,7 +170,9 @@ def table_html(
         for position, c in enumerate(names)
     ]
     head = "".join(_heading(frame[c], str(c), kinds[str(c)], headers, sort, is_sortable) for c in names)
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
+    ids = [""] * len(ordered) if anchors is None else [f' id="{html.escape(str(name), quote=True)}"' for name in ordered[anchors]]
+    said += "".join(f"<i{name}></i>" for name in ids[limit:] if name)
+    body = "".join(f"<tr{name}>{''.join(row)}</tr>" for name, *row in zip(ids[:limit], *columns, strict=True))
     label = html.escape(caption, quote=True)
     return (
         f'<div class="table" tabindex="0" role="group" aria-label="{label}"><table><caption><span>{said}</span></caption>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["clustered_interval", "effective_size", "poisson_interval", "usual_outage"]
+__all__ = ["clustered_interval", "effective_size", "poisson_interval", "share_interval", "usual_outage"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -150,3 +150,17 @@ def poisson_interval(count: FloatArray, *, level: float) -> tuple[FloatArray, Fl
     tail = (1 - level) / 2
     low = np.where(count > 0, gammaincinv(np.maximum(count, 1e-12), tail), 0.0)
     return low, gammaincinv(count + 1, 1 - tail)
+
+
+def share_interval(count: FloatArray, of: FloatArray, *, level: float) -> tuple[FloatArray, FloatArray]:
+    """Exact interval of a share of which `count` of `of` independent cases were seen, shape as given; 0 to 1 where there is no case.
+
+    References
+    ----------
+    Clopper & Pearson (1934), The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = np.where(count > 0, betaincinv(np.maximum(count, 1e-12), of - count + 1, tail), 0.0)
+    return low, np.where(count < of, betaincinv(count + 1, np.maximum(of - count, 1e-12), 1 - tail), 1.0)

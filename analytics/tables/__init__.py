@@ -82,7 +82,7 @@ STAGES: dict[str, Stage] = {
             20,
             "Anomalies",
             "What was strange, how strange, and is it worth waking someone?",
-            reads=("services", "regions", "series", "events", "masks", "coverage"),
+            reads=("services", "regions", "series", "events", "masks", "coverage", "outages"),
             panels_read=("signals",),
         ),
         Stage(

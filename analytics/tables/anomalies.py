@@ -49,7 +49,9 @@ HOW_MUCH = (
     Column("expected", "float", "what was expected there"),
     Column("low", "float", "lower end of the band there"),
     Column("high", "float", "upper end of the band there"),
-    Column("effect", "float", "observed over expected, less one, over its strange steps; of availability the share that fails more"),
+    Column(
+        "effect", "float", "observed over expected, less one, the largest it was known to be; of availability the share that fails more"
+    ),
 )
 SEVERITY = (
     Column("severity", "float", "0 to 100: the product of its factors"),

@@ -97,6 +97,15 @@ def test_a_slow_hour_in_two_regions_is_one_anomaly_with_its_effect_and_its_cours
     assert "was expected" in web.explanation
 
 
+def test_a_large_hour_on_a_still_series_is_as_large_as_it_was():
+    values = 100 * np.exp(0.02 * np.random.default_rng(4).standard_normal(DAYS * PER_DAY))
+    values[step(15, 10) : step(15, 11)] *= 3
+    (told,) = found(made.signals({("web", "eu"): values}, start=START, signal="latency_ms")).alarms.itertuples()
+    assert told.start == at(15, 10)
+    assert told.effect == pytest.approx(2.0, abs=0.1)
+    assert told.direction == "regression"
+
+
 def test_failing_checks_are_told_with_the_share_that_fails(whole):
     db = next(whole.alarms[whole.alarms["service"] == "db"].sort_values("severity", ascending=False).itertuples())
     assert (db.signal, db.region, db.direction) == ("availability", "eu", "regression")

@@ -87,6 +87,15 @@ def test_sentences_wrap_between_words_and_numbers_never():
     ]
 
 
+def test_each_row_can_be_linked_and_those_that_are_not_shown_lead_to_the_caption():
+    frame = pd.DataFrame({"n": [1, 3, 2], "name": ["x", "y", '<"']})
+    body = frames.table_html(frame, caption="c", anchors="name", sort="-n", limit=2)
+    assert re.findall(r'<tr id="([^"]*)"><td[^>]*>(.)</td>', body) == [("y", "3"), ("&lt;&quot;", "2")]
+    assert '<i id="x"></i>' in body[: body.index("</caption>")]
+    with pytest.raises(ValueError, match="column 'nome' is not in the table"):
+        frames.table_html(frame, caption="c", anchors="nome")
+
+
 def test_rows_beyond_the_limit_are_counted():
     body = frames.table_html(pd.DataFrame({"n": range(3211)}), caption="All.", limit=60)
     assert len(cells(body)) == 60

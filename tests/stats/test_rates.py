@@ -167,3 +167,10 @@ def test_worst_tenth_of_the_services_teaches_the_others_nothing():
 
 def test_size_of_outages_is_unknown_where_nobody_ever_failed():
     assert np.isnan(rates.usual_outage(*sums(np.zeros((3, 30)), DAY))).all()
+
+
+def test_share_interval_has_the_values_of_the_tables():
+    low, high = rates.share_interval(np.array([0.0, 1, 5, 10]), np.array([10.0, 10, 10, 10]), level=0.95)
+    npt.assert_allclose(low, [0, 0.0025, 0.1871, 0.6915], atol=5e-5)
+    npt.assert_allclose(high, [0.3085, 0.4450, 0.8129, 1], atol=5e-5)
+    npt.assert_array_equal(rates.share_interval(np.array([0.0]), np.array([0.0]), level=0.95), [[0], [1]])

@@ -1,0 +1,119 @@
+"""Is the budget kept? How many alarms came that nothing known explains, against how many the budget allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics import params
+from analytics.anomalies.detect import GAP_S
+from analytics.anomalies.find import Anomalies
+from analytics.stats import rates
+
+__all__ = ["LEVEL", "causes", "knows", "realised", "told_at"]
+
+BUDGETS = (0.25, 1.0, 4.0)
+"""Budgets that are looked at, as multiples of the one in use."""
+LEVEL = 0.95
+"""Nominal coverage of the intervals on the page."""
+TOGETHER, TOGETHER_SHARE, TOGETHER_S = 3, 0.1, 600
+"""So many services of one region, and this share of all, that begin within so many seconds share a cause: 30 services that chance makes
+strange .25 times a week each come to that once in seventy years."""
+DECLARED = ("incident", "maintenance", "provider", "launch")
+"""Kinds of events that make what comes with them no false alarm."""
+
+
+def causes(anomalies: pd.DataFrame, masks: pd.DataFrame, events: pd.DataFrame, outages: pd.DataFrame, feedback: pd.DataFrame) -> pd.Series:
+    """What makes each anomaly no chance: 'label', 'declared', 'outage', 'shared' (by several services), or None; by anomaly_id.
+
+    Parameters
+    ----------
+    masks, events, outages : the tables of these names; of outages only confirmed ones count
+    feedback : rows of `data/decisions/feedback.csv`
+    """
+    stretches = _stretches(masks, "declared")
+    stretches += _stretches(events[events["kind"].isin(DECLARED)], "declared")
+    stretches += _stretches(outages[outages["is_confirmed"].astype(bool)], "outage")
+    newest = feedback.sort_values("time", kind="stable").drop_duplicates("anomaly_id", keep="last")
+    is_true = set(newest.loc[newest["label"] == "true", "anomaly_id"])
+    together = _together(anomalies)
+    found = [
+        "label" if row.anomaly_id in is_true else _cause(row, stretches) or ("shared" if row.anomaly_id in together else None)
+        for row in anomalies.itertuples()
+    ]
+    return pd.Series(found, index=anomalies["anomaly_id"].to_numpy(), dtype="object")
+
+
+def _stretches(frame: pd.DataFrame, name: str) -> list[tuple[Any, ...]]:
+    return [(*row, name) for row in frame[["service", "region", "start", "end"]].itertuples(index=False)]
+
+
+def _cause(one: Any, stretches: list[tuple[Any, ...]]) -> str | None:
+    near = pd.Timedelta(seconds=GAP_S)
+    first, last = one.start - near, one.start + near if pd.isna(one.end) else one.end + near
+    for service, region, start, end, name in stretches:
+        ours = pd.isna(service) or service == one.service
+        here = pd.isna(region) or pd.isna(one.region) or region == one.region
+        if ours and here and start < last and not end <= first:
+            return str(name)
+    return None
+
+
+def _together(anomalies: pd.DataFrame) -> set[str]:
+    """Anomalies that began with those of other services in the same region, or in several."""
+    rows = anomalies.sort_values("start")
+    start = rows["start"].to_numpy("datetime64[ms]").astype(np.int64) // 1000
+    service, region = (rows[name].astype("object").where(rows[name].notna(), "").to_numpy() for name in ("service", "region"))
+    first, stop = np.searchsorted(start, start - TOGETHER_S, "left"), np.searchsorted(start, start + TOGETHER_S, "right")
+    quorum = max(TOGETHER, TOGETHER_SHARE * rows["service"].nunique())
+    found = set()
+    for place, name in enumerate(rows["anomaly_id"]):
+        near = slice(first[place], stop[place])
+        alike = (region[near] == region[place]) | (region[near] == "") | (region[place] == "")
+        if len(set(service[near][alike])) >= quorum:
+            found.add(name)
+    return found
+
+
+def told_at(found: Anomalies, budget: float) -> pd.DataFrame:
+    """Anomalies that are alarms at some budget, as far as what was found says: all that is rarer, and kept back for the budget at most."""
+    others = found.suppressed.loc[found.suppressed["reason"] != "budget", "anomaly_id"]
+    return found.anomalies[(found.anomalies["per_week"] <= budget) & ~found.anomalies["anomaly_id"].isin(others)]
+
+
+def knows(found: Anomalies, budget: float, *, settings: params.Anomalies) -> pd.Series:
+    """Services of which it is known what a budget would tell, by service.
+
+    Each series was looked at up to the budget of the whole service. By Simes' test a service of S series tells what one of them shows
+    alone S times as rarely, and what two show half as rarely as that: of up to S / 2 times the budget in use both are known.
+    """
+    return (budget <= settings.false_alarms_per_week) | (budget <= settings.false_alarms_per_week * found.n_series / 2)
+
+
+def realised(found: Anomalies, cause: pd.Series, *, settings: params.Anomalies) -> pd.DataFrame:
+    """At each of some budgets what was allowed, and what came that nothing known explains.
+
+    Parameters
+    ----------
+    cause : from `causes`
+
+    Returns
+    -------
+    frame with budget, n_services, weeks, allowed, n_strange (as rare as that), n_told (of them large enough and so on to be told), rate
+    (told in a week of a service) and the ends of its exact interval, low and high; rows without a service left out
+    """
+    rows = []
+    for budget in settings.false_alarms_per_week * np.array(BUDGETS):
+        known = knows(found, budget, settings=settings)
+        services = known.index[known].intersection(found.weeks.index)
+        weeks = float(found.weeks.reindex(services).sum())
+        if weeks:
+            mine = found.anomalies[found.anomalies["service"].isin(services) & (found.anomalies["per_week"] <= budget)]
+            unexplained = mine["anomaly_id"][mine["anomaly_id"].map(cause).isna()]
+            n_told = int(unexplained.isin(told_at(found, budget)["anomaly_id"]).sum())
+            rows.append((budget, len(services), weeks, budget * weeks, len(unexplained), n_told, n_told / weeks))
+    frame = pd.DataFrame(rows, columns=["budget", "n_services", "weeks", "allowed", "n_strange", "n_told", "rate"])
+    low, high = rates.poisson_interval(frame["n_told"].to_numpy(float), level=LEVEL)
+    return frame.assign(low=low / frame["weeks"], high=high / frame["weeks"])
