@@ -6,6 +6,7 @@ same fit has the same id everywhere. Until a champion is named in `data/decision
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from analytics import session, store, tables
 
-__all__ = ["Model", "load", "models", "save"]
+__all__ = ["Model", "encode", "load", "models", "save"]
 
 MODEL_FORMAT = 1
 CARD = ("model_id", "name", "parameters", "lineage")
@@ -46,7 +47,7 @@ class Model:
     parameters: dict[str, Any] = field(default_factory=dict)
     lineage: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def model_id(self) -> str:
         """First 16 digits of the hash of arrays, parameters and lineage."""
         parts = [json.dumps([self.name, self.parameters, self.lineage], sort_keys=True)]
@@ -55,9 +56,18 @@ class Model:
             parts += [name, str(array.dtype), str(array.shape), store.digest(array.tobytes())]
         return store.digest(*parts)[:16]
 
+    @property
+    def key(self) -> str:
+        """What results computed from this model are kept under."""
+        return self.model_id
 
-def save(model: Model, *, stage: str) -> str:
+
+def save(model: Model, *, stage: str, content: bytes | None = None) -> str:
     """Write a fitted model to the stage's output; its id.
+
+    Parameters
+    ----------
+    content : what `encode` gave for it, if that is known
 
     Raises
     ------
@@ -70,7 +80,7 @@ def save(model: Model, *, stage: str) -> str:
     objects = [name for name, array in model.arrays.items() if array.dtype.hasobject]
     if objects:
         raise ValueError(f"model '{model.name}': array '{objects[0]}' holds objects; models are numbers only")
-    store.write_atomically(session.out() / "models" / stage / f"{model.name}.npz", _encode(model))
+    store.write_atomically(session.out() / "models" / stage / f"{model.name}.npz", encode(model) if content is None else content)
     return model.model_id
 
 
@@ -101,7 +111,8 @@ def _folders(stage: str) -> list[Path]:
     return [folder / "models" / stage for folder in (session.out(), *drafts, data)]
 
 
-def _encode(model: Model) -> bytes:
+def encode(model: Model) -> bytes:
+    """A model as its file: its card and its arrays, compressed."""
     try:
         card = json.dumps(
             {

@@ -123,11 +123,11 @@ def windows(
         Columns `series_id, known_ms, until_ms, start_ms, end_ms`: stretches of single series that baselines which begin to hold in
         [known_ms, until_ms) must not learn from.
     """
-    places = places_of(regions)
+    places, masks_ms = places_of(regions), in_ms(masks, now)
     bundles: dict[tuple[int, int], list[PanelRef]] = {}
     for ref in signals:
         bundles.setdefault((ref.block // (BLOCKS * max(1, ref.step_s // 300)), ref.step_s), []).append(ref)
-    found = [window for refs in bundles.values() for window in _of_bundle(refs, in_ms(masks, now), held, places, settings, to_ms(now))]
+    found = [window for refs in bundles.values() for window in _of_bundle(refs, masks_ms, held, places, settings, to_ms(now))]
     return sorted(found, key=lambda window: (window.valid_from_ms, window.refs[0].block, window.refs[0].step_s))
 
 
@@ -140,27 +140,41 @@ def _of_bundle(
     now_ms: int,
 ) -> Iterator[Window]:
     first_ms = min(ref.start_ms for ref in refs)
-    due = _due(refs, held, settings, now_ms)
     # Columns that the next day changes (last, n) do not belong to a window of the past.
     series = [ref.series[KEYS] for ref in refs]
+    masks, held = _of_services(masks, series), held[_among(held["series_id"], {name for frame in series for name in frame["series_id"]})]
+    due = _due(refs, held, settings, now_ms)
     for valid_from in sorted(due):
         # Whole days, so that all blocks are on one grid.
         start = max(valid_from - settings.weeks * WEEK_MS, first_ms // DAY_MS * DAY_MS)
-        past: list[PanelRef] = []
-        until: list[int] = []
-        for number, rows in due[valid_from].items():
-            known = series[number] if len(rows) == len(series[number]) else series[number].iloc[list(rows)].reset_index(drop=True)
-            mine = replace(refs[number], series=known)
-            past.append(store.cut(mine, start, valid_from))
-            until += rows.values()
-        services = {name for ref in past for name in ref.series["service"]}
-        concerned = masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)]
-        concerned = concerned[concerned["service"].isna() | concerned["service"].isin(services)].reset_index(drop=True)
-        names = {name for ref in past for name in ref.series["series_id"]}
-        known = held[(held["known_ms"] <= valid_from) & (held["until_ms"] > valid_from) & held["series_id"].isin(names)]
-        open_then = known.loc[(known["start_ms"] < valid_from) & (known["end_ms"] > start), ["series_id", "start_ms", "end_ms"]]
+        chosen = [(number, rows, _only(series[number], list(rows))) for number, rows in due[valid_from].items()]
+        past = [store.cut(replace(refs[number], series=known), start, valid_from) for number, _, known in chosen]
+        until = [end for _, rows, _ in chosen for end in rows.values()]
+        concerned = _of_services(masks[(masks["start_ms"] < valid_from) & (masks["end_ms"] > start)], [known for *_, known in chosen])
+        is_known = (held["known_ms"] <= valid_from) & (held["until_ms"] > valid_from)
+        open_then = held.loc[is_known & (held["start_ms"] < valid_from) & (held["end_ms"] > start), ["series_id", "start_ms", "end_ms"]]
+        if len(open_then):
+            open_then = open_then[_among(open_then["series_id"], {name for *_, known in chosen for name in known["series_id"]})]
         key = "+".join(ref.key for ref in past)
         yield Window(key, tuple(past), valid_from, np.array(until, np.int64), concerned, open_then.reset_index(drop=True), places)
+
+
+def _only(series: pd.DataFrame, rows: list[int]) -> pd.DataFrame:
+    """Some of the series."""
+    return series if len(rows) == len(series) else series.iloc[rows].reset_index(drop=True)
+
+
+def _of_services(masks: pd.DataFrame, series: list[pd.DataFrame]) -> pd.DataFrame:
+    """Masks that concern a service of the series, or all."""
+    if masks.empty:
+        return masks.reset_index(drop=True)
+    is_ours = _among(masks["service"], {None, *(name for frame in series for name in frame["service"].unique())})
+    return masks[is_ours].reset_index(drop=True)
+
+
+def _among(names: pd.Series, known: set[str | None]) -> BoolArray:
+    """Which of a few names are among many: faster than `isin`, which sorts the many."""
+    return np.array([name in known for name in names.tolist()], bool)
 
 
 def _due(refs: list[PanelRef], held: pd.DataFrame, settings: params.Baseline, now_ms: int) -> dict[int, dict[int, dict[int, int]]]:
@@ -180,7 +194,7 @@ def _begins(ref: PanelRef, held: pd.DataFrame, settings: params.Baseline, now_ms
     would be empty.
     """
     found = []
-    mine = held[held["series_id"].isin(ref.series["series_id"])]
+    mine = held[_among(held["series_id"], set(ref.series["series_id"]))]
     ends = mine[["until_ms", "end_ms"]].min(axis=1)
     open_of = {name: list(zip(rows["known_ms"], ends[rows.index], strict=True)) for name, rows in mine.groupby("series_id")}
     for name, first, last in zip(ref.series["series_id"], ref.series["first"], ref.series["last"], strict=True):

@@ -15,6 +15,7 @@ from analytics import engine, expected, params, rebaselines, registry, store, ta
 from analytics.baseline import follow
 from analytics.baseline.changes import series_of
 from analytics.baseline.follow import Version, Window
+from analytics.calendars import DAY_MS
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms, week_start
 from analytics.stats import robust, season
 
@@ -95,17 +96,24 @@ def held_stretches(changes: pd.DataFrame, accepted: pd.DataFrame) -> pd.DataFram
 
 
 def find_seasons(signals: Panels, *, settings: params.Baseline, project: params.Project, now: pd.Timestamp) -> pd.DataFrame:
-    """Rows of table `seasonality`: periods that series had in the weeks before the newest Monday (before `now`, when they are younger)."""
-    end_ms = week_start(to_ms(now))
+    """Rows of table `seasonality`: periods that series had in the weeks before the newest Monday (before `now`, when they are younger).
+
+    Blocks of services take turns at a week that is over, one or more each day, so that no day costs as much as all of them.
+    """
     past = [
         store.cut(replace(ref, series=ref.series[follow.KEYS]), until - settings.season_weeks * WEEK_MS, until)
         for ref in signals
-        # The last whole step of a young series: the present lies between two of a day.
-        for until in [end_ms if ref.start_ms <= end_ms - WEEK_MS else to_ms(now) // (ref.step_s * 1000) * ref.step_s * 1000]
+        for until in [_looked_to(ref, to_ms(now))]
     ]
     past = [ref for ref in past if ref.start_ms < ref.end_ms]
     parts = engine.map(seasons_of, past, workers=project.workers, points=sum(ref.size for ref in past))
     return _joined(list(parts), "seasonality")
+
+
+def _looked_to(ref: PanelRef, now_ms: int) -> int:
+    """End of the newest week whose turn has come for a block; of series that are younger the last whole step before `now`."""
+    end_ms = week_start(now_ms - ref.block % 7 * DAY_MS)
+    return end_ms if ref.start_ms <= end_ms - WEEK_MS else now_ms // (ref.step_s * 1000) * ref.step_s * 1000
 
 
 def seasons_of(ref: PanelRef) -> pd.DataFrame:
@@ -126,9 +134,9 @@ def seasons_of(ref: PanelRef) -> pd.DataFrame:
 
 
 def save(known: Known, seasons: pd.DataFrame, changes: pd.DataFrame) -> None:
-    """Write tables and models."""
-    for model in known.models:
-        registry.save(model, stage=STAGE)
+    """Write tables and models; those of the past are kept as they were written, since to compress them costs more than to make them."""
+    for model, content in zip(known.models, engine.map(registry.encode, known.models), strict=True):
+        registry.save(model, stage=STAGE, content=content)
     store.save(known.table, "baselines")
     store.save(seasons, "seasonality")
     store.save(changes, "changes")

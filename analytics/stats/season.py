@@ -50,6 +50,10 @@ LEAST_STRENGTH = 0.05
 ENOUGH_OF_IT = 0.9
 """Part of what a period explains that a divisor of it must explain to stand for it."""
 
+MOST_OF_ALL = 0.75
+"""Part of all that varies from which on a usual period needs no comparison with longer ones: of a pulse that comes every other time, or
+more rarely, it explains a half at most."""
+
 COMMON = 0.25
 """Least part of the variance of a long period that short ones in it must have in common to be a season: seven that have nothing in common
 reach a seventh."""
@@ -274,14 +278,29 @@ def _refined(values: FloatArray, is_there: BoolArray, about: int, usual: Sequenc
     """Whole period near `about` that explains most of each series, a usual one first; a part of it if that explains nearly as much."""
     cycles = values.shape[1] / about
     low, high = about * (1 - 0.5 / cycles), about * (1 + 0.5 / cycles)
-    likely = [period for period in usual if low <= period <= high]
-    near = np.array(likely or range(max(2, int(np.ceil(low))), max(int(high), about) + 1))
+    found = np.zeros(len(values), np.int64)
+    # The lines of a marked season leak into those beside them, so that a multiple of its period may seem to have more of them.
+    for length in sorted(period for period in usual if 3 <= period <= high):
+        rows = np.flatnonzero(found == 0)
+        rows = rows[_explained(values[rows], is_there[rows], length) >= MOST_OF_ALL]
+        if rows.size:
+            found[rows] = _shortest(values[rows], is_there[rows], np.array([length]), usual)
+    rows = np.flatnonzero(found == 0)
+    if rows.size:
+        likely = [period for period in usual if low <= period <= high]
+        near = np.array(likely or range(max(2, int(np.ceil(low))), max(int(high), about) + 1))
+        found[rows] = _shortest(values[rows], is_there[rows], near, usual)
+    return found
+
+
+def _shortest(values: FloatArray, is_there: BoolArray, near: IntArray, usual: Sequence[int]) -> IntArray:
+    """The one of some periods that explains most of each series, or a part of it."""
     explained = np.stack([_explained(values, is_there, int(length)) for length in near])
     period, whole = near[explained.argmax(axis=0)], explained.max(axis=0)
     # Upwards: a part that is found is shorter than what is still to come.
     for length in np.unique(period):
         rows = np.flatnonzero(period == length)
-        for shorter in [int(length) // parts for parts in range(7, 1, -1) if length % parts == 0 and length // parts >= 3]:
+        for shorter in [int(length) // parts for parts in range(int(length) // 3, 1, -1) if length % parts == 0]:
             enough = _explained(values[rows], is_there[rows], shorter) >= ENOUGH_OF_IT * whole[rows]
             if shorter in usual:
                 enough |= np.array([_rows_agree(values[row], is_there[row], shorter, int(length)) for row in rows], bool)

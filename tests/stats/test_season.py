@@ -59,6 +59,12 @@ def test_day_and_week_are_told_apart(rng):
     assert periods(season.find_seasons(2 * day + 2 * week + noise, usual=USUAL)) == [[24, 168]] * 8
 
 
+@pytest.mark.parametrize("period", [24, 25])
+def test_a_marked_season_is_not_told_as_a_multiple_of_its_period(rng, period):
+    values = wave(1344, period) + 0.15 * rng.normal(size=(40, 1344)) + 2 * (rng.random((40, 1344)) < 0.005)
+    assert periods(season.find_seasons(values, usual=USUAL)) == [[period]] * 40
+
+
 def test_a_batch_every_50_hours_is_found_though_nobody_named_it(rng):
     values = 5 * (np.arange(672) % 50 < 2) + coloured(rng, 5, 672, 0.3)
     assert periods(season.find_seasons(values, usual=USUAL)) == [[50]] * 5
