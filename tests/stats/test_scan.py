@@ -145,7 +145,7 @@ def test_each_change_is_told_once_named_and_dated(rng, kind, size):
     assert np.mean([scan.KINDS[row[1]] == kind for row in first]) >= 0.95
     assert np.median([abs(row[2] - at) for row in first]) <= 6
     assert np.mean([row[3] <= at <= row[4] for row in first]) >= 0.85
-    assert (found.closed[found.detected >= at] < 0).mean() >= 0.75
+    assert (found.closed[found.detected >= at] < 0).mean() >= 0.95
 
 
 def test_effects_are_those_that_were_made(rng):
@@ -216,10 +216,13 @@ def test_a_change_that_goes_back_is_closed(rng):
 
 def test_one_incident_is_no_change(rng):
     channels = quiet(50, rng)
+    before = changes.find_changes(judged(channels), LEVEL)
+    level, other = channels.level.copy(), channels.other_level.copy()
     for series in range(50):
         here = slice(at := 30 * DAY + 20 * series, at + 4)
-        channels.level[series, here] = channels.other_level[series, here] = 2.0
-    assert scan.LEVEL not in changes.find_changes(judged(channels), LEVEL).kind
+        level[series, here] = other[series, here] = 2.0
+    found = changes.find_changes(judged(replace(channels, level=level, other_level=other)), LEVEL)
+    assert set(zip(found.series, found.kind, strict=True)) <= set(zip(before.series, before.kind, strict=True))
 
 
 def test_a_day_like_the_other_type_is_no_change(rng):
@@ -252,6 +255,34 @@ def test_a_second_change_is_told_while_the_first_is_open(rng):
     late = found.detected >= 44 * DAY
     assert len(set(found.series[late])) == 20
     npt.assert_allclose(np.median(found.effect[late]), 0.08, rtol=0.3)
+
+
+def told_failing(channels, since):
+    """Series of which it is told that they fail more often, and when that was first told."""
+    found = changes.find_changes(judged(channels), LEVEL)
+    failing = (found.kind == scan.AVAILABILITY) & (found.detected >= since)
+    return dict(zip(found.series[failing][::-1], found.detected[failing][::-1], strict=True))
+
+
+def test_while_answers_are_slower_only_clear_failures_are_told_apart(rng):
+    at = 44 * DAY
+    weak, clear = (changed(quiet(20, rng), "availability", at, size) for size in (0.04, 0.1))
+    assert len(told_failing(weak, at)) >= 12
+    assert len(told_failing(changed(weak, "level", 36 * DAY, 0.1), at)) <= 5
+    assert len(told_failing(changed(clear, "level", 36 * DAY, 0.1), at)) == 20
+
+
+def test_what_may_be_chance_hides_no_failures(rng):
+    """A level that has been higher for two days, by little: failures that begin then are told as soon as without it."""
+    at = 44 * DAY
+    failing = changed(quiet(120, rng), "availability", at, 0.2)
+    slower = changed(failing, "level", 42 * DAY, 0.035)
+    alone, both = told_failing(failing, at), told_failing(slower, at)
+    level = judged(slower).statistic[:, scan.LEVEL]
+    so_far = {series: level[series, : bin_ - LEARNT].max() for series, bin_ in alone.items()}
+    doubtful = [series for series, most in so_far.items() if LEVEL < most < LEVEL + changes.FURTHER]
+    assert len(doubtful) >= 10
+    assert [both[series] for series in doubtful] == [alone[series] for series in doubtful]
 
 
 def test_series_without_data_or_without_variation_are_silent(rng):
