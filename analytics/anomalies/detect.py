@@ -206,9 +206,7 @@ def _judge_shares(panel: Panel, budget: float) -> Judged:
     n_checks = np.where(np.isfinite(panel.values), panel.n_checks, 0).astype(float)
     failed = np.rint(np.nan_to_num(1 - panel.values.astype(float)) * n_checks)
     found = failures.judge_failures(failed, n_checks, step_s=panel.step_s)
-    is_told, reach = failures.raised(
-        found, failed, n_checks, budget_per_week=budget, apart=max(1, GAP_S // panel.step_s), step_s=panel.step_s
-    )
+    is_told, reach = failures.raised(found, budget_per_week=budget, apart=max(1, GAP_S // panel.step_s), step_s=panel.step_s)
     # An outage is told by its second or third failed check, but begins with the first.
     n_times = failed.shape[1]
     next_failed = np.minimum.accumulate(np.where(failed > 0, np.arange(n_times), n_times)[:, ::-1], axis=1)[:, ::-1]
