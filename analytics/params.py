@@ -132,6 +132,9 @@ class Alerts(Section):
     near_s: int = Field(3600, ge=0, description="findings of one service that begin within this time of each other are one alert, s")
     quiet_s: int = Field(900, ge=0, description="what is over counts as resolved after this time without a relapse, s")
     reopen_s: int = Field(21600, ge=0, description="what comes back within this time belongs to its old alert, s")
+    shared_services: int = Field(3, ge=2, description="alerts of so many services of a region at once ...")
+    shared_share: float = Field(0.5, gt=0, le=1, description="... and of this share of those measured there are one alert, as a fraction")
+    shared_within_s: int = Field(600, ge=0, description="at once: within this time of the first, s")
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Alerts:

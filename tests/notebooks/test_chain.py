@@ -145,6 +145,22 @@ def test_anomalies_that_were_made_are_told_and_hardly_any_other(read, truth):
     assert len(chance) <= 16
 
 
+def test_the_true_outage_of_a_region_is_one_alert_that_names_it(read, truth):
+    alerts = read("alerts")
+    groups = truth[(truth["kind"] == "regional_outage") & truth["service"].notna()].groupby("group_id")
+    assert groups.ngroups > 0
+    for _, members in groups:
+        start, end, region = members["start"].min(), members["end"].max(), members["region"].iloc[0]
+        mine = alerts[
+            (alerts["region"] == region) & (alerts["start"] >= start - pd.Timedelta(minutes=10)) & (alerts["start"] < end)
+            & (alerts["finding"] == "anomaly") & alerts["service"].isin(members["service"])
+        ]  # fmt: skip
+        told = mine[mine["silenced_by"].isna()]
+        assert len(told) == 1
+        assert told["title"].iloc[0].startswith(f"region {region}: ")
+        assert (mine["silenced_by"] == "shared").sum() >= len(members) / 2
+
+
 def test_anomalies_become_alerts_that_end_with_them(read):
     alerts, anomalies = read("alerts"), read("anomalies")
     mine = alerts[alerts["finding"] == "anomaly"]
