@@ -154,6 +154,13 @@ def _add_alerts(commands: Any) -> None:
     label.add_argument("--reason", required=True, help="why; it is shown wherever its like is kept back")
     label.add_argument("--author", help="who says it (default: the name you are logged in by)")
 
+    replay = _add(inner, "replay", _alerts_replay, "what the same history would have told with other parameters; nothing is changed")
+    replay.add_argument(
+        "--set", action="append", required=True, metavar="anomalies.NAME=VALUE", help="another budget, rule or detector, e.g. "
+        "anomalies.false_alarms_per_week=1, anomalies.left_out=[run]",
+    )  # fmt: skip
+    replay.add_argument("--weeks", type=int, default=4, metavar="N", help="newest weeks that are compared (default: %(default)s)")
+
     test = _add(inner, "test", _alerts_test, "send a test message by one channel")
     test.add_argument("channel", metavar="CHANNEL", help="its name under delivery.channels in params.yaml")
 
@@ -325,6 +332,14 @@ def _alerts_label(given: argparse.Namespace) -> int:
     for line in feedback.label(given.anomaly_id, given.label, **_decision(given)):
         _say(line)
     _read_from_now_on(session.root(), "feedback")
+    return 0
+
+
+def _alerts_replay(given: argparse.Namespace) -> int:
+    from analytics.anomalies import replay
+
+    for line in replay.replay(given.set, weeks=given.weeks, say=_complain):
+        _say(line)
     return 0
 
 

@@ -45,15 +45,18 @@ def fates(alerts: Sequence[Alert], series: pd.DataFrame, *, settings: params.Ale
     series : table `series`: which services are measured where
     """
     waiting = sorted((alert for alert in alerts if alert.lead.direction != "improvement"), key=lambda alert: (alert.start, alert.alert_id))
-    measured = series[["service", "region"]].drop_duplicates().astype("object")
     found = []
     for region in [None, *sorted({place for alert in waiting if (place := _region(alert)) is not None})]:
-        of = int(measured.loc[(measured["region"] == region) | (region is None), "service"].nunique())
-        quorum = max(settings.shared_services, math.ceil(settings.shared_share * of))
+        mine = series if region is None else series[series["region"] == region]
         for together in _chains([alert for alert in waiting if _region(alert) in (region, None)], settings):
-            services = {alert.lead.service for alert in together}
-            if len(services) >= quorum:
-                found.append(_fate(region, len(services), of, together, settings))
+            n_services = len({alert.lead.service for alert in together})
+            if n_services < settings.shared_services:
+                continue
+            # What ended years ago, or began since, has no part in it.
+            at = pd.Timestamp(together[0].start)
+            of = int(mine.loc[(mine["first"] <= at) & (mine["last"] >= at), "service"].nunique())
+            if n_services >= math.ceil(settings.shared_share * of):
+                found.append(_fate(region, n_services, of, together, settings))
                 taken = {alert.alert_id for alert in together}
                 waiting = [alert for alert in waiting if alert.alert_id not in taken]
     return found

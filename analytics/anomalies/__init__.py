@@ -4,6 +4,20 @@ from analytics.anomalies import explain, says, shows
 from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
 from analytics.anomalies.find import Anomalies, find_anomalies
+from analytics.anomalies.replay import budgets
 from analytics.anomalies.trial import Trial, try_out
 
-__all__ = ["Anomalies", "Course", "Trial", "causes", "explain", "find_anomalies", "look_at", "realised", "says", "shows", "try_out"]
+__all__ = [
+    "Anomalies",
+    "Course",
+    "Trial",
+    "budgets",
+    "causes",
+    "explain",
+    "find_anomalies",
+    "look_at",
+    "realised",
+    "says",
+    "shows",
+    "try_out",
+]

@@ -77,7 +77,9 @@ def find_anomalies(
 
 def asked(settings: params.Anomalies) -> params.Anomalies:
     """What decides on what is strange; the rest, as it is by default, makes no kept result stale."""
-    return params.Anomalies(false_alarms_per_week=settings.false_alarms_per_week, learning_h=settings.learning_h)
+    return params.Anomalies(
+        false_alarms_per_week=settings.false_alarms_per_week, learning_h=settings.learning_h, left_out=sorted(settings.left_out)
+    )  # fmt: skip
 
 
 def anomalies_of(

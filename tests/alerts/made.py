@@ -46,9 +46,9 @@ def services(*names, **parents):
 
 
 def measured(n_services=12, regions=("eu", "us")):
-    """Table `series`, as far as it says which services are measured where: web, db, api and others in all regions."""
-    names = ["web", "db", "api", *(f"s{number}" for number in range(3, n_services))]
-    return pd.DataFrame([(name, region) for name in names for region in regions], columns=["service", "region"])
+    """Table `series`, as far as it says which services are measured where: s0, s1 and so on, in all regions and at all times."""
+    rows = [(f"s{number}", region) for number in range(n_services) for region in regions]
+    return pd.DataFrame(rows, columns=["service", "region"]).assign(first=at(-10_000), last=at(10_000))
 
 
 def calls(*pairs, origin="declared"):

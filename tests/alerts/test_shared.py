@@ -69,6 +69,12 @@ def test_the_quorum_is_a_number_and_a_share_within_a_time(starts, options, is_on
     assert found["silenced_by"].isna().sum() == (1 if is_one else len(starts))
 
 
+def test_services_that_are_not_measured_at_that_time_do_not_count():
+    gone = measured(8).assign(last=[at(-60) if int(name[1:]) > 3 else at(10_000) for name in measured(8)["service"]])
+    assert plain(told(raised(*rows(0, 4, 9), series=gone).alerts)["title"]).startswith("region eu: 3 of 4 services")
+    assert raised(*rows(0, 4, 9), series=measured(8)).alerts["silenced_by"].isna().all()
+
+
 def test_regions_count_apart_and_what_is_in_several_counts_for_each():
     here, there = rows(0, 4), row("x", 10, service="s2", start=0, region="us")
     assert raised(*here, there, series=FOUR).alerts["silenced_by"].isna().all()

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics import params, pipeline, tables
+from analytics.anomalies import replay
 from analytics.reporting import check
 from tests import trial
 
@@ -159,6 +160,17 @@ def test_the_true_outage_of_a_region_is_one_alert_that_names_it(read, truth):
         assert len(told) == 1
         assert told["title"].iloc[0].startswith(f"region {region}: ")
         assert (mine["silenced_by"] == "shared").sum() >= len(members) / 2
+
+
+def test_a_rule_is_replayed_on_what_was_published(small, read, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_ROOT", str(small))
+    said = []
+    lines = replay.replay(["anomalies.min_failing_share=1", "anomalies.min_relative_effect=1e9"], weeks=4, say=said.append)
+    anomalies = read("anomalies")
+    n = int((~anomalies["anomaly_id"].isin(read("suppressed")["anomaly_id"])).sum())
+    assert said == []
+    assert lines[1].split() == ["alarms", str(n), "0"]
+    assert f"lost: {n}\u00a0alarms" in lines
 
 
 def test_anomalies_become_alerts_that_end_with_them(read):
