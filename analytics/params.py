@@ -114,6 +114,7 @@ class Anomalies(Section):
     min_failed_checks: int = Field(2, ge=1, description="failed checks that a series needs by itself to be told")
     min_regions: int = Field(1, ge=1, description="regions that must show it")
     learning_h: float = Field(6.0, ge=0, description="a series is not judged before it is so old, h")
+    left_out: list[Literal["forecast", "course", "run", "failures"]] = Field([], description="detectors that are not asked")
     near_s: int = Field(1800, ge=0, description="what begins within this time of each other in one service is one anomaly, s")
     shown_days: int = Field(28, ge=1, le=400, description="newest days that the page tells one by one")
     shown: int = Field(6, ge=1, le=40, description="anomalies drawn one by one on the page")
@@ -132,6 +133,9 @@ class Alerts(Section):
     near_s: int = Field(3600, ge=0, description="findings of one service that begin within this time of each other are one alert, s")
     quiet_s: int = Field(900, ge=0, description="what is over counts as resolved after this time without a relapse, s")
     reopen_s: int = Field(21600, ge=0, description="what comes back within this time belongs to its old alert, s")
+    shared_services: int = Field(3, ge=2, description="alerts of so many services of a region at once ...")
+    shared_share: float = Field(0.5, gt=0, le=1, description="... and of this share of those measured there are one alert, as a fraction")
+    shared_within_s: int = Field(600, ge=0, description="at once: within this time of the first, s")
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Alerts:

@@ -21,6 +21,7 @@ __all__ = [
     "count",
     "counted",
     "day",
+    "deviation",
     "duration",
     "fixed",
     "interval",
@@ -304,6 +305,13 @@ def change(kind: str, effect: float, signals: Sequence[str]) -> str:
         what, does = SHARES[kind]
         return f"{_in_hundred(effect)} of 100 {what} {does}"
     return f"{COURSES.get(kind, '')}{listed(_without_quantiles(signals))} {signed(effect, relative)}"
+
+
+def deviation(signal: str, effect: float) -> str:
+    """A passing deviation in a few words: latency_ms +84 %, 12 more of 100 checks fail."""
+    if signal == "availability":
+        return f"{_in_hundred(effect)} of 100 checks fail"
+    return f"{signal} {signed(effect, lambda share: percent(share, 0 if abs(share) >= 0.1 else None))}"
 
 
 def change_interval(kind: str, effect: float, low: float, high: float) -> str:

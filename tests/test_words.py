@@ -200,3 +200,16 @@ def test_response_times_are_named_once_unless_only_a_quantile_changed():
 )
 def test_sentences_without_their_numbers_are_alike(text, alike):
     assert words.without_numbers(text) == alike
+
+
+@pytest.mark.parametrize(
+    ("signal", "effect", "said"),
+    [
+        ("latency_ms", 0.84, "latency_ms +84 %"),
+        ("requests", -0.0512, "requests −5.1 %"),
+        ("availability", 0.12, "12 more of 100 checks fail"),
+        ("availability", -0.004, "0.4 fewer of 100 checks fail"),
+    ],
+)
+def test_a_deviation_is_said_in_a_few_words(signal, effect, said):
+    assert words.deviation(signal, effect).replace("\u00a0", " ") == said

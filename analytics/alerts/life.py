@@ -15,7 +15,7 @@ import pandas as pd
 
 from analytics import params, tables
 
-__all__ = ["Alert", "Change", "Finding", "fingerprint", "follow", "read_findings"]
+__all__ = ["Alert", "Change", "Finding", "fingerprint", "follow", "level_of", "read_findings"]
 
 Key = tuple[str, str, str]
 
@@ -185,7 +185,7 @@ class _Life:
             lead=self.lead,
             findings=tuple(gravest),
             is_told=bool(self.told),
-            severity=_level(score, self.lead, self.settings),
+            severity=level_of(score, self.lead, self.settings),
             score=score,
             start=min(row.start for row in gravest),
             end=_last_end(gravest) if resolved_at is not None else None,
@@ -201,7 +201,7 @@ class _Life:
             self._change(self.resolved_at, "resolved", None)
 
     def _tell(self, row: Finding, *, is_opened: bool, has_joined: bool) -> None:
-        before = _level(self.score, self.lead, self.settings)
+        before = level_of(self.score, self.lead, self.settings)
         self.score = max(self.score, row.severity)
         if is_opened:
             self._change(row.known_at, "opened", row)
@@ -211,11 +211,11 @@ class _Life:
             self._change(row.known_at, "reopened", row)
         elif has_joined:
             self._change(row.known_at, "joined", row)
-        if not is_opened and _level(self.score, self.lead, self.settings) != before:
+        if not is_opened and level_of(self.score, self.lead, self.settings) != before:
             self._change(row.known_at, "escalated", row)
 
     def _change(self, at: datetime, change: str, row: Finding | None) -> None:
-        self.changes.append(Change(at, change, _level(self.score, self.lead, self.settings), row))
+        self.changes.append(Change(at, change, level_of(self.score, self.lead, self.settings), row))
 
 
 def _last_end(findings: Iterable[Finding]) -> datetime:
@@ -227,7 +227,7 @@ def _is_alike(one: Finding, other: Finding) -> bool:
     return one.finding == other.finding and is_same_place and not set(one.signals).isdisjoint(other.signals)
 
 
-def _level(score: float, lead: Finding, settings: params.Alerts) -> str:
+def level_of(score: float, lead: Finding, settings: params.Alerts) -> str:
     """How urgent; good news never are."""
     info, warning, critical = tables.LEVELS
     if lead.direction == "improvement" or score < settings.warning_from:

@@ -6,13 +6,16 @@ from datetime import datetime
 
 from analytics import words
 from analytics.alerts.life import Alert, Change, Finding
+from analytics.alerts.shared import Fate
 
-__all__ = ["change_text", "text", "title"]
+__all__ = ["change_text", "shared_text", "shared_title", "text", "title"]
 
 DIRECTIONS = {"regression": "worse", "improvement": "better", "neutral": "neither better nor worse"}
 OVER = {"accepted": "it was accepted as the new normal", "reverted": "it went back", "expired": "it was given up after its time"}
 ALSO = 5
 """Further findings that a message lists; the page has all."""
+SERVICES = 12
+"""Services that a message names."""
 
 
 def title(alert: Alert) -> str:
@@ -36,6 +39,28 @@ def text(alert: Alert, *, zone: str) -> str:
     if alert.n_reopened:
         lines.append(f"It came back {words.counted(alert.n_reopened, 'time')} after it was resolved.")
     return "\n".join(lines)
+
+
+def shared_title(fate: Fate) -> str:
+    """One line: `region eu-west: 9 of 12 services at once, the gravest web: 64 more of 100 checks fail`."""
+    gravest = fate.lead.findings[0]
+    place = "all regions" if fate.region is None else f"region {fate.region}"
+    return f"{place}: {fate.n_services} of {fate.of_services} services at once, the gravest {gravest.service}: {gravest.what}"
+
+
+def shared_text(fate: Fate, *, zone: str) -> str:
+    """A few lines: which services, since when, the gravest of each."""
+    gravest = {row.service: row for row in reversed(fate.lead.findings)}
+    ordered = sorted(gravest.values(), key=lambda row: (-row.severity, row.service))
+    first, *others = ordered
+    lines = [
+        f"What: {fate.n_services} of {fate.of_services} services at once; {first.service}: {_what(first)}",
+        f"Where: {'several regions' if fate.region is None else fate.region}: {words.listed(sorted(gravest), limit=SERVICES)}",
+        f"Since: {_since(fate.lead, zone)}",
+        f"Likely why: {next((row.event for row in ordered if row.event), 'what they share: the region, the network to it, or the prober')}",
+    ]
+    lines += [f"Also: {row.service}: {_what(row)}" for row in others[:ALSO]]
+    return "\n".join(lines + [f"Also: {len(others) - ALSO} more"] * (len(others) > ALSO))
 
 
 def _what(finding: Finding) -> str:

@@ -33,7 +33,7 @@ def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppres
             "state": rows["is_over"].map({True: "over", False: "open"}),
             "severity": rows["severity_then"],
             "direction": rows["direction"],
-            "what": [_what(row.signal, row.effect) for row in rows.itertuples()],
+            "what": [words.deviation(row.signal, row.effect) for row in rows.itertuples()],
             "size": [_size(row) for row in rows.itertuples()],
             "event": None,
             "evidence": "anomalies.html#" + rows["anomaly_id"],
@@ -42,12 +42,6 @@ def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppres
     )
     times = [column.name for column in tables.FINDINGS.columns if column.kind == "time"]
     return found.assign(**{name: pd.to_datetime(found[name], utc=True).astype("datetime64[ms, UTC]") for name in times})
-
-
-def _what(signal: str, effect: float) -> str:
-    if signal == "availability":
-        return f"{words.number(100 * abs(effect), 2)} {'more' if effect > 0 else 'fewer'} of 100 checks fail"
-    return f"{signal} {words.signed(effect, lambda share: words.percent(share, 0 if abs(share) >= 0.1 else None))}"
 
 
 def _size(row: object) -> str:

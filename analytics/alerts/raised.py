@@ -12,6 +12,7 @@ from analytics.alerts import messages
 from analytics.alerts.findings import no_findings
 from analytics.alerts.life import Alert, follow, read_findings
 from analytics.alerts.quiet import Reason, Surroundings, dependency_reasons, own_reason
+from analytics.alerts.shared import Fate, fates
 from analytics.alerts.silences import apply_silences
 
 __all__ = ["Raised", "raise_alerts"]
@@ -28,6 +29,7 @@ class Raised:
 def raise_alerts(
     *findings: pd.DataFrame,
     services: pd.DataFrame,
+    series: pd.DataFrame,
     dependencies: pd.DataFrame,
     masks: pd.DataFrame,
     silences: pd.DataFrame,
@@ -41,7 +43,7 @@ def raise_alerts(
     ----------
     *findings : DataFrames
         In the columns of `tables.FINDINGS`: for each finding what was known of it from when on. A row of the future is not looked at.
-    services, dependencies, masks : the tables of these names
+    services, series, dependencies, masks : the tables of these names
     silences : rows of `data/decisions/silences.csv`
     settings : parameters of the stage
     zone : of the reader, for times in messages
@@ -49,18 +51,27 @@ def raise_alerts(
     Notes
     -----
     An alert is silent for the first of these reasons that holds: none of its findings is sure, or grave enough; all that is told lies in
-    maintenance or a fault of the prober; a silence; a service that it stands on alerts at the same time.
+    maintenance or a fault of the prober; a silence; it is told with those of other services of its region; a service that it stands on
+    alerts at the same time.
     """
     moment = now.to_pydatetime()
     followed = follow(read_findings(_together(findings)), settings=settings, now=moment)
     around = Surroundings.read(services=services, dependencies=dependencies, masks=masks)
     own = {alert.alert_id: own_reason(alert, around, settings=settings, now=moment, zone=zone) for alert in followed}
     owners = dict(zip(services["service"], services["owner"], strict=True))
-    alerts = _frame([_row(alert, own[alert.alert_id], owners.get(alert.lead.service), zone=zone) for alert in followed], "alerts")
-    alerts = apply_silences(alerts, silences, now=now, zone=zone)
+    rows = [_row(alert, own[alert.alert_id], owners.get(alert.lead.service), zone=zone) for alert in followed]
+    alerts = apply_silences(_frame(rows, "alerts"), silences, now=now, zone=zone)
+    is_told = set(alerts.loc[alerts["silenced_by"].isna(), "alert_id"])
+    shared = fates([alert for alert in followed if alert.alert_id in is_told], series, settings=settings)
+    led = {fate.lead.alert_id: fate for fate in shared}
+    if led:
+        leads = [_shared_row(fate, owners.get(fate.lead.lead.service), zone=zone) for fate in shared]
+        alerts = pd.concat([alerts[~alerts["alert_id"].isin(led)], _frame(leads, "alerts")]).sort_values("alert_id", ignore_index=True)
     explained = dependency_reasons(followed, around, settings=settings, now=moment)
-    for index in alerts.index[alerts["silenced_by"].isna() & alerts["alert_id"].isin(explained)]:
-        reason = explained[alerts.loc[index, "alert_id"]]
+    # Who tells for others is told whatever explains it.
+    later = {name: reason for name, reason in explained.items() if name not in led} | _by_others(shared)
+    for index in alerts.index[alerts["silenced_by"].isna() & alerts["alert_id"].isin(later)]:
+        reason = later[alerts.loc[index, "alert_id"]]
         alerts.loc[index, ["silenced_by", "silenced_text"]] = [reason.silenced_by, reason.text]
     return Raised(alerts, _changes(followed))
 
@@ -68,6 +79,21 @@ def raise_alerts(
 def _together(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
     filled = [frame for frame in findings if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else no_findings()
+
+
+def _by_others(shared: list[Fate]) -> dict[str, Reason]:
+    """Of alerts that another one tells, by id."""
+    return {
+        alert.alert_id: Reason("shared", f"told once with {fate.n_services - 1} other services of its region ({fate.lead.alert_id})")
+        for fate in shared
+        for alert in fate.others
+    }
+
+
+def _shared_row(fate: Fate, owner: object, *, zone: str) -> dict[str, object]:
+    """The row of an alert that tells others."""
+    said = {"title": messages.shared_title(fate), "text": messages.shared_text(fate, zone=zone), "region": fate.region}
+    return {**_row(fate.lead, None, owner, zone=zone), **said}
 
 
 def _row(alert: Alert, reason: Reason | None, owner: object, *, zone: str) -> dict[str, object]:

@@ -104,6 +104,8 @@ def rules(settings: params.Alerts) -> str:
         f"from {words.number(settings.critical_from)} critical; what has become better is never more than information. Findings of one "
         f"service that begin within {words.duration(settings.near_s)} are one alert, and so is what comes back within "
         f"{words.duration(settings.reopen_s)}. An alert is resolved once all of it has been over for {words.duration(settings.quiet_s)}. "
+        f"Alerts that begin within {words.duration(settings.shared_within_s)} in {settings.shared_services} or more services of a region, "
+        f"and in {words.percent(settings.shared_share, 0)} of those measured there, are told as one, as grave as all of them together. "
         "Nobody is told of what lies in declared maintenance, of what somebody silenced (data/decisions/silences.csv), and of what begins "
         "with an alert, as urgent, of a service it stands on: its declared parent or a declared dependency."
     )

@@ -26,6 +26,7 @@ REASON_WORDS = {
     "maintenance": "declared maintenance",
     "prober": "fault of the prober",
     "silence": "silenced by somebody",
+    "shared": "told with others of its region",
     "dependency": "follows from another alert",
 }
 NAME_WIDTH = 30

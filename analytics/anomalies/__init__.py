@@ -5,6 +5,7 @@ from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
 from analytics.anomalies.detectors import Detectors, stored_detectors
 from analytics.anomalies.find import Anomalies, describe, find_anomalies
+from analytics.anomalies.replay import budgets
 from analytics.anomalies.trial import Trial, try_out
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Course",
     "Detectors",
     "Trial",
+    "budgets",
     "causes",
     "describe",
     "explain",

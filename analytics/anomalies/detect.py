@@ -135,10 +135,10 @@ def detect(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) 
 
 def judge(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Iterator[tuple[Panel, Judged]]:
     """Every step of the series of a panel judged, those of one scale and clock together."""
-    panel, budget = ref.load(), settings.false_alarms_per_week
+    panel = ref.load()
     for rows, kind, zone in _groups(panel.series, regions):
         mine = Panel(panel.series.iloc[rows], panel.start_ms, panel.step_s, panel.values[rows], panel.n_checks[rows])
-        judged = _judge_shares(mine, budget) if kind == "logit" else _judge_values(mine, kind, zone, budget)
+        judged = _judge_shares(mine, settings) if kind == "logit" else _judge_values(mine, kind, zone, settings)
         yield mine, _without_learning(mine, judged, round(settings.learning_h * 3600 / panel.step_s))
 
 
@@ -159,13 +159,14 @@ def _groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[IntArray,
     return [(np.array(rows, np.int64), *key) for key, rows in sorted(found.items())]
 
 
-def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
+def _judge_values(panel: Panel, kind: Kind, zone: str, settings: params.Anomalies) -> Judged:
     """Values against what the series itself leads to expect."""
     step_s = panel.step_s
     clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=zone, holidays="")
     found = surprise.surprises(expected.transform(panel.values, kind), clock.local_ms // (step_s * 1000), step_s=step_s)
+    found = _without(found, settings.left_out)
     rate = alarms.false_rates(found.strength, step_s=step_s, alike=np.unique(panel.series["signal"], return_inverse=True)[1])
-    is_strange = alarms.raised(rate, budget_per_week=budget)
+    is_strange = alarms.raised(rate, budget_per_week=settings.false_alarms_per_week)
     if kind == "linear":
         is_strange &= _had_level(panel)
     middle, half = _held(found, is_strange, max(1, GAP_S // step_s))
@@ -174,6 +175,17 @@ def _judge_values(panel: Panel, kind: Kind, zone: str, budget: float) -> Judged:
     return Judged(
         is_strange, is_strange, rate, middle, low, high, strongest, tuple(surprise.DETECTORS)
     )  # fmt: skip
+
+
+def _without(found: surprise.Surprise, left_out: Sequence[str]) -> surprise.Surprise:
+    """What the other detectors say."""
+    if not set(left_out) & set(surprise.DETECTORS):
+        return found
+    is_asked = np.array([name not in left_out for name in surprise.DETECTORS])[:, None, None]
+    by_detector = np.where(is_asked, found.by_detector, 0 * found.by_detector)
+    strongest = np.nan_to_num(np.abs(by_detector)).argmax(axis=0)[None]
+    strength = np.take_along_axis(np.nan_to_num(by_detector), strongest, axis=0)[0]
+    return replace(found, strength=np.where(np.isfinite(found.strength), strength, np.nan), by_detector=by_detector)
 
 
 def _had_level(panel: Panel) -> BoolArray:
@@ -201,12 +213,16 @@ def _held(found: surprise.Surprise, is_strange: BoolArray, gap: int) -> tuple[Fl
     return middle, scale
 
 
-def _judge_shares(panel: Panel, budget: float) -> Judged:
+def _judge_shares(panel: Panel, settings: params.Anomalies) -> Judged:
     """Failed checks against the share that usually fails."""
     n_checks = np.where(np.isfinite(panel.values), panel.n_checks, 0).astype(float)
     failed = np.rint(np.nan_to_num(1 - panel.values.astype(float)) * n_checks)
     found = failures.judge_failures(failed, n_checks, step_s=panel.step_s)
-    is_told, reach = failures.raised(found, budget_per_week=budget, apart=max(1, GAP_S // panel.step_s), step_s=panel.step_s)
+    if "failures" in settings.left_out:
+        found = found._replace(per_week=np.full_like(found.per_week, np.inf))
+    is_told, reach = failures.raised(
+        found, budget_per_week=settings.false_alarms_per_week, apart=max(1, GAP_S // panel.step_s), step_s=panel.step_s
+    )
     # An outage is told by its second or third failed check, but begins with the first.
     n_times = failed.shape[1]
     next_failed = np.minimum.accumulate(np.where(failed > 0, np.arange(n_times), n_times)[:, ::-1], axis=1)[:, ::-1]

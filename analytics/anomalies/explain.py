@@ -47,8 +47,8 @@ def _signed(effect: float) -> str:
 
 
 def what(row: Any) -> str:
-    """What it is in a few words: 'latency_ms +84 %', '+12 % failing'."""
-    return f"{_signed(row.effect)} failing" if row.signal == "availability" else f"{row.signal} {_signed(row.effect)}"
+    """What it is in a few words: 'latency_ms +84 %', '12 more of 100 checks fail'."""
+    return words.deviation(row.signal, row.effect)
 
 
 def headline(row: Any, zone: str) -> str:

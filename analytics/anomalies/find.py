@@ -16,7 +16,7 @@ from analytics.anomalies.suppress import suppressed
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["Anomalies", "asked", "describe", "find_anomalies"]
+__all__ = ["Anomalies", "anomalies_of", "asked", "find_anomalies"]
 
 WEEK = pd.Timedelta(days=7)
 COST = 4
@@ -72,15 +72,17 @@ def find_anomalies(
     refs = list(signals.between(None, now))
     work = partial(detect, regions=regions, settings=asked(settings))
     parts = list(engine.map(work, refs, workers=project.workers, points=COST * sum(ref.size for ref in refs)))
-    return describe(Found.together(parts), series, masks, coverage, feedback, settings=settings, project=project, now=now)
+    return anomalies_of(Found.together(parts), series, masks, coverage, feedback, settings=settings, project=project, now=now)
 
 
 def asked(settings: params.Anomalies) -> params.Anomalies:
     """What decides on what is strange; the rest, as it is by default, makes no kept result stale."""
-    return params.Anomalies(false_alarms_per_week=settings.false_alarms_per_week, learning_h=settings.learning_h)
+    return params.Anomalies(
+        false_alarms_per_week=settings.false_alarms_per_week, learning_h=settings.learning_h, left_out=sorted(settings.left_out)
+    )  # fmt: skip
 
 
-def describe(
+def anomalies_of(
     found: Found,
     series: pd.DataFrame,
     masks: pd.DataFrame,

@@ -9,12 +9,14 @@ import pandas as pd
 from analytics import params, words
 from analytics.anomalies import explain, shows
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.replay import BUDGETS
 from analytics.anomalies.trial import Trial
 from analytics.panel import Panels
 
 __all__ = [
     "budget_sentence",
     "budgets_sentence",
+    "costs_sentence",
     "days_sentence",
     "finding",
     "kicker",
@@ -147,6 +149,17 @@ def budgets_sentence(realised: pd.DataFrame) -> str:
     return f"Unexplained alarms in a week of a service: {words.listed(said)}."
 
 
+def costs_sentence(costs: pd.DataFrame, found: Anomalies) -> str:
+    """What other budgets would have told, and of whom that is not known."""
+    known = int(costs["n_services"].iloc[-1]) if len(costs) == len(BUDGETS) else 0
+    unknown = words.counted(len(found.weeks) - known, "service")
+    apart = f" Of {unknown} with few series it is only known what a smaller budget tells." if known < len(found.weeks) else ""
+    return (
+        "Half and twice the budget, over all data, from the rates that were found: each series was looked at up to the budget of the whole "
+        f"service.{apart} Other rules and budgets: analytics alerts replay --set anomalies.min_points=2 tells alarms gained and lost."
+    )
+
+
 def trial_sentence(trial: Trial, zone: str) -> str:
     """What was put in and what of it was caught."""
     n = len(trial.put)
@@ -159,7 +172,7 @@ def trial_sentence(trial: Trial, zone: str) -> str:
     return (
         f"{words.counted(n, 'anomaly', 'anomalies')} of known kind and size were put into a copy of "
         f"{words.counted(trial.n_services, 'service')} ({words.span(trial.start, trial.end, zone)}), each in one region and where nothing "
-        f"was strange; {words.count(caught)} were told, by the rules and the budget in use."
+        f"was strange; {words.count(caught)} {'was' if caught == 1 else 'were'} told, by the rules and the budget in use."
     )
 
 

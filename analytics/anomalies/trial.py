@@ -18,7 +18,7 @@ import pandas as pd
 
 from analytics import engine, params, store
 from analytics.anomalies.detect import GAP_S, Found, detect
-from analytics.anomalies.find import Anomalies, asked, describe
+from analytics.anomalies.find import Anomalies, anomalies_of, asked
 from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 
 __all__ = ["KINDS", "Kind", "Put", "Sample", "Trial", "put_into", "sample_of", "try_out"]
@@ -129,7 +129,7 @@ def try_out(
     # Series into which nothing was put are looked at as well: all share the price.
     beside = [name for ref in signals for name, of in zip(ref.series["series_id"], ref.series["service"], strict=True) if of in services]
     weeks = parts.weeks.reindex(parts.weeks.index.union(beside), fill_value=0.0)
-    told = describe(
+    told = anomalies_of(
         replace(parts, weeks=weeks), series, masks, coverage, feedback, settings=settings, project=project, now=sample.end
     )  # fmt: skip
     near = pd.Timedelta(seconds=max(settings.near_s, GAP_S))

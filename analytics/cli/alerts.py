@@ -38,6 +38,13 @@ def add(commands: Any) -> None:
     label.add_argument("--reason", required=True, help="why; it is shown wherever its like is kept back")
     label.add_argument("--author", help="who says it (default: the name you are logged in by)")
 
+    replay = base.add_command(inner, "replay", _replay, "what the same history would have told with other parameters; nothing is changed")
+    replay.add_argument(
+        "--set", action="append", required=True, metavar="anomalies.NAME=VALUE",
+        help="another budget, rule or detector, e.g. anomalies.false_alarms_per_week=1, anomalies.left_out=[run]",
+    )  # fmt: skip
+    replay.add_argument("--weeks", type=int, default=4, metavar="N", help="newest weeks that are compared (default: %(default)s)")
+
     test = base.add_command(inner, "test", _test, "send a test message by one channel")
     test.add_argument("channel", metavar="CHANNEL", help="its name under delivery.channels in params.yaml")
 
@@ -85,6 +92,14 @@ def _label(given: argparse.Namespace) -> int:
     for line in feedback.label(given.anomaly_id, given.label, **base.decision(given)):
         base.say(line)
     base.read_from_now_on(session.root(), "feedback")
+    return 0
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from analytics.anomalies import replay
+
+    for line in replay.replay(given.set, weeks=given.weeks, say=base.complain):
+        base.say(line)
     return 0
 
 

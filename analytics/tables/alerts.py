@@ -15,7 +15,7 @@ FINDING_STATES = ("suspected", "open", "accepted", "reverted", "expired", "over"
 CHANGES = ("opened", "joined", "escalated", "reopened", "resolved")
 """What can happen to an alert."""
 
-SILENCED_BY = ("unconfirmed", "severity", "maintenance", "prober", "silence", "dependency")
+SILENCED_BY = ("unconfirmed", "severity", "maintenance", "prober", "silence", "shared", "dependency")
 """Why nobody is told of an alert."""
 
 FINDINGS = Table(
@@ -66,7 +66,7 @@ ALERTS = (
             Column("alert_id", "text", "stable hash of the first finding: the same in every run and in a live watch"),
             Column("finding", "label", "kind of its first finding"),
             Column("finding_id", "text", "id of its first finding"),
-            Column("service", "label", "the service"),
+            Column("service", "label", "the service; of several that share a fate the first known"),
             Column("region", "label", "the region; empty: several or all", optional=True),
             Column("signals", "texts", "the signals of all its findings"),
             Column("start", "time", "when the earliest of its findings began"),

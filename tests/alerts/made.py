@@ -45,6 +45,12 @@ def services(*names, **parents):
     return pd.DataFrame({"service": list(names)}).assign(owner=None, parent=[parents.get(name) for name in names])
 
 
+def measured(n_services=12, regions=("eu", "us")):
+    """Table `series`, as far as it says which services are measured where: s0, s1 and so on, in all regions and at all times."""
+    rows = [(f"s{number}", region) for number in range(n_services) for region in regions]
+    return pd.DataFrame(rows, columns=["service", "region"]).assign(first=at(-10_000), last=at(10_000))
+
+
 def calls(*pairs, origin="declared"):
     return pd.DataFrame(pairs, columns=["caller", "callee"]).assign(origin=origin)
 
@@ -67,7 +73,7 @@ def silences(*rows):
 
 def raised(*rows, now=1000, **given):
     """Both tables at minute `now`; parameters of the stage and what is declared by name."""
-    around = {"services": services(), "dependencies": calls(), "masks": masks(), "silences": silences()}
+    around = {"services": services(), "series": measured(), "dependencies": calls(), "masks": masks(), "silences": silences()}
     settings = params.Alerts(**{name: value for name, value in given.items() if name not in around})
     chosen = {name: given.get(name, usual) for name, usual in around.items()}
     return alerts.raise_alerts(findings(*rows), **chosen, settings=settings, zone="UTC", now=at(now))

@@ -74,8 +74,8 @@ def test_a_drift_that_is_over_has_a_second_row_that_says_so():
 
 def raised(found, now=2000):
     return alerts.raise_alerts(
-        found, services=made.services(), dependencies=made.calls(), masks=made.masks(), silences=made.silences(),
-        settings=params.Alerts(), zone="UTC", now=at(now),
+        found, services=made.services(), series=made.measured(), dependencies=made.calls(), masks=made.masks(),
+        silences=made.silences(), settings=params.Alerts(), zone="UTC", now=at(now),
     ).alerts  # fmt: skip
 
 

@@ -224,7 +224,8 @@ def test_every_finding_is_in_one_alert_and_none_is_lost(drawn):
 def test_the_order_of_rows_does_not_matter(drawn, random):
     frame = frame_of(drawn).drop_duplicates(list(tables.FINDINGS.key))
     mixed = frame.sample(frac=1, random_state=random.randint(0, 2**31))
-    given = {"services": made.services(), "dependencies": made.calls(("web", "db")), "masks": made.masks(), "silences": made.silences()}
+    plain = {"services": made.services(), "masks": made.masks(), "silences": made.silences()}
+    given = plain | {"dependencies": made.calls(("web", "db")), "series": made.measured(4)}
     one, other = (alerts.raise_alerts(which, **given, settings=params.Alerts(), zone="UTC", now=at(2000)) for which in (frame, mixed))
     pdt.assert_frame_equal(one.alerts, other.alerts)
     pdt.assert_frame_equal(one.changes, other.changes)

@@ -14,13 +14,14 @@ from tests.anomalies.made import SETTINGS, at, feedback, masks
 NONE = pd.DataFrame()
 
 
-def anomaly(name, service="web", start=0, end=10, *, per_week=0.1, region="eu"):
+def anomaly(name, service="web", start=0, end=0, *, per_week=0.1, region="eu"):
+    """In minutes; without an end ten minutes long, None: it goes on."""
     return {
         "anomaly_id": name,
         "service": service,
         "region": region,
         "start": at(start),
-        "end": pd.NaT if end is None else at(end),
+        "end": pd.NaT if end is None else at(end or start + 10),
         "per_week": per_week,
     }
 
@@ -39,7 +40,7 @@ def events(*rows):
 def outages(*rows):
     """(service, region, from, until, is_confirmed)."""
     frame = pd.DataFrame(rows, columns=["service", "region", "start", "end", "is_confirmed"])
-    return frame.assign(start=[at(one) for one in frame["start"]], end=[at(one) for one in frame["end"]])
+    return frame.assign(**{name: pd.to_datetime([at(one) for one in frame[name]], utc=True) for name in ("start", "end")})
 
 
 def causes(anomalies, *, mask=(), event=(), outage=(), labels=()):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import typing
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analytics import anomalies, params, tables
+from analytics.stats import surprise
 from tests.anomalies.made import SETTINGS, feedback
 from tests.slo import made
 
@@ -113,6 +116,20 @@ def test_failing_checks_are_told_with_the_share_that_fails(whole):
     assert db.detected_at == at(17, 3, 5)
     assert db.effect == pytest.approx(0.8, abs=0.01)
     assert db.exposure_factor == 0.5
+
+
+def test_detectors_that_are_left_out_find_nothing():
+    without = found(left_out=["failures"])
+    assert "availability" not in set(without.anomalies["signal"])
+    assert "availability" in set(found().anomalies["signal"])
+    alone = found(left_out=["course", "run"])
+    assert set(alone.members["detector"]) == {"forecast", "failures"}
+    assert found(left_out=["forecast", "course", "run", "failures"]).anomalies.empty
+
+
+def test_the_names_of_the_parameters_are_those_of_the_detectors():
+    (choices,) = typing.get_args(params.Anomalies.model_fields["left_out"].annotation)
+    assert set(typing.get_args(choices)) == {*surprise.DETECTORS, "failures"}
 
 
 def test_a_single_failed_check_is_not_told(whole):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analytics import params, pipeline, tables
+from analytics.anomalies import replay
 from analytics.reporting import check
 from tests import trial
 
@@ -143,6 +144,33 @@ def test_anomalies_that_were_made_are_told_and_hardly_any_other(read, truth):
     chance = [row for row in told.itertuples() if during(row, truth, row.end if pd.notna(row.end) else row.start).empty]
     # Four weeks of eight services may cost eight false alarms; twice as many are rarer than once in a hundred such worlds.
     assert len(chance) <= 16
+
+
+def test_the_true_outage_of_a_region_is_one_alert_that_names_it(read, truth):
+    alerts = read("alerts")
+    groups = truth[(truth["kind"] == "regional_outage") & truth["service"].notna()].groupby("group_id")
+    assert groups.ngroups > 0
+    for _, members in groups:
+        start, end, region = members["start"].min(), members["end"].max(), members["region"].iloc[0]
+        mine = alerts[
+            (alerts["region"] == region) & (alerts["start"] >= start - pd.Timedelta(minutes=10)) & (alerts["start"] < end)
+            & (alerts["finding"] == "anomaly") & alerts["service"].isin(members["service"])
+        ]  # fmt: skip
+        told = mine[mine["silenced_by"].isna()]
+        assert len(told) == 1
+        assert told["title"].iloc[0].startswith(f"region {region}: ")
+        assert (mine["silenced_by"] == "shared").sum() >= len(members) / 2
+
+
+def test_a_rule_is_replayed_on_what_was_published(small, read, monkeypatch):
+    monkeypatch.setenv("ANALYTICS_ROOT", str(small))
+    said = []
+    lines = replay.replay(["anomalies.min_failing_share=1", "anomalies.min_relative_effect=1e9"], weeks=4, say=said.append)
+    anomalies = read("anomalies")
+    n = int((~anomalies["anomaly_id"].isin(read("suppressed")["anomaly_id"])).sum())
+    assert said == []
+    assert lines[1].split() == ["alarms", str(n), "0"]
+    assert f"lost: {n}\u00a0alarms" in lines
 
 
 def test_anomalies_become_alerts_that_end_with_them(read):

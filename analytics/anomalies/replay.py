@@ -1,0 +1,171 @@
+"""What if? The same history with another budget, detector or rule: alarms gained and lost, outages caught."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import params, session, store, words
+from analytics.anomalies import calibration, explain
+from analytics.anomalies.detect import GAP_S
+from analytics.anomalies.find import Anomalies, asked, find_anomalies
+
+__all__ = ["BUDGETS", "Replay", "budgets", "compare", "replay"]
+
+BUDGETS = (0.5, 1.0, 2.0)
+"""Budgets whose cost the page tells, as multiples of the one in use."""
+SECTION = "anomalies."
+SHOWN = 30
+"""Alarms that are listed."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Two sets of alarms of the same weeks, side by side.
+
+    Attributes
+    ----------
+    figures : what, now, then; a row for each figure
+    gained, lost : alarms that only the other settings, or only those in use, tell
+    """
+
+    figures: pd.DataFrame
+    gained: pd.DataFrame
+    lost: pd.DataFrame
+
+
+def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[str]:
+    """What the published history would have told with other parameters (`anomalies.NAME=VALUE`), in lines. Nothing is written.
+
+    Rules are applied to what was found; another budget, or without a detector, is detected anew and takes as long as the stage.
+
+    Raises
+    ------
+    ValueError
+        For a parameter of another stage, or one that does not exist.
+    """
+    chosen = params.load(session.root() / "params.yaml")
+    then = params.section(chosen, "anomalies", _overrides(texts))
+    with session.published():
+        signals, now = store.panels("signals"), store.now()
+        series, regions, masks, coverage = (store.load(name) for name in ("series", "regions", "masks", "coverage"))
+        events, outages, feedback = store.load("events"), store.load("outages"), store.decisions("feedback")
+    tables = series, regions, masks, coverage, feedback
+    if asked(then) != asked(chosen.anomalies):
+        say("detecting again: this takes as long as the stage")
+    found = [
+        find_anomalies(signals, *tables, settings=settings, project=chosen.project, now=now) for settings in (chosen.anomalies, then)
+    ]  # fmt: skip
+    known = [calibration.causes(one.anomalies, masks, events, outages, feedback) for one in found]
+    allowed = [settings.false_alarms_per_week for settings in (chosen.anomalies, then)]
+    return _lines(compare(found, known, allowed, outages, weeks=weeks, now=now), texts, weeks=weeks, zone=chosen.project.zone, now=now)
+
+
+def _overrides(texts: list[str]) -> dict[str, Any]:
+    values = params.assignments(texts)
+    foreign = [name for name in values if not name.startswith(SECTION)]
+    if foreign:
+        raise ValueError(f"'{foreign[0]}' cannot be replayed: write {SECTION}NAME=VALUE (analytics params anomalies lists them)")
+    return {name.removeprefix(SECTION): value for name, value in values.items()}
+
+
+def compare(
+    found: list[Anomalies], causes: list[pd.Series], allowed: list[float], outages: pd.DataFrame, *, weeks: int, now: pd.Timestamp
+) -> Replay:  # fmt: skip
+    """Alarms of the newest weeks, of the settings in use and of others.
+
+    Parameters
+    ----------
+    found, causes, allowed : of both, the one in use first: anomalies, what is known of each (`calibration.causes`), the budget
+    outages : table `outages`
+    """
+    begin = now - pd.Timedelta(days=7 * weeks)
+    told = [one.alarms[one.alarms["start"] >= begin] for one in found]
+    recent = _to_be_caught(outages, begin)
+    # A service that is younger than these weeks has not had all of them.
+    lived = [float(one.weeks.clip(upper=weeks).sum()) for one in found]
+    figures = {
+        "alarms": [words.count(len(one)) for one in told],
+        "in a week of a service": _rates([len(one) for one in told], lived),
+        "of these unexplained": _rates([_unexplained(*pair) for pair in zip(told, causes, strict=True)], lived),
+        "allowed by the budget": [words.number(one, 2) for one in allowed],
+        "confirmed outages told": [f"{n_caught(recent, one)} of {len(recent)}" for one in told],
+    }
+    rows = [(what, *pair) for what, pair in figures.items()]
+    return Replay(pd.DataFrame(rows, columns=["what", "now", "then"]), _only(told[1], told[0]), _only(told[0], told[1]))
+
+
+def _rates(counts: list[int], weeks: list[float]) -> list[str]:
+    return [words.number(count / of if of else np.nan, 2) for count, of in zip(counts, weeks, strict=True)]
+
+
+def _unexplained(told: pd.DataFrame, cause: pd.Series) -> int:
+    return int(told["anomaly_id"].map(cause).isna().sum())
+
+
+def _to_be_caught(outages: pd.DataFrame, begin: pd.Timestamp | None) -> pd.DataFrame:
+    """Confirmed outages, but for those in maintenance or by a fault of the prober."""
+    real = outages[outages["is_confirmed"].astype(bool) & outages["excluded_reason"].isna()]
+    return real if begin is None else real[real["start"] >= begin]
+
+
+def n_caught(outages: pd.DataFrame, told: pd.DataFrame) -> int:
+    """Outages during which an alarm of their service went on."""
+    return int(_overlap(outages, told).sum())
+
+
+def _only(told: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Alarms without one of the same service at about that time among the others, the gravest first: another budget moves begin and end."""
+    return told[~_overlap(told, other)].sort_values(["severity", "anomaly_id"], ascending=[False, True], ignore_index=True)
+
+
+def _overlap(ones: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which stretches (service, start, end) one of the others of the same service overlaps, or nearly; what has no end goes on."""
+    near = pd.Timedelta(seconds=GAP_S)
+    of = {name: list(rows[["start", "end"]].itertuples(index=False)) for name, rows in others.groupby("service", observed=True)}
+    found = [
+        any(not start > one.end + near and not end < one.start - near for start, end in of.get(one.service, ()))
+        for one in ones.itertuples()
+    ]
+    return np.array(found, bool)
+
+
+def _lines(found: Replay, texts: list[str], *, weeks: int, zone: str, now: pd.Timestamp) -> list[str]:
+    head = f"{words.counted(weeks, 'week')} until {words.moment(now, zone, year=True)}"
+    width = max(len(row.now) for row in found.figures.itertuples())
+    lines = [f"{head:<34}{'now':>{max(width, 8)}}   with {' '.join(texts)}"]
+    lines += [f"  {row.what:<32}{row.now:>{max(width, 8)}}   {row.then}" for row in found.figures.itertuples()]
+    for name, rows in (("gained", found.gained), ("lost", found.lost)):
+        lines.append(f"{name}: {words.counted(len(rows), 'alarm')}")
+        shown = rows.head(SHOWN)
+        lines += [f"  {row.severity:>3.0f}  {explain.headline(row, zone)}  [{row.anomaly_id}]" for row in shown.itertuples()]
+        lines += [f"  and {len(rows) - SHOWN} more"] * (len(rows) > SHOWN)
+    return lines
+
+
+def budgets(found: Anomalies, cause: pd.Series, outages: pd.DataFrame, *, settings: params.Anomalies) -> pd.DataFrame:
+    """What half and twice the budget would have told, over all data, from the rates that were found.
+
+    Returns
+    -------
+    frame with budget, n_services (those of which it is known, `calibration.knows`), n_told, per_week (of a service), n_unexplained,
+    n_caught and n_outages
+    """
+    real = _to_be_caught(outages, None)
+    rows = []
+    for budget in settings.false_alarms_per_week * np.array(BUDGETS):
+        known = calibration.knows(found, budget, settings=settings)
+        services = set(known.index[known]) & set(found.weeks.index)
+        told = calibration.told_at(found, budget)
+        told, theirs = (frame[frame["service"].isin(services)] for frame in (told, real))
+        weeks = float(found.weeks.reindex(sorted(services)).sum())
+        if weeks:
+            rows.append(
+                (budget, len(services), len(told), len(told) / weeks, _unexplained(told, cause), n_caught(theirs, told), len(theirs))
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=["budget", "n_services", "n_told", "per_week", "n_unexplained", "n_caught", "n_outages"])
