@@ -153,7 +153,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
     """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here."""
     project, settings = chosen.project, chosen.anomalies
     found = anomalies.stored_detectors().found_in(newest.signals, newest.known.regions, settings=settings, workers=project.workers)
-    strange = anomalies.describe(
+    strange = anomalies.anomalies_of(
         found, newest.series, newest.masks, newest.coverage, store.decisions("feedback"), settings=settings, project=project, now=now
     )
     told = _with_published(strange)
@@ -166,6 +166,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
         ),
         alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"]),
         services=newest.known.services,
+        series=newest.series,
         dependencies=newest.known.dependencies,
         masks=newest.masks,
         silences=store.decisions("silences"),

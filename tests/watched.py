@@ -48,7 +48,7 @@ def chain():
         store.save(table, name)
     store.begin("alerts")
     raised = alerts.raise_alerts(
-        alerts.findings_of_anomalies(found.anomalies, found.course, found.suppressed), services=store.load("services"),
+        alerts.findings_of_anomalies(found.anomalies, found.course, found.suppressed), services=store.load("services"), series=store.load("series"),
         dependencies=store.load("dependencies"), masks=store.load("masks"), silences=store.decisions("silences"),
         settings=chosen.alerts, zone="UTC", now=store.now(),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from analytics.anomalies import explain, says, shows
 from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
 from analytics.anomalies.detectors import Detectors, stored_detectors
-from analytics.anomalies.find import Anomalies, describe, find_anomalies
+from analytics.anomalies.find import Anomalies, anomalies_of, find_anomalies
 from analytics.anomalies.replay import budgets
 from analytics.anomalies.trial import Trial, try_out
 
@@ -13,9 +13,9 @@ __all__ = [
     "Course",
     "Detectors",
     "Trial",
+    "anomalies_of",
     "budgets",
     "causes",
-    "describe",
     "explain",
     "find_anomalies",
     "look_at",
