@@ -237,7 +237,7 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
     mine = all_of_it.select(shown)
     found = changes.find_changes(watch.evidence_of(mine), changes.level_for(settings.false_alarms_per_series_year))
     begin_ms, bin_ms = FIRST_MONDAY_MS + (cohort.learnt_from - mine.lead) * step_s * 1000, mine.gauge.bin_s * 1000
-    rows = _as_rows(found, mine, cohort, begin_ms, step_s)
+    rows = _as_rows(found, mine, cohort, begin_ms, step_s, settings)
     last = np.where(found.closed >= 0, found.closed, mine.measured.n_bins - 1)
     looks = np.column_stack([found.looks, last])
     newest = np.stack([found.effect, found.effect_low, found.effect_high], axis=1)
@@ -248,7 +248,7 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
     return _once_material(seen.assign(after=after), looks, cohort, settings)
 
 
-def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int, step_s: int) -> pd.DataFrame:
+def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int, step_s: int, settings: params.Baseline) -> pd.DataFrame:
     """What is the same at all looks."""
     bin_ms = mine.gauge.bin_s * 1000
     signal_of = dict(zip(cohort.names, cohort.signals, strict=True))
@@ -267,8 +267,18 @@ def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int,
             "before": mine.before[found.series],
             "learnt_from": FIRST_MONDAY_MS + cohort.learnt_from * step_s * 1000,
             "learnt_to": FIRST_MONDAY_MS + cohort.learnt_to * step_s * 1000,
+            "course": _courses(found.firmer, begin_ms, bin_ms, changes.level_for(settings.false_alarms_per_series_year)),
         }
     )
+
+
+def _courses(firmer: IntArray, begin_ms: int, bin_ms: int, level: float) -> list[tuple[tuple[int, float], ...]]:
+    """When the evidence of each change had reached which steps above the level: times in ms, evidence."""
+    evidence = level + changes.FIRMER_BY * np.arange(changes.N_FIRMER)
+    return [
+        tuple((begin_ms + (int(bin_) + 1) * bin_ms, float(known)) for bin_, known in zip(bins, evidence, strict=True) if bin_ >= 0)
+        for bins in firmer
+    ]
 
 
 def _failing(mine: Watch, found: changes.Changes, looks: IntArray) -> FloatArray:

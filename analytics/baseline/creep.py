@@ -72,6 +72,7 @@ def _difference(reader: Reader, names: Names, signals: Names, scale: Scale, old:
     rows = np.flatnonzero((p_value <= CREPT_ALPHA) & (present >= 0.5))
     start_ms, high_ms, until_ms = (reader.week.time_ms(step) for step in (old, new, new + whole))
     reach = stdtrit(degrees, 0.975) * deviation
+    statistic = [changes.level_for(len(CREPT_BACK_WEEKS) * 52 / CREPT_WEEKS * max(p, 1e-300)) for p in p_value[rows]]
     found = pd.DataFrame(
         {
             "series_id": names[rows],
@@ -82,7 +83,8 @@ def _difference(reader: Reader, names: Names, signals: Names, scale: Scale, old:
             "start_high": high_ms,
             "detected_at": until_ms,
             "end": np.nan,
-            "statistic": [changes.level_for(len(CREPT_BACK_WEEKS) * 52 / CREPT_WEEKS * max(p, 1e-300)) for p in p_value[rows]],
+            "statistic": statistic,
+            "course": [((until_ms, one),) for one in statistic],
             "scale": robust.mad(both[0][rows, week:] - both[0][rows, :-week]) / np.sqrt(2),
             "before": expected.untransform(weeks[0].mean(axis=1), scale.kind)[rows],
             "after": np.nan,
