@@ -104,7 +104,7 @@ def find_drifts(
     drifts = drifts.assign(open_at=_open_at(drifts, pd.Timedelta(hours=settings.suspected_hours), now))
     accepted = rebaselines.accepted_changes(decisions, changes, events, series)
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
-    drifts = drifts.join(near).assign(expires_at=drifts["start"] + pd.Timedelta(weeks=settings.expire_weeks))
+    drifts = drifts.join(near).assign(expires_at=drifts["detected_at"] + pd.Timedelta(weeks=settings.expire_weeks))
     drifts = drifts.assign(state=_states(drifts, _accepted(details, accepted), now))
     order = drifts.assign(**_order(drifts)).sort_values(["is_over", "is_unsure", "rank", "size", "q_value", "drift_id"])
     saved = (tables.picked(order, tables.TABLES["drifts"]), tables.picked(details, tables.TABLES["drift_members"]))
