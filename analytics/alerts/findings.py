@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analytics import tables, words
@@ -20,15 +19,14 @@ def no_findings() -> pd.DataFrame:
 def findings_of_drifts(
     drifts: pd.DataFrame, members: pd.DataFrame, series: pd.DataFrame, events: pd.DataFrame, decisions: pd.DataFrame, *, zone: str
 ) -> pd.DataFrame:
-    """Drifts as findings: one row when a drift was detected, another when it was over.
+    """Drifts as findings: one row when a drift was detected, another when it became open (`drifts.open_at`), a third when it was over.
 
-    A drift of several services is told of each, with what has changed there. What may be chance (`tables.SURE_Q`) is suspected for all its
-    life.
+    A drift of several services is told of each, with what has changed there. What never was sure is suspected for all its life.
 
     Parameters
     ----------
     drifts, members : tables `drifts` and `drift_members`
-        A drift keeps only its last severity: its detection is told with that one.
+        A drift keeps only its last severity: what was known of it earlier is told with that one.
     series, events : tables of these names
     decisions : rows of `data/decisions/rebaselines.csv`
         A drift that was accepted is over when that was decided; one that nobody has decided on when it expires.
@@ -40,7 +38,6 @@ def findings_of_drifts(
     if drifts.empty:
         return no_findings()
     rows = _places(drifts, members, series)
-    is_sure = rows["q_value"] <= tables.SURE_Q
     said = {event.event_id: _event(event, zone) for event in events.itertuples()}
     found = pd.DataFrame(
         {
@@ -52,7 +49,7 @@ def findings_of_drifts(
             "signals": rows["signals"],
             "start": rows["start"],
             "end": pd.NaT,
-            "state": np.where(is_sure & (rows["state"] != "suspected"), "open", "suspected"),
+            "state": "suspected",
             "severity": rows["severity"].abs().fillna(0.0),
             "direction": rows["direction"],
             "what": [words.change(row.kind, row.effect, row.changed) for row in rows.itertuples()],
@@ -61,15 +58,20 @@ def findings_of_drifts(
             "evidence": "drift.html#" + rows["drift_id"],
         }
     )
+    open_at = _as_time(rows["open_at"])
+    is_open = open_at.notna()
+    opened = found.assign(state="open", known_at=open_at.fillna(rows["detected_at"]))
+    # What was sure at once was never suspected.
+    found = found[~(is_open & (opened["known_at"] == found["known_at"]))]
     accepted_at = _as_time(rows["drift_id"].map(_accepted(decisions)))
     end = _as_time(rows["end"]).fillna(accepted_at.where(rows["state"] == "accepted"))
     end = end.fillna(_as_time(rows["expires_at"].where(rows["state"] == "expired")))
-    later = found.assign(
-        known_at=end.where(end > rows["detected_at"], rows["detected_at"]) + pd.Timedelta(1, "ms"),
+    later = opened.assign(
+        known_at=end.where(end > opened["known_at"], opened["known_at"]) + pd.Timedelta(1, "ms"),
         end=end,
-        state=rows["state"].where(rows["state"].isin(tables.FINDING_STATES[2:]), "over").where(is_sure, "suspected"),
+        state=rows["state"].where(rows["state"].isin(tables.FINDING_STATES[2:]), "over").where(is_open, "suspected"),
     )
-    return _typed(pd.concat([found, later[end.notna()]], ignore_index=True))
+    return _typed(pd.concat([found, opened[is_open], later[end.notna()]], ignore_index=True))
 
 
 def _places(drifts: pd.DataFrame, members: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:

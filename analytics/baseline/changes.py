@@ -16,9 +16,14 @@ from analytics.calendars import DAY_MS
 from analytics.panel import FIRST_MONDAY_MS, Panels, to_ms
 from analytics.stats import changes
 
-__all__ = ["find_changes", "rows_of", "series_of"]
+__all__ = ["course_of", "find_changes", "rows_of", "series_of"]
+
+FloatArray = npt.NDArray[np.float64]
+Course = tuple[tuple[int, float], ...]
+"""Pairs of a time in ms and what was known from then on."""
 
 YEAR_DAYS = 365.25
+KEY = ["series_id", "kind", "detected_at"]
 TIMES = ("detected_at", "start", "start_low", "start_high", "end", "learnt_from", "learnt_to")
 
 
@@ -33,7 +38,7 @@ def find_changes(
     project: params.Project,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Rows of table `changes`: lasting changes of all series that were told before `now`.
+    """Rows of table `changes`: lasting changes of all series that were told before `now`; with the `course` of each (`course_of`).
 
     Parameters
     ----------
@@ -58,7 +63,7 @@ def series_of(signals: Panels) -> pd.DataFrame:
 
 
 def _none() -> pd.DataFrame:
-    return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas()
+    return tables.schema(tables.TABLES["changes"]).empty_table().to_pandas().assign(course=pd.Series([], dtype=object))
 
 
 def _found(
@@ -81,7 +86,7 @@ def _found(
 
 
 def rows_of(state: Followed, *, settings: params.Baseline) -> pd.DataFrame:
-    """Rows of table `changes`, as known at the end of the data."""
+    """Rows of table `changes`, as known at the end of the data, with the course of each."""
     open_ones = [cohorts.told(cohort, settings, state.step_s) for cohort in state.cohorts]
     filled = [part for part in (state.over, *open_ones) if len(part)]
     if not filled:
@@ -89,14 +94,36 @@ def rows_of(state: Followed, *, settings: params.Baseline) -> pd.DataFrame:
     found = pd.concat(filled, ignore_index=True)
     end_ms = FIRST_MONDAY_MS + state.end * state.step_s * 1000
     born = found["series_id"].map(state.series.set_index("series_id")["born"]).to_numpy(np.int64)
-    judged_ms = end_ms - (FIRST_MONDAY_MS + born * state.step_s * 1000 + BORN_DAYS * DAY_MS)
+    since_ms = FIRST_MONDAY_MS + born * state.step_s * 1000 + BORN_DAYS * DAY_MS
     rows = found.assign(
         direction=_direction(found),
-        p_value=changes.p_value(found["statistic"].to_numpy(float), years=judged_ms / (YEAR_DAYS * DAY_MS)),
+        p_value=_chance(found["statistic"].to_numpy(float), end_ms - since_ms),
         effect_size=found["size"].where(found["kind"] == "level"),
+        course=[_firming(*one) for one in zip(found["course"], found["detected_at"].astype(int), since_ms.tolist(), strict=True)],
         **{name: _utc(found[name]) for name in TIMES},
     )
-    return rows[tables.TABLES["changes"].names].reset_index(drop=True)
+    return rows[[*tables.TABLES["changes"].names, "course"]].reset_index(drop=True)
+
+
+def _chance(statistic: FloatArray, judged_ms: FloatArray) -> FloatArray:
+    """Chance that a series that never changes shows as much evidence in the time in which it was judged."""
+    return changes.p_value(statistic, years=judged_ms / (YEAR_DAYS * DAY_MS))
+
+
+def _firming(course: Course, detected_ms: int, since_ms: int) -> Course:
+    """Times and the chance known from then on; what was clear before a change mattered counts from its detection on."""
+    at = np.array([time for time, _ in course], np.int64)
+    p_value = _chance(np.array([evidence for _, evidence in course]), np.maximum(at, detected_ms) - since_ms)
+    # What was as unlikely once stays so: with time alone chance would become likelier.
+    known = dict(zip(np.maximum(at, detected_ms).tolist(), np.minimum.accumulate(p_value).tolist(), strict=True))
+    return tuple(known.items())
+
+
+def course_of(found: pd.DataFrame) -> pd.DataFrame:
+    """Rows of table `change_course` of the changes that `find_changes` found."""
+    rows = found[[*KEY, "course"]].explode("course", ignore_index=True)
+    at, p_value = ([one[part] for one in rows["course"]] for part in (0, 1))
+    return rows[KEY].assign(at=_utc(pd.Series(at, dtype=float)), p_value=np.array(p_value, float))
 
 
 def _direction(found: pd.DataFrame) -> npt.NDArray[np.object_]:

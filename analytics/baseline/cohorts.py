@@ -17,6 +17,7 @@ import pandas as pd
 
 from analytics import params
 from analytics.baseline import creep, watch
+from analytics.baseline.creep import Creepers
 from analytics.baseline.effects import is_material, sized
 from analytics.baseline.history import BORN_DAYS, Reader, Scale, Week
 from analytics.baseline.watch import Watch
@@ -137,6 +138,10 @@ def _begun(
     """A cohort with a new reference. Changes that were over when it was learnt are left out of it."""
     values, n_checks = reader.values(names, scale, learnt_from, learnt_to)
     ended = over[over["series_id"].isin(names) & (over["end"] <= reader.week.time_ms(learnt_to))]
+    if "change_told" in ended:
+        # A creep is known to be over once the series has been back for as long as it is looked at.
+        been_back_ms = creep.length(reader.week.per_day) * reader.week.step_s * 1000
+        ended = ended.assign(end=ended["end"] - np.where(ended["change_told"].notna(), been_back_ms, 0))
     for one in ended.itertuples():
         begin, end = (-((FIRST_MONDAY_MS - int(time)) // (reader.week.step_s * 1000)) - learnt_from for time in (one.start, one.end))
         values[names == one.series_id, max(begin, 0) : max(end, 0)] = np.nan
@@ -146,8 +151,10 @@ def _begun(
 
 def _next_stop(cohort: Cohort, week: Week) -> int:
     """The next step at which a cohort may get a new reference."""
-    accepted = week.accepted.loc[week.accepted["series_id"].isin(cohort.names), "step"]
     age = next(step for step in _ages(cohort.born, week.per_day) if step > cohort.since)
+    if week.accepted.empty:
+        return age
+    accepted = week.accepted.loc[week.accepted["series_id"].isin(cohort.names), "step"]
     return int(min([age, *accepted[accepted > cohort.since]]))
 
 
@@ -179,18 +186,36 @@ def _watched(cohort: Cohort, reader: Reader, until: int, settings: params.Baseli
 
 def _looked_for_creep(cohort: Cohort, reader: Reader, stop: int, settings: params.Baseline) -> Cohort:
     """The cohort with those that have crept by a step. One with a change in the newest weeks is left out: what it was is known better."""
-    moving = ["level" in watch.kinds_of(signal) and cohort.scale.kind != "logit" for signal in cohort.signals]
-    still = np.array(moving, bool) & ~np.isin(cohort.names, cohort.crept["series_id"])
-    names, signals = cohort.names[still], cohort.signals[still]
-    times = {"born": cohort.born, "learnt_to": cohort.learnt_to, "stop": stop}
-    found = creep.crept(reader, names, signals, cohort.scale, **times, settings=settings)
+    parts = [_crept_among(group, cohort, reader, stop, settings) for group in _creepers(cohort)]
+    return replace(cohort, crept=_joined(parts)) if any(len(part) for part in parts) else cohort
+
+
+def _creepers(cohort: Cohort) -> Iterator[Creepers]:
+    """Series whose level can creep; of shares those whose failures are counted in bins of one length."""
+    if cohort.scale.kind != "logit":
+        moving = np.array(["level" in watch.kinds_of(signal) for signal in cohort.signals], bool)
+        yield Creepers(cohort.names[moving], cohort.signals[moving], cohort.scale)
+        return
+    signal_of = dict(zip(cohort.names, cohort.signals, strict=True))
+    for one in cohort.watches:
+        signals = np.array([signal_of[name] for name in one.names], object)
+        yield Creepers(one.names, signals, cohort.scale, one.gauge.bin_s, one.reference.dispersion[1])
+
+
+def _crept_among(group: Creepers, cohort: Cohort, reader: Reader, stop: int, settings: params.Baseline) -> pd.DataFrame:
+    """Creeps of some series of a cohort: those that were known, looked at again, and new ones."""
+    known = cohort.crept[cohort.crept["series_id"].isin(group.names)]
+    known = creep.looked_again(reader, group, known, stop=stop) if len(known) else known
+    still = group.only(~np.isin(group.names, known.loc[known["end"].isna(), "series_id"]))
+    found = creep.crept(reader, still, born=cohort.born, learnt_to=cohort.learnt_to, stop=stop, settings=settings)
     if not len(found):
-        return cohort
-    known = told(cohort, settings, reader.week.step_s)
+        return known
+    told_before = told(cohort, settings, reader.week.step_s)
     since_ms, stop_ms = (reader.week.time_ms(step) for step in (stop - creep.length(reader.week.per_day), stop))
-    busy = known.loc[(known["end"].isna() | (known["end"] > since_ms)) & (known["start"] < stop_ms), "series_id"] if len(known) else []
-    found = found[~found["series_id"].isin(busy)].assign(learnt_to=reader.week.time_ms(cohort.learnt_to))
-    return replace(cohort, crept=_joined([cohort.crept, found]))
+    is_recent = (told_before["end"].isna() | (told_before["end"] > since_ms)) & (told_before["start"] < stop_ms) if len(told_before) else []
+    busy = told_before.loc[is_recent, "series_id"] if len(told_before) else []
+    new = found[~found["series_id"].isin(busy)].assign(learnt_to=reader.week.time_ms(cohort.learnt_to))
+    return _joined([known, new])
 
 
 def _renewed(
@@ -200,7 +225,10 @@ def _renewed(
     known = told(cohort, settings, reader.week.step_s)
     before = _joined([over, known])
     accepted = _accepted(cohort, reader.week, stop)
-    following = [_learnt_again(cohort, cohort.names == name, reader, start, stop, before) for name, start in accepted.items()]
+    # What crept was on its way for months: where it has arrived is the new normal.
+    arrived = dict.fromkeys(cohort.crept["series_id"], stop - LEARNT_DAYS * reader.week.per_day)
+    since = {name: max(start, arrived.get(name, start)) for name, start in accepted.items()}
+    following = [_learnt_again(cohort, cohort.names == name, reader, start, stop, before) for name, start in since.items()]
     leave = np.isin(cohort.names, list(accepted))
     if _is_age(stop, cohort.born, reader.week.per_day):
         renewed = ~leave & ~np.isin(cohort.names, known.loc[known["end"].isna(), "series_id"])
@@ -237,7 +265,7 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
     mine = all_of_it.select(shown)
     found = changes.find_changes(watch.evidence_of(mine), changes.level_for(settings.false_alarms_per_series_year))
     begin_ms, bin_ms = FIRST_MONDAY_MS + (cohort.learnt_from - mine.lead) * step_s * 1000, mine.gauge.bin_s * 1000
-    rows = _as_rows(found, mine, cohort, begin_ms, step_s)
+    rows = _as_rows(found, mine, cohort, begin_ms, step_s, settings)
     last = np.where(found.closed >= 0, found.closed, mine.measured.n_bins - 1)
     looks = np.column_stack([found.looks, last])
     newest = np.stack([found.effect, found.effect_low, found.effect_high], axis=1)
@@ -248,7 +276,7 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
     return _once_material(seen.assign(after=after), looks, cohort, settings)
 
 
-def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int, step_s: int) -> pd.DataFrame:
+def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int, step_s: int, settings: params.Baseline) -> pd.DataFrame:
     """What is the same at all looks."""
     bin_ms = mine.gauge.bin_s * 1000
     signal_of = dict(zip(cohort.names, cohort.signals, strict=True))
@@ -267,8 +295,18 @@ def _as_rows(found: changes.Changes, mine: Watch, cohort: Cohort, begin_ms: int,
             "before": mine.before[found.series],
             "learnt_from": FIRST_MONDAY_MS + cohort.learnt_from * step_s * 1000,
             "learnt_to": FIRST_MONDAY_MS + cohort.learnt_to * step_s * 1000,
+            "course": _courses(found.firmer, begin_ms, bin_ms, changes.level_for(settings.false_alarms_per_series_year)),
         }
     )
+
+
+def _courses(firmer: IntArray, begin_ms: int, bin_ms: int, level: float) -> list[tuple[tuple[int, float], ...]]:
+    """When the evidence of each change had reached which steps above the level: times in ms, evidence."""
+    evidence = level + changes.FIRMER_BY * np.arange(changes.N_FIRMER)
+    return [
+        tuple((begin_ms + (int(bin_) + 1) * bin_ms, float(known)) for bin_, known in zip(bins, evidence, strict=True) if bin_ >= 0)
+        for bins in firmer
+    ]
 
 
 def _failing(mine: Watch, found: changes.Changes, looks: IntArray) -> FloatArray:

@@ -254,6 +254,10 @@ def clock_of(panel: Panel, group: Group) -> calendars.Clock:
 def masked_cells(panel: Panel, clock: calendars.Clock, masks: pd.DataFrame) -> BoolArray:
     """Cells that a mask touches, shape (n_series, clock.n_cells)."""
     masked = np.zeros((len(panel.series), clock.n_cells), bool)
+    # Few of the masks of years lie in a panel of weeks.
+    begin_ms, step_ms = panel.start_ms - clock.lead * panel.step_s * 1000, panel.step_s * 1000
+    end_ms = begin_ms + clock.n_cells * clock.steps_per_cell * step_ms
+    masks = masks[(masks["start_ms"].to_numpy() < end_ms) & (masks["end_ms"].to_numpy() > begin_ms)]
     service, region = panel.series["service"].to_numpy(), panel.series["region"].to_numpy()
     columns = (masks[name].tolist() for name in ("service", "region", "start_ms", "end_ms"))
     for of_service, of_region, start_ms, end_ms in zip(*columns, strict=True):

@@ -164,6 +164,7 @@ class Reader:
         self.series = week.series()
         self._row_of = {name: row for row, name in enumerate(self.series["series_id"])}
         self._panel: Panel | None = None
+        self._distant: tuple[int, int, Panel] | None = None
         self._begin = 0
         self._clocks: dict[tuple[Scale, int, int], Clock] = {}
 
@@ -184,7 +185,7 @@ class Reader:
         """Values of some series from step to step, NaN where they are masked, and the checks behind them."""
         panel = self._loaded(begin, end)
         rows = np.array([self._row_of[name] for name in names], np.int64)
-        here = slice(begin - self._begin, end - self._begin)
+        here = slice(begin - self._start_of(panel), end - self._start_of(panel))
         n_checks = panel.n_checks[rows, here]
         mine = Panel(self.series.iloc[rows], self.week.time_ms(begin), self.week.step_s, panel.values[rows, here], n_checks)
         clock = self.clock(scale, begin, end)
@@ -196,13 +197,16 @@ class Reader:
         mine.values[:, clock.is_holiday] = np.nan
         return mine.values, n_checks
 
+    def _start_of(self, panel: Panel) -> int:
+        return (panel.start_ms - self.week.time_ms(0)) // (self.week.step_s * 1000)
+
     def _loaded(self, begin: int, end: int) -> Panel:
-        """A panel that holds these steps, from `_begin` on."""
+        """A panel that holds these steps."""
         if end <= self.week.start - self.week.per_day:
-            # The distant past is asked for once.
-            panel = self.week.load(begin, end)
-            self._panel, self._begin = panel, begin
-            return panel
+            # The distant past is asked for once, by all that look for creep on one day.
+            if self._distant is None or self._distant[:2] != (begin, end):
+                self._distant = begin, end, self.week.load(begin, end)
+            return self._distant[2]
         if self._panel is None or begin < self._begin or end > self._begin + self._panel.values.shape[1]:
             self._panel, self._begin = self.week.load(begin, self.week.end), begin
         return self._panel

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analytics import engine, expected, params, rebaselines, registry, store, tables
 from analytics.baseline import follow
-from analytics.baseline.changes import series_of
+from analytics.baseline.changes import course_of, series_of
 from analytics.baseline.follow import Version, Window
 from analytics.calendars import DAY_MS
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms, week_start
@@ -139,7 +139,8 @@ def save(known: Known, seasons: pd.DataFrame, changes: pd.DataFrame) -> None:
         registry.save(model, stage=STAGE, content=content)
     store.save(known.table, "baselines")
     store.save(seasons, "seasonality")
-    store.save(changes, "changes")
+    store.save(tables.picked(changes, tables.TABLES["changes"]), "changes")
+    store.save(course_of(changes), "change_course")
 
 
 def _packed(versions: Sequence[tuple[Window, Version]]) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.int64]]:

@@ -12,8 +12,9 @@ from analytics import params, rebaselines, tables
 from analytics.drift.attribution import attribute
 from analytics.drift.grouping import group
 from analytics.drift.severity import WAVE, grade, weekly_cost
+from analytics.drift.sure import firmness
 from analytics.panel import Panels
-from analytics.stats import bins, multiplicity
+from analytics.stats import bins
 
 __all__ = ["Drifts", "find_drifts", "of_signals", "published"]
 
@@ -70,6 +71,7 @@ def _years(series: pd.DataFrame) -> float:
 
 def find_drifts(
     changes: pd.DataFrame,
+    course: pd.DataFrame,
     series: pd.DataFrame,
     services: pd.DataFrame,
     coverage: pd.DataFrame,
@@ -87,6 +89,7 @@ def find_drifts(
     Parameters
     ----------
     changes, series, services, coverage, events, dependencies : tables of these names
+    course : table `change_course`
     decisions : rows of `data/decisions/rebaselines.csv`
     """
     known = changes[changes["detected_at"] <= now].merge(series[["series_id", "service", "region", "signal", "unit"]], on="series_id")
@@ -96,13 +99,13 @@ def find_drifts(
     weights = _weights(series, coverage, now)
     details = _details(grouped.members, known, weights, services, project, now)
     drifts = _with_effects(_widened(grouped.drifts, -SLACK), details).merge(_totals(details), on="drift_id", how="left")
-    drifts = drifts.join(grade(drifts, now=now)).assign(
-        q_value=multiplicity.q_values(drifts["p_value"].to_numpy(float), n_tests=max(len(series), len(drifts)))
-    )
+    firm = firmness(details, course[course["at"] <= now], series)
+    drifts = drifts.join(grade(drifts, now=now)).merge(firm, on="drift_id", how="left")
+    drifts = drifts.assign(open_at=_open_at(drifts, pd.Timedelta(hours=settings.suspected_hours), now))
     accepted = rebaselines.accepted_changes(decisions, changes, events, series)
     near = attribute(_placed(drifts, details), events, dependencies, window=pd.Timedelta(hours=settings.event_hours), since=since)
-    drifts = drifts.join(near).assign(expires_at=drifts["start"] + pd.Timedelta(weeks=settings.expire_weeks))
-    drifts = drifts.assign(state=_states(drifts, _accepted(details, accepted), settings, now))
+    drifts = drifts.join(near).assign(expires_at=drifts["detected_at"] + pd.Timedelta(weeks=settings.expire_weeks))
+    drifts = drifts.assign(state=_states(drifts, _accepted(details, accepted), now))
     order = drifts.assign(**_order(drifts)).sort_values(["is_over", "is_unsure", "rank", "size", "q_value", "drift_id"])
     saved = (tables.picked(order, tables.TABLES["drifts"]), tables.picked(details, tables.TABLES["drift_members"]))
     return Drifts(*saved, details.reset_index(drop=True), len(series), _n_young(series), _years(series), now)
@@ -222,15 +225,20 @@ def _accepted(details: pd.DataFrame, accepted: pd.DataFrame) -> set[str]:
     return {str(name) for name, rows in by_drift if rows["whole"].all() and rows["any"].any()}
 
 
-def _states(drifts: pd.DataFrame, accepted: set[str], settings: params.Drift, now: pd.Timestamp) -> npt.NDArray[np.object_]:
+def _open_at(drifts: pd.DataFrame, suspected: pd.Timedelta, now: pd.Timestamp) -> pd.Series:
+    """When each drift became open: sure, and known for long enough; missing while it is not, and if it was over by then."""
+    since = drifts[["sure_at", "detected_at"]].assign(detected_at=drifts["detected_at"] + suspected).max(axis=1, skipna=False)
+    return since.where((since <= now) & ~(since > drifts["end"])).astype("datetime64[ms, UTC]")
+
+
+def _states(drifts: pd.DataFrame, accepted: set[str], now: pd.Timestamp) -> npt.NDArray[np.object_]:
     """Where each drift is in its life."""
-    is_young = drifts["detected_at"] > now - pd.Timedelta(hours=settings.suspected_hours)
     return np.select(
         [
             drifts["drift_id"].isin(accepted),
             drifts["end"].notna(),
             drifts["expires_at"] < now,
-            is_young | ~(drifts["q_value"] <= tables.SURE_Q),
+            drifts["open_at"].isna(),
         ],
         ["accepted", "reverted", "expired", "suspected"],
         default="open",

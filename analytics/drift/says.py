@@ -362,5 +362,6 @@ def rules(settings: params.Drift) -> str:
         "exposure × duration, the effect taken at the end of its interval that is nearer to none; of another shape of the day it is the "
         "hours that became slower that count. q-values are those of Benjamini & Hochberg (1995, *JRSS B* 57) over all series: a drift with "
         f"q above {SURE_Q:g} may be chance and is called suspected, as is one known for less than {words.number(settings.suspected_hours)} "
-        f"hours; neither raises an alert. A declared change is near up to {hours} hours before the earliest possible onset."
+        "hours; neither raises an alert. It is open from the moment at which what was known made it sure. A declared change is near up to "
+        f"{hours} hours before the earliest possible onset."
     )

@@ -52,6 +52,8 @@ class Changes:
     statistic, strongest : evidence when it was told, and the most there was until it was over or the data ended
     effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
         residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
+    firmer : int array, shape (n_changes, N_FIRMER); bins at whose end the evidence first was the level and so many times `FIRMER_BY`
+        more; -1 if it never was
     looks : int array, shape (n_changes, len(LOOK_DAYS)); bins at whose end the effect was looked at; -1 if there are none
     looked : float array, shape (n_changes, len(LOOK_DAYS), 3); the effect and its interval as they were known then
     """
@@ -68,12 +70,17 @@ class Changes:
     effect: FloatArray
     effect_low: FloatArray
     effect_high: FloatArray
+    firmer: IntArray
     looks: IntArray
     looked: FloatArray
 
 
 N_PLACES, N_SINGLE = 7, 12
 """Fields of `Changes` that are indices; that are one number for each change."""
+
+FIRMER_BY, N_FIRMER = 0.5, 41
+"""Evidence by which a change must have become clearer to be told as surer, two thirds as likely by chance; the steps that are followed, up
+to one in four million."""
 
 LOOK_DAYS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """Days after its detection at which the effect of a change is looked at again: what was small when it was told may have grown."""
@@ -91,15 +98,16 @@ def find_changes(evidence: Evidence, level: float) -> Changes:
     """
     told = np.flatnonzero((evidence.statistic.max(axis=1) > level).any(axis=1))
     rows = [row for series in told for row in _changes_of_series(scan.one_series(evidence, int(series)), int(series), level)]
-    table = np.array([single for single, _, _ in rows], dtype=np.float64).reshape(-1, N_SINGLE)
+    table = np.array([single for single, *_ in rows], dtype=np.float64).reshape(-1, N_SINGLE)
     places = table[:, :N_PLACES].astype(np.int64)
-    looks = np.array([at for _, at, _ in rows], dtype=np.int64).reshape(-1, len(LOOK_DAYS))
-    looked = np.array([effects for _, _, effects in rows], dtype=np.float64).reshape(-1, len(LOOK_DAYS), 3)
-    return Changes(*places.T, *table[:, N_PLACES:].T, looks=looks, looked=looked)  # type: ignore[misc]
+    firmer = np.array([bins for _, bins, *_ in rows], dtype=np.int64).reshape(-1, N_FIRMER)
+    looks = np.array([at for *_, at, _ in rows], dtype=np.int64).reshape(-1, len(LOOK_DAYS))
+    looked = np.array([effects for *_, effects in rows], dtype=np.float64).reshape(-1, len(LOOK_DAYS), 3)
+    return Changes(*places.T, *table[:, N_PLACES:].T, firmer=firmer, looks=looks, looked=looked)  # type: ignore[misc]
 
 
-_Row = tuple[tuple[int | float, ...], IntArray, FloatArray]
-"""One change: the single numbers of `Changes`, `looks`, `looked`."""
+_Row = tuple[tuple[int | float, ...], IntArray, IntArray, FloatArray]
+"""One change: the single numbers of `Changes`, `firmer`, `looks`, `looked`."""
 
 
 def _changes_of_series(evidence: Evidence, series: int, level: float) -> Iterator[_Row]:
@@ -170,14 +178,20 @@ class _Side:
         stop = n_bins if closed < 0 else closed + 1
         since = evidence.statistic[0, kind, column : stop - evidence.first]
         single = (series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop))
-        row = (single, *_looked(kind, evidence, onset, detected, stop))
         so_far = np.maximum.accumulate(since)
+        row = (single, _firmer(so_far, self.level, detected), *_looked(kind, evidence, onset, detected, stop))
         self.needed[detected:stop] = np.maximum(self.needed[detected:stop], so_far)
         self.ready[kind] = stop
         if closed >= 0:
             self.evidence = _begun_again(evidence, kind, stop)
         self.changed = changed if changed is not None and changed[0] < stop else None
         return row, so_far
+
+
+def _firmer(so_far: FloatArray, level: float, detected: int) -> IntArray:
+    """Bins at whose end the largest evidence so far, from the bin of detection on, first reached each step above the level."""
+    reached = np.searchsorted(so_far, level + FIRMER_BY * np.arange(N_FIRMER))
+    return np.where(reached < len(so_far), detected + reached, -1)
 
 
 def _first_above(evidence: Evidence, needed: FloatArray, ready: IntArray) -> tuple[int, int] | None:

@@ -28,6 +28,8 @@ __all__ = ["block_of", "cut", "encode_panel", "n_blocks", "panel_file_name", "pa
 
 PANEL_FORMAT = 1
 SERVICES_PER_BLOCK = 8
+SMALL_BYTES = 16 * 1024
+"""Files up to this size are kept in memory once read, decoded at most four times as large: 2,048 of them, 100 MB at worst."""
 _FILE = re.compile(r"b(?P<block>\d{4})-(?P<step>\d+)s-(?P<week>\d{8})\.parquet")
 
 
@@ -167,21 +169,41 @@ def read_panel(ref: PanelRef) -> Panel:
         low, high = max(ref.start_ms, monday), min(ref.end_ms, monday + WEEK_MS)
         if low >= high:
             continue
-        file = open_parquet(path)
-        said = file.metadata.metadata or {}
-        if int(said.get(b"analytics_panel", -1)) not in (1, PANEL_FORMAT):
-            raise ValueError(f"{path} is no panel of a format this code reads (1 to {PANEL_FORMAT}); run the stage that writes it again")
-        content = file.read(columns=["value", "n_checks"], use_threads=False)
-        ids = json.loads(said[b"series"])
+        ids, week_values, week_checks = _read_week(path)
         rows = np.array([row_of.get(series_id, -1) for series_id in ids])
-        week_values = content.column("value").to_numpy().reshape(len(ids), -1)
-        week_checks = content.column("n_checks").to_numpy().reshape(len(ids), -1)
         here = slice((low - ref.start_ms) // step_ms, (high - ref.start_ms) // step_ms)
         there = slice((low - monday) // step_ms, (high - monday) // step_ms)
         known = rows >= 0
         values[rows[known], here] = week_values[known, there]
         n_checks[rows[known], here] = week_checks[known, there]
     return Panel(ref.series, ref.start_ms, ref.step_s, values, n_checks)
+
+
+Week = tuple[list[str], npt.NDArray[np.float32], npt.NDArray[np.int32]]
+"""What a file holds: ids of its series, values and checks of shape (n_series, steps of a week)."""
+
+
+def _read_week(path: Path) -> Week:
+    said = path.stat()
+    return _read_small(path, said.st_size, said.st_mtime_ns) if said.st_size <= SMALL_BYTES else _decoded(path)
+
+
+@functools.lru_cache(maxsize=2048)
+def _read_small(path: Path, size: int, changed_ns: int) -> Week:
+    """A week of coarse steps: to open its file takes longer than to read it, and the history of years is asked for again and again."""
+    del size, changed_ns
+    return _decoded(path)
+
+
+def _decoded(path: Path) -> Week:
+    file = open_parquet(path)
+    said = file.metadata.metadata or {}
+    if int(said.get(b"analytics_panel", -1)) not in (1, PANEL_FORMAT):
+        raise ValueError(f"{path} is no panel of a format this code reads (1 to {PANEL_FORMAT}); run the stage that writes it again")
+    content = file.read(columns=["value", "n_checks"], use_threads=False)
+    ids = json.loads(said[b"series"])
+    values, n_checks = (content.column(name).to_numpy().reshape(len(ids), -1) for name in ("value", "n_checks"))
+    return ids, values, n_checks
 
 
 @functools.lru_cache(maxsize=65_536)

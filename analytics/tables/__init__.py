@@ -73,7 +73,7 @@ STAGES: dict[str, Stage] = {
             15,
             "Drift",
             "What has quietly become worse (or better), since when, how badly?",
-            reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes"),
+            reads=("services", "regions", "series", "events", "dependencies", "masks", "coverage", "baselines", "changes", "change_course"),
             panels_read=("signals",),
             models_read=("baseline",),
         ),

@@ -78,6 +78,19 @@ BASELINE = (
         ),
     ),
     Table(
+        "change_course",
+        "baseline",
+        "from when on a change was known to be as little likely by chance: a row each time its evidence has grown",
+        ("series_id", "kind", "detected_at", "at"),
+        (
+            Column("series_id", "label", "the series"),
+            Column("kind", "label", "what has changed", choices=("level", "spread", "tail", "season", "availability")),
+            Column("detected_at", "time", "when it was told; with series and kind the key of `changes`"),
+            Column("at", "time", "when this was known"),
+            Column("p_value", "float", "chance that a series that never changes shows as much by then", "fraction"),
+        ),
+    ),
+    Table(
         "seasonality",
         "baseline",
         "a period that a series really has",

@@ -22,7 +22,7 @@ EVENTS = pd.DataFrame({"event_id": ["e1"], "kind": ["deploy"], "title": ["web 2.
 def drifts(*rows):
     usual = {
         "service": "web", "region": None, "kind": "level", "direction": "regression", "state": "open",
-        "start": at(0), "detected_at": at(300), "end": pd.NaT, "expires_at": at(1500),
+        "start": at(0), "detected_at": at(300), "open_at": at(300), "end": pd.NaT, "expires_at": at(1500),
         "effect": 0.18, "effect_low": 0.15, "effect_high": 0.21, "effect_size": 3.24, "severity": 42.0, "q_value": 0.01, "event_id": None,
     }  # fmt: skip
     return pd.DataFrame([usual | {"drift_id": f"d{k}"} | one for k, one in enumerate(rows)])
@@ -142,7 +142,7 @@ def test_a_drift_that_was_over_before_it_was_known_is_known_to_be_over_right_aft
 
 
 def test_a_drift_of_two_services_is_told_of_each_and_a_suspected_one_is_unsure():
-    found = of(drifts({"state": "suspected"}), ("d0", "s1"), ("d0", "s3"))
+    found = of(drifts({"state": "suspected", "open_at": pd.NaT}), ("d0", "s1"), ("d0", "s3"))
     assert found[["service", "state", "region"]].to_numpy().tolist() == [["db", "suspected", "eu"], ["web", "suspected", "eu"]]
 
 
@@ -161,11 +161,20 @@ def test_each_service_of_a_drift_tells_its_own_effect_and_severity():
 
 def test_what_may_be_chance_is_suspected_for_all_its_life_and_nobody_is_told():
     over = {"end": at(900), "state": "reverted"}
-    unsure, sure = (of(drifts({**over, "q_value": q}), ("d0", "s1")) for q in (0.051, 0.05))
+    unsure, sure = (of(drifts({**over, "open_at": time}), ("d0", "s1")) for time in (pd.NaT, at(300)))
     assert unsure["state"].tolist() == ["suspected", "suspected"]
     assert sure["state"].tolist() == ["open", "reverted"]
     assert raised(unsure).iloc[0][["silenced_by", "n_findings"]].tolist() == ["unconfirmed", 0]
     assert raised(sure)["silenced_by"].isna().all()
+
+
+def test_a_drift_is_told_when_it_became_open_and_not_before():
+    over = {"end": at(900), "state": "reverted", "open_at": at(700)}
+    found = of(drifts(over), ("d0", "s1")).sort_values("known_at")
+    assert found["known_at"].tolist() == [at(300), at(700), at(900) + pd.Timedelta("1ms")]
+    assert found["state"].tolist() == ["suspected", "open", "reverted"]
+    assert [raised(found, now)["silenced_by"].tolist() for now in (699, 700)] == [["unconfirmed"], [None]]
+    assert raised(found, 800)["detected_at"].tolist() == [at(700)]
 
 
 def test_a_drift_of_unknown_severity_is_not_grave():

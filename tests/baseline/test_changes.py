@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analytics import params, tables
-from analytics.baseline import history
+from analytics.baseline import changes, history
 from tests.baseline import panels
 from tests.slo import made
 
@@ -19,7 +19,7 @@ DAY = pd.Timedelta("1D")
 PER_DAY, STEP_S = 96, 900
 SETTINGS = params.Baseline()
 NO_MASKS = pd.DataFrame({"service": [], "region": [], "start_ms": [], "end_ms": []})
-NEWER = ["end", "effect", "effect_low", "effect_high", "effect_size", "statistic", "p_value"]
+NEWER = ["end", "effect", "effect_low", "effect_high", "effect_size", "statistic", "p_value", "course"]
 """What a change says of what came since it was told."""
 
 
@@ -69,7 +69,7 @@ def found(
     series = {(name, "eu"): one for name, one in zip(names, values, strict=False)}
     (ref,) = made.signals(series, start=START, step_s=step_s, signal=signal, n_checks=n_checks)
     table = changes_of(ref, masks=masks, places=places or {}, accepted=accepted(*decided), settings=settings)
-    assert table.columns.tolist() == tables.TABLES["changes"].names
+    assert table.columns.tolist() == [*tables.TABLES["changes"].names, "course"]
     times = {name: (table[name] - START) / DAY for name in table.columns if name.startswith(("start", "end", "detected", "learnt"))}
     return table.assign(**times).sort_values(["series_id", "detected_at"], ignore_index=True)
 
@@ -148,6 +148,20 @@ def test_no_future_value_changes_a_past_change(eventful, told, days):
     known = told[told["detected_at"] <= days].reset_index(drop=True)
     pd.testing.assert_frame_equal(then.drop(columns=NEWER), known.drop(columns=NEWER))
     pd.testing.assert_series_equal(then["end"], known["end"].where(known["end"] <= days))
+    end_ms = int((START + days * DAY).timestamp() * 1000)
+    assert then["course"].tolist() == [tuple(one for one in course if one[0] <= end_ms) for course in known["course"]]
+
+
+def test_the_course_of_a_change_says_how_sure_it_was_from_when_on(told):
+    course = changes.course_of(told.assign(detected_at=START + told["detected_at"] * DAY))
+    for (_, detected_at), rows in course.groupby(["series_id", "detected_at"]):
+        assert rows["at"].iloc[0] == detected_at.as_unit("ms")
+        assert rows["at"].is_monotonic_increasing
+        assert rows["p_value"].is_monotonic_decreasing
+    # The step of 15 % is as sure as can be told within days, and never surer than its evidence at the end says.
+    last = course.groupby("series_id")["p_value"].last()["a/eu/latency_ms"]
+    (step,) = told[told["series_id"] == "a/eu/latency_ms"].itertuples()
+    assert step.p_value <= last < 1e-5
 
 
 @pytest.mark.parametrize("days", [45, 48, 60])

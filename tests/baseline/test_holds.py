@@ -201,5 +201,5 @@ def test_slow_creep_is_reported_and_not_absorbed(project, per_week):
 
 def test_the_tables_are_those_that_are_written(project, stepped):
     changes, table = learnt(stepped, days=60)
-    assert changes.columns.tolist() == tables.TABLES["changes"].names
+    assert changes.columns.tolist() == [*tables.TABLES["changes"].names, "course"]
     assert table.columns.tolist() == tables.TABLES["baselines"].names

@@ -73,7 +73,12 @@ def series(*series_ids, first=-24 * 28, last=24 * 14, step_s=300):
     )
 
 
-def found(*rows, known=None, checks=1000, decisions=NO_DECISIONS, events=NO_EVENTS, now=NOW, settings=None, objective=None):
+def courses(frame):
+    """Rows of table `change_course`: all that is known of each change was known when it was detected."""
+    return frame[["series_id", "kind", "detected_at", "p_value"]].assign(at=frame["detected_at"])
+
+
+def found(*rows, course=None, known=None, checks=1000, decisions=NO_DECISIONS, events=NO_EVENTS, now=NOW, settings=None, objective=None):
     """Drifts of changes; every service and region had `checks` in the last week."""
     frame = changes(*({"before": 100.0, **row} for row in rows)).reindex(columns=[*change(), "before"])
     known = series(*sorted(set(frame["series_id"]))) if known is None else known
@@ -82,4 +87,6 @@ def found(*rows, known=None, checks=1000, decisions=NO_DECISIONS, events=NO_EVEN
     services = pd.DataFrame({"service": places["service"].unique(), "objective": objective})
     plain = frame[[name for name in frame.columns if name not in ("service", "region", "signal")]]
     options = {"settings": settings or params.Drift(), "project": params.Project(objective=0.99, workers=1), "now": now}
-    return find.find_drifts(plain, known, services, coverage, events, NO_DEPENDENCIES, decisions, **options)
+    return find.find_drifts(
+        plain, courses(plain) if course is None else course, known, services, coverage, events, NO_DEPENDENCIES, decisions, **options
+    )

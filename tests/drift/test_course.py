@@ -33,7 +33,9 @@ def course(tmp_path_factory):
         baseline.save(known, baseline.find_seasons(signals, **learning), changes)
         store.begin("drift")
         tables = (series, store.load("services"), store.load("coverage"), events, store.load("dependencies"), none)
-        found = drift.find_drifts(changes[changes["kind"] == "level"], *tables, settings=params.Drift(), project=PROJECT, now=now)
+        found = drift.find_drifts(
+            changes[changes["kind"] == "level"], baseline.course_of(changes), *tables, settings=params.Drift(), project=PROJECT, now=now
+        )
         given = drift.Known(known.table, regions, events, masks)
         assert drift.look_at(found, signals, given, n=0, zone="UTC", now=now) == []
         (one,) = drift.look_at(found, signals, given, n=3, zone="UTC", now=now)

@@ -87,7 +87,7 @@ STATES = {
     "reverted": {"end": 100},
     "suspected": {"start": 13.6 * DAY, "detected": 13.9 * DAY},
     "suspected ": {"p_value": 0.06},
-    "expired": {"start": -27 * 7 * DAY, "detected": -26.9 * 7 * DAY},
+    "expired": {"start": -27.1 * 7 * DAY, "detected": -27 * 7 * DAY},
 }
 
 
@@ -293,15 +293,17 @@ def test_an_expired_drift_is_counted_apart():
     one = found(change(**STATES["expired"]))
     assert plain(says.finding(one, "UTC")) == "No drift is open in 1 series. 1 older one was never decided on."
     assert plain(says.todo(one, "UTC")[0][0]) == "Decide on 1 expired drift: analytics drift list --all."
-    assert plain(says.heading(next(one.drifts.itertuples()), one, "UTC")).endswith("slower on 25 Aug 2025")
+    assert plain(says.heading(next(one.drifts.itertuples()), one, "UTC")).endswith("slower on 24 Aug 2025")
 
 
 def test_what_has_expired_is_open_until_then():
-    one = found(change(start=-27 * 7 * DAY, detected=-24 * 7 * DAY))
+    """Half a year after it was told, however long before that it began: a creep is months old by then."""
+    one = found(change(start=-60 * 7 * DAY, detected=-27 * 7 * DAY))
     weeks = shows.weeks(one, made.NOW)
     shown = weeks.loc[weeks["severity"] > 0, "week"]
     assert one.drifts["expires_at"].item() == made.at(-7 * DAY)
-    assert (shown.min(), shown.max()) == (made.at(-24 * 7 * DAY), made.at(-2 * 7 * DAY))
+    # Columns of four weeks.
+    assert (shown.min(), shown.max()) == (made.at(-29 * 7 * DAY), made.at(-5 * 7 * DAY))
 
 
 def test_the_overview_is_said_in_a_sentence():

@@ -144,7 +144,7 @@ def test_drifts_with_all_their_parts_are_the_tables():
         found.drifts.assign(exposure=0.5, checks_per_week=2016.0, effect_ms=3.0, extra_bad_share=0.001, objective=0.999)
     )
     drifts = pd.concat([found.drifts, graded, cost, causes], axis=1).assign(state="open", q_value=0.5)
-    drifts = drifts.assign(expires_at=drifts["start"])
+    drifts = drifts.assign(expires_at=drifts["start"], open_at=drifts["detected_at"])
     key = ["series_id", "kind", "detected_at"]
     members = found.members.merge(changes[[*key, "start", "effect_low", "effect_high"]], on=key).assign(severity=0.0)
     for name, frame in (("drifts", drifts), ("drift_members", members)):
