@@ -31,9 +31,9 @@ def causes(anomalies: pd.DataFrame, masks: pd.DataFrame, events: pd.DataFrame, o
     masks, events, outages : the tables of these names; of outages only confirmed ones count
     feedback : rows of `data/decisions/feedback.csv`
     """
-    stretches = _stretches(masks, "declared")
-    stretches += _stretches(events[events["kind"].isin(DECLARED)], "declared")
-    stretches += _stretches(outages[outages["is_confirmed"].astype(bool)], "outage")
+    declared = events[events["kind"].isin(DECLARED)]
+    confirmed = outages[outages["is_confirmed"].astype(bool)]
+    stretches = _by_service([(masks, "declared"), (declared, "declared"), (confirmed, "outage")])
     newest = feedback.sort_values("time", kind="stable").drop_duplicates("anomaly_id", keep="last")
     is_true = set(newest.loc[newest["label"] == "true", "anomaly_id"])
     shared = set(shared_with(anomalies).index)
@@ -44,17 +44,20 @@ def causes(anomalies: pd.DataFrame, masks: pd.DataFrame, events: pd.DataFrame, o
     return pd.Series(found, index=anomalies["anomaly_id"].to_numpy(), dtype="object")
 
 
-def _stretches(frame: pd.DataFrame, name: str) -> list[tuple[Any, ...]]:
-    return [(*row, name) for row in frame[["service", "region", "start", "end"]].itertuples(index=False)]
+def _by_service(named: list[tuple[pd.DataFrame, str]]) -> dict[str | None, list[tuple[Any, ...]]]:
+    """Stretches (region, start, end, name) of each service; None: of all."""
+    found: dict[str | None, list[tuple[Any, ...]]] = {}
+    for frame, name in named:
+        for row in frame[["service", "region", "start", "end"]].itertuples(index=False):
+            found.setdefault(None if pd.isna(row.service) else row.service, []).append((row.region, row.start, row.end, name))
+    return found
 
 
-def _cause(one: Any, stretches: list[tuple[Any, ...]]) -> str | None:
+def _cause(one: Any, stretches: dict[str | None, list[tuple[Any, ...]]]) -> str | None:
     near = pd.Timedelta(seconds=GAP_S)
     first, last = one.start - near, one.start + near if pd.isna(one.end) else one.end + near
-    for service, region, start, end, name in stretches:
-        ours = pd.isna(service) or service == one.service
-        here = pd.isna(region) or pd.isna(one.region) or region == one.region
-        if ours and here and start < last and not end <= first:
+    for region, start, end, name in (*stretches.get(None, ()), *stretches.get(one.service, ())):
+        if start < last and not end <= first and (pd.isna(region) or pd.isna(one.region) or region == one.region):
             return str(name)
     return None
 
