@@ -32,8 +32,8 @@ __all__ = [
 
 GRAVE = 25.0
 """Severity from which an alarm is one to look at at once."""
-MOST_TOLD = 10
-"""Alarms told without a figure: 7 kB of the page."""
+MOST_TOLD, WORTH_TELLING = 10, 10.0
+"""Alarms told without a figure, 7 kB of the page, and their least severity: what is less stands in the list."""
 CAUSE_WORDS = {
     "declared": "came with something declared (maintenance, an incident, a launch, a fault of the prober)",
     "outage": "with a confirmed outage",
@@ -182,6 +182,7 @@ def others(found: Anomalies, courses: list[Any], now: pd.Timestamp, settings: pa
     with_it = companions(found.alarms)
     rows = found.alarms[found.alarms["anomaly_id"].isin(with_it)]
     rows = rows[~rows["anomaly_id"].isin([one.anomaly.anomaly_id for one in courses])]
+    rows = rows[rows["severity"] >= WORTH_TELLING]
     order = rows.assign(is_old=~rows["anomaly_id"].isin(shows.recent(rows, now, settings.shown_days)["anomaly_id"]))
     chosen = order.sort_values(["is_old", "severity", "anomaly_id"], ascending=[True, False, True]).head(MOST_TOLD)
     return [
