@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from analytics import params
-from analytics.alerts.life import Alert, level_of
+from analytics.alerts.life import Alert, Change, level_of
 from analytics.stats import together
 
 __all__ = ["Fate", "fates"]
@@ -76,8 +77,7 @@ def _fate(region: str | None, of_services: int, alike: list[Alert], settings: pa
         (finding for alert in alike for finding in alert.findings),
         key=lambda row: (row.end is not None, -row.severity, row.start, row.key),
     )
-    # Each takes its part of what the others have left whole.
-    score = 100 * (1 - math.prod(1 - alert.score / 100 for alert in alike))
+    score = _together(alike)
     resolved = [alert.resolved_at for alert in alike if alert.resolved_at is not None]
     is_over = len(resolved) == len(alike)
     lead = replace(
@@ -85,6 +85,7 @@ def _fate(region: str | None, of_services: int, alike: list[Alert], settings: pa
         findings=tuple(findings),
         severity=level_of(score, first.lead, settings),
         score=score,
+        changes=_changes(first, alike, max(resolved) if is_over else None, settings),
         start=min(alert.start for alert in alike),
         end=max(alert.end for alert in alike if alert.end is not None) if is_over else None,
         resolved_at=max(resolved) if is_over else None,
@@ -92,3 +93,21 @@ def _fate(region: str | None, of_services: int, alike: list[Alert], settings: pa
     return Fate(
         region, len({alert.lead.service for alert in alike}), of_services, lead, tuple(alert for alert in alike if alert is not first)
     )
+
+
+def _together(alerts: Sequence[Alert]) -> float:
+    """How grave several are: each takes its part of what the others have left whole."""
+    return 100 * (1 - math.prod(1 - alert.score / 100 for alert in alerts))
+
+
+def _changes(first: Alert, alike: list[Alert], resolved_at: datetime | None, settings: params.Alerts) -> tuple[Change, ...]:
+    """What happened to the alert that tells all: the others join it as they are known, and it is resolved with the last of them."""
+    own = [change for change in first.changes if change.change != "resolved"]
+    joined = [Change(alert.detected_at, "joined", "", alert.findings[0]) for alert in alike if alert is not first]
+    ordered = sorted([*own, *joined], key=lambda change: (change.at, change.change != "opened"))
+    ordered += [] if resolved_at is None else [Change(resolved_at, "resolved", "", None)]
+
+    def severity(at: datetime) -> str:
+        return level_of(_together([alert for alert in alike if alert.detected_at <= at]), first.lead, settings)
+
+    return tuple(replace(change, severity=severity(change.at)) for change in ordered)
