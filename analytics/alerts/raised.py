@@ -73,7 +73,7 @@ def raise_alerts(
     for index in alerts.index[alerts["silenced_by"].isna() & alerts["alert_id"].isin(later)]:
         reason = later[alerts.loc[index, "alert_id"]]
         alerts.loc[index, ["silenced_by", "silenced_text"]] = [reason.silenced_by, reason.text]
-    return Raised(alerts, _changes(followed))
+    return Raised(alerts, _changes([led[alert.alert_id].lead if alert.alert_id in led else alert for alert in followed]))
 
 
 def _together(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:

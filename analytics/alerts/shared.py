@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analytics import params
-from analytics.alerts.life import Alert, level_of
+from analytics.alerts.life import Alert, Change, level_of
+from analytics.stats import together
 
 __all__ = ["Fate", "fates"]
+
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,22 +49,21 @@ def fates(alerts: Sequence[Alert], series: pd.DataFrame, *, settings: params.Ale
     alerts : those that would be told
     series : table `series`: which services are measured where
     """
-    waiting = sorted((alert for alert in alerts if alert.lead.direction != "improvement"), key=lambda alert: (alert.start, alert.alert_id))
-    found = []
-    for region in [None, *sorted({place for alert in waiting if (place := _region(alert)) is not None})]:
-        mine = series if region is None else series[series["region"] == region]
-        for together in _chains([alert for alert in waiting if _region(alert) in (region, None)], settings):
-            n_services = len({alert.lead.service for alert in together})
-            if n_services < settings.shared_services:
-                continue
-            # What ended years ago, or began since, has no part in it.
-            at = pd.Timestamp(together[0].start)
-            of = int(mine.loc[(mine["first"] <= at) & (mine["last"] >= at), "service"].nunique())
-            if n_services >= math.ceil(settings.shared_share * of):
-                found.append(_fate(region, n_services, of, together, settings))
-                taken = {alert.alert_id for alert in together}
-                waiting = [alert for alert in waiting if alert.alert_id not in taken]
-    return found
+    mine = [alert for alert in alerts if alert.lead.direction != "improvement"]
+
+    def measured(place: str, rows: IntArray) -> int:
+        """Services that are measured there when it begins: what ended years ago, or began since, has no part in it."""
+        at = pd.Timestamp(mine[rows[0]].start)
+        here = (series["first"] <= at) & (series["last"] >= at) & ((series["region"] == place) | (place == ""))
+        return int(series.loc[here, "service"].nunique())
+
+    def enough(place: str, n_services: int, rows: IntArray) -> bool:
+        return n_services >= settings.shared_services and n_services >= settings.shared_share * measured(place, rows)
+
+    start_s = np.array([alert.start.timestamp() for alert in mine])
+    who, where = (np.array(names, object) for names in ([alert.lead.service for alert in mine], [_region(alert) or "" for alert in mine]))
+    found = together.at_once(start_s, who, where, within_s=settings.shared_within_s, enough=enough)
+    return [_fate(place or None, measured(place, rows), [mine[row] for row in rows], settings) for place, rows in found]
 
 
 def _region(alert: Alert) -> str | None:
@@ -67,33 +71,43 @@ def _region(alert: Alert) -> str | None:
     return regions.pop() if len(regions) == 1 else None
 
 
-def _chains(alerts: list[Alert], settings: params.Alerts) -> list[list[Alert]]:
-    """Alerts that began within some time of the first of them."""
-    chains: list[list[Alert]] = []
-    for alert in alerts:
-        if not chains or alert.start - chains[-1][0].start > timedelta(seconds=settings.shared_within_s):
-            chains.append([])
-        chains[-1].append(alert)
-    return chains
-
-
-def _fate(region: str | None, n_services: int, of_services: int, together: list[Alert], settings: params.Alerts) -> Fate:
-    first = min(together, key=lambda alert: (alert.detected_at, alert.start, alert.alert_id))
+def _fate(region: str | None, of_services: int, alike: list[Alert], settings: params.Alerts) -> Fate:
+    first = min(alike, key=lambda alert: (alert.detected_at, alert.start, alert.alert_id))
     findings = sorted(
-        (finding for alert in together for finding in alert.findings),
+        (finding for alert in alike for finding in alert.findings),
         key=lambda row: (row.end is not None, -row.severity, row.start, row.key),
     )
-    # Each takes its part of what the others have left whole.
-    score = 100 * (1 - math.prod(1 - alert.score / 100 for alert in together))
-    resolved = [alert.resolved_at for alert in together if alert.resolved_at is not None]
-    is_over = len(resolved) == len(together)
+    score = _together(alike)
+    resolved = [alert.resolved_at for alert in alike if alert.resolved_at is not None]
+    is_over = len(resolved) == len(alike)
     lead = replace(
         first,
         findings=tuple(findings),
         severity=level_of(score, first.lead, settings),
         score=score,
-        start=min(alert.start for alert in together),
-        end=max(alert.end for alert in together if alert.end is not None) if is_over else None,
+        changes=_changes(first, alike, max(resolved) if is_over else None, settings),
+        start=min(alert.start for alert in alike),
+        end=max(alert.end for alert in alike if alert.end is not None) if is_over else None,
         resolved_at=max(resolved) if is_over else None,
     )
-    return Fate(region, n_services, of_services, lead, tuple(alert for alert in together if alert is not first))
+    return Fate(
+        region, len({alert.lead.service for alert in alike}), of_services, lead, tuple(alert for alert in alike if alert is not first)
+    )
+
+
+def _together(alerts: Sequence[Alert]) -> float:
+    """How grave several are: each takes its part of what the others have left whole."""
+    return 100 * (1 - math.prod(1 - alert.score / 100 for alert in alerts))
+
+
+def _changes(first: Alert, alike: list[Alert], resolved_at: datetime | None, settings: params.Alerts) -> tuple[Change, ...]:
+    """What happened to the alert that tells all: the others join it as they are known, and it is resolved with the last of them."""
+    own = [change for change in first.changes if change.change != "resolved"]
+    joined = [Change(alert.detected_at, "joined", "", alert.findings[0]) for alert in alike if alert is not first]
+    ordered = sorted([*own, *joined], key=lambda change: (change.at, change.change != "opened"))
+    ordered += [] if resolved_at is None else [Change(resolved_at, "resolved", "", None)]
+
+    def severity(at: datetime) -> str:
+        return level_of(_together([alert for alert in alike if alert.detected_at <= at]), first.lead, settings)
+
+    return tuple(replace(change, severity=severity(change.at)) for change in ordered)

@@ -10,6 +10,7 @@ import pandas as pd
 from analytics import params
 from analytics.anomalies.detect import GAP_S
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.shared import shared_with
 from analytics.stats import rates
 
 __all__ = ["LEVEL", "causes", "knows", "realised", "told_at"]
@@ -18,9 +19,6 @@ BUDGETS = (0.25, 1.0, 4.0)
 """Budgets that are looked at, as multiples of the one in use."""
 LEVEL = 0.95
 """Nominal coverage of the intervals on the page."""
-TOGETHER, TOGETHER_SHARE, TOGETHER_S = 3, 0.1, 600
-"""So many services of one region, and this share of all, that begin within so many seconds share a cause: 30 services that chance makes
-strange .25 times a week each come to that once in seventy years."""
 DECLARED = ("incident", "maintenance", "provider", "launch")
 """Kinds of events that make what comes with them no false alarm."""
 
@@ -33,48 +31,35 @@ def causes(anomalies: pd.DataFrame, masks: pd.DataFrame, events: pd.DataFrame, o
     masks, events, outages : the tables of these names; of outages only confirmed ones count
     feedback : rows of `data/decisions/feedback.csv`
     """
-    stretches = _stretches(masks, "declared")
-    stretches += _stretches(events[events["kind"].isin(DECLARED)], "declared")
-    stretches += _stretches(outages[outages["is_confirmed"].astype(bool)], "outage")
+    declared = events[events["kind"].isin(DECLARED)]
+    confirmed = outages[outages["is_confirmed"].astype(bool)]
+    stretches = _by_service([(masks, "declared"), (declared, "declared"), (confirmed, "outage")])
     newest = feedback.sort_values("time", kind="stable").drop_duplicates("anomaly_id", keep="last")
     is_true = set(newest.loc[newest["label"] == "true", "anomaly_id"])
-    together = _together(anomalies)
+    shared = set(shared_with(anomalies).index)
     found = [
-        "label" if row.anomaly_id in is_true else _cause(row, stretches) or ("shared" if row.anomaly_id in together else None)
+        "label" if row.anomaly_id in is_true else _cause(row, stretches) or ("shared" if row.anomaly_id in shared else None)
         for row in anomalies.itertuples()
     ]
     return pd.Series(found, index=anomalies["anomaly_id"].to_numpy(), dtype="object")
 
 
-def _stretches(frame: pd.DataFrame, name: str) -> list[tuple[Any, ...]]:
-    return [(*row, name) for row in frame[["service", "region", "start", "end"]].itertuples(index=False)]
+def _by_service(named: list[tuple[pd.DataFrame, str]]) -> dict[str | None, list[tuple[Any, ...]]]:
+    """Stretches (region, start, end, name) of each service; None: of all."""
+    found: dict[str | None, list[tuple[Any, ...]]] = {}
+    for frame, name in named:
+        for row in frame[["service", "region", "start", "end"]].itertuples(index=False):
+            found.setdefault(None if pd.isna(row.service) else row.service, []).append((row.region, row.start, row.end, name))
+    return found
 
 
-def _cause(one: Any, stretches: list[tuple[Any, ...]]) -> str | None:
+def _cause(one: Any, stretches: dict[str | None, list[tuple[Any, ...]]]) -> str | None:
     near = pd.Timedelta(seconds=GAP_S)
     first, last = one.start - near, one.start + near if pd.isna(one.end) else one.end + near
-    for service, region, start, end, name in stretches:
-        ours = pd.isna(service) or service == one.service
-        here = pd.isna(region) or pd.isna(one.region) or region == one.region
-        if ours and here and start < last and not end <= first:
+    for region, start, end, name in (*stretches.get(None, ()), *stretches.get(one.service, ())):
+        if start < last and not end <= first and (pd.isna(region) or pd.isna(one.region) or region == one.region):
             return str(name)
     return None
-
-
-def _together(anomalies: pd.DataFrame) -> set[str]:
-    """Anomalies that began with those of other services in the same region, or in several."""
-    rows = anomalies.sort_values("start")
-    start = rows["start"].to_numpy("datetime64[ms]").astype(np.int64) // 1000
-    service, region = (rows[name].astype("object").where(rows[name].notna(), "").to_numpy() for name in ("service", "region"))
-    first, stop = np.searchsorted(start, start - TOGETHER_S, "left"), np.searchsorted(start, start + TOGETHER_S, "right")
-    quorum = max(TOGETHER, TOGETHER_SHARE * rows["service"].nunique())
-    found = set()
-    for place, name in enumerate(rows["anomaly_id"]):
-        near = slice(first[place], stop[place])
-        alike = (region[near] == region[place]) | (region[near] == "") | (region[place] == "")
-        if len(set(service[near][alike])) >= quorum:
-            found.add(name)
-    return found
 
 
 def told_at(found: Anomalies, budget: float) -> pd.DataFrame:

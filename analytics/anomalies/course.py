@@ -10,6 +10,7 @@ import pandas as pd
 from analytics import params
 from analytics.anomalies import explain, shows
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.shared import companions
 
 __all__ = ["Course", "look_at"]
 
@@ -46,12 +47,14 @@ class Course:
 def look_at(
     found: Anomalies, events: pd.DataFrame, *, settings: params.Anomalies, zone: str, now: pd.Timestamp
 ) -> list[Course]:  # fmt: skip
-    """The gravest alarms of the newest days."""
+    """The gravest alarms of the newest days; of those of several services at once the gravest."""
+    others = companions(found.alarms)
     rows = shows.recent(found.alarms, now, settings.shown_days).sort_values(["severity", "anomaly_id"], ascending=[False, True])
-    return [_course(row, found, events, zone, now) for row in rows.head(settings.shown).itertuples()]
+    chosen = rows[rows["anomaly_id"].isin(others)].head(settings.shown)
+    return [_course(row, others[row.anomaly_id], found, events, zone, now) for row in chosen.itertuples()]
 
 
-def _course(row: Any, found: Anomalies, events: pd.DataFrame, zone: str, now: pd.Timestamp) -> Course:
+def _course(row: Any, others: list[str], found: Anomalies, events: pd.DataFrame, zone: str, now: pd.Timestamp) -> Course:
     members = found.details[found.details["anomaly_id"] == row.anomaly_id]
     lead = members.sort_values(["per_week", "series_id"]).iloc[0]
     course = found.courses[lead["series_id"], lead["start"]].frame()
@@ -66,8 +69,8 @@ def _course(row: Any, found: Anomalies, events: pd.DataFrame, zone: str, now: pd
     around = ROWS_AROUND * pd.Timedelta(seconds=int(lead["step_s"]))
     return Course(
         anomaly=row,
-        heading=said[0].upper() + said[1:],
-        text=row.explanation,
+        heading=explain.heading(row, others, zone),
+        text=explain.paragraph(row, others),
         alt=f"{said[0].upper()}{said[1:]}: the line leaves the band of what was expected.",
         name=" · ".join([lead["service"], lead["region"], lead["signal"]]),
         unit=unit,

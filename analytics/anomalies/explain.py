@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,9 +10,11 @@ import pandas as pd
 from analytics import params, words
 from analytics.anomalies.suppress import smallest
 
-__all__ = ["DETECTOR_WORDS", "explanations", "headline", "share", "size", "what", "where"]
+__all__ = ["DETECTOR_WORDS", "explanations", "heading", "headline", "paragraph", "share", "size", "what", "where"]
 
 WEEKS_PER_YEAR = 52.18
+MOST_NAMED = 12
+"""Services that a chapter names."""
 
 DETECTOR_WORDS = {
     "forecast": "the value against a forecast from the values before",
@@ -59,6 +62,19 @@ def headline(row: Any, zone: str) -> str:
         return f"{share(row.effect)} {'more' if row.effect > 0 else 'fewer'} of the checks of {where(row)} failed than usual {when}"
     subject = where(row) if row.signal.startswith("latency") else f"{row.signal} of {where(row)}"
     return f"{subject} {'is' if pd.isna(row.end) else 'was'} {size(row.signal, row.effect)} than expected {when}"
+
+
+def heading(row: Any, others: Sequence[str], zone: str) -> str:
+    """The heading of its chapter; with the number of services where it tells those of `others` too."""
+    said = headline(row, zone)
+    first = f"{len(others) + 1} services at once; the gravest: {said}" if others else said
+    return first[0].upper() + first[1:]
+
+
+def paragraph(row: Any, others: Sequence[str]) -> str:
+    """The paragraph of its chapter."""
+    with_it = f" At the same time: {words.listed(others, limit=MOST_NAMED)}." if others else ""
+    return f"{row.explanation}{with_it}"
 
 
 def explanations(anomalies: pd.DataFrame, details: pd.DataFrame, *, settings: params.Anomalies, zone: str) -> list[str]:

@@ -126,13 +126,20 @@ def _only(told: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 def _overlap(ones: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which stretches (service, start, end) one of the others of the same service overlaps, or nearly; what has no end goes on."""
-    near = pd.Timedelta(seconds=GAP_S)
-    of = {name: list(rows[["start", "end"]].itertuples(index=False)) for name, rows in others.groupby("service", observed=True)}
-    found = [
-        any(not start > one.end + near and not end < one.start - near for start, end in of.get(one.service, ()))
-        for one in ones.itertuples()
-    ]
-    return np.array(found, bool)
+    rows_of = others.groupby("service", observed=True).indices
+    (begin, end), (other_begin, other_end) = _ends(ones), _ends(others)
+    found = np.zeros(len(ones), bool)
+    for service, mine in ones.groupby("service", observed=True).indices.items():
+        theirs = rows_of.get(service, [])
+        is_before_end = other_begin[theirs] <= end[mine, None] + GAP_S
+        found[mine] = (is_before_end & (other_end[theirs] >= begin[mine, None] - GAP_S)).any(axis=1)
+    return found
+
+
+def _ends(stretches: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Begin and end of stretches in seconds since 1970; infinite where there is no end."""
+    begin, end = (stretches[name].to_numpy("datetime64[ms]") for name in ("start", "end"))
+    return begin.astype(np.int64) / 1000, np.where(np.isnat(end), np.inf, end.astype(np.int64) / 1000)
 
 
 def _lines(found: Replay, texts: list[str], *, weeks: int, zone: str, now: pd.Timestamp) -> list[str]:

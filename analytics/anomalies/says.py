@@ -10,6 +10,7 @@ from analytics import params, words
 from analytics.anomalies import explain, shows
 from analytics.anomalies.find import Anomalies
 from analytics.anomalies.replay import BUDGETS
+from analytics.anomalies.shared import companions
 from analytics.anomalies.trial import Trial
 from analytics.panel import Panels
 
@@ -31,8 +32,8 @@ __all__ = [
 
 GRAVE = 25.0
 """Severity from which an alarm is one to look at at once."""
-MOST_TOLD = 10
-"""Alarms told without a figure: 7 kB of the page."""
+MOST_TOLD, WORTH_TELLING = 10, 10.0
+"""Alarms told without a figure, 7 kB of the page, and their least severity: what is less stands in the list."""
 CAUSE_WORDS = {
     "declared": "came with something declared (maintenance, an incident, a launch, a fault of the prober)",
     "outage": "with a confirmed outage",
@@ -177,19 +178,28 @@ def trial_sentence(trial: Trial, zone: str) -> str:
 
 
 def others(found: Anomalies, courses: list[Any], now: pd.Timestamp, settings: params.Anomalies, zone: str) -> list[dict[str, Any]]:
-    """Alarms not among those looked at (`courses`), told without a figure, as `reporting.chapters` takes them."""
-    rows = found.alarms[~found.alarms["anomaly_id"].isin([one.anomaly.anomaly_id for one in courses])]
+    """The gravest alarms not among those looked at (`courses`), told without a figure, as `reporting.chapters` takes them."""
+    with_it = companions(found.alarms)
+    rows = found.alarms[found.alarms["anomaly_id"].isin(with_it)]
+    rows = rows[~rows["anomaly_id"].isin([one.anomaly.anomaly_id for one in courses])]
+    rows = rows[rows["severity"] >= WORTH_TELLING]
     order = rows.assign(is_old=~rows["anomaly_id"].isin(shows.recent(rows, now, settings.shown_days)["anomaly_id"]))
     chosen = order.sort_values(["is_old", "severity", "anomaly_id"], ascending=[True, False, True]).head(MOST_TOLD)
-    told = [(row, explain.headline(row, zone)) for row in chosen.itertuples()]
     return [
-        {"anchor": row.anomaly_id, "heading": said[0].upper() + said[1:], "text": row.explanation, "figures": []} for row, said in told
-    ]  # fmt: skip
+        {
+            "anchor": row.anomaly_id,
+            "heading": explain.heading(row, with_it[row.anomaly_id], zone),
+            "text": explain.paragraph(row, with_it[row.anomaly_id]),
+            "figures": [],
+        }
+        for row in chosen.itertuples()
+    ]
 
 
 def todo(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies, zone: str) -> list[tuple[str, str]]:
     """What to do about the gravest."""
     alarms = shows.recent(found.alarms, now, settings.shown_days).sort_values(["severity", "anomaly_id"], ascending=[False, True])
+    alarms = alarms[alarms["anomaly_id"].isin(companions(found.alarms))]
     asked = [
         (
             f"Find out why {explain.headline(row, zone)}.",

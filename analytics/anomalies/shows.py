@@ -11,6 +11,7 @@ from analytics import words
 from analytics.anomalies import explain
 from analytics.anomalies.calibration import LEVEL
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.shared import companions
 from analytics.anomalies.trial import KINDS, Trial
 from analytics.stats import rates
 
@@ -49,19 +50,24 @@ def recent(anomalies: pd.DataFrame, now: pd.Timestamp, n_days: int) -> pd.DataFr
     return anomalies[anomalies["end"].fillna(now) > now - n_days * DAY]
 
 
+def _where(row: Any, n_others: int) -> str:
+    return explain.where(row) + (f" and {words.counted(n_others, 'other service')}" if n_others else "")
+
+
 def alarm_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
-    """Alarms of the newest days for people, the gravest first."""
+    """Alarms of the newest days for people, the gravest first; those of several services at once are one row."""
+    others = companions(found.alarms)
     rows = recent(found.alarms, now, n_days).sort_values(["severity", "anomaly_id"], ascending=[False, True])
+    rows = rows[rows["anomaly_id"].isin(others)]
     return pd.DataFrame(
         {
-            "where": [explain.where(row) for row in rows.itertuples()],
+            "where": [_where(row, len(others[row.anomaly_id])) for row in rows.itertuples()],
             "what": [explain.what(row) for row in rows.itertuples()],
             "severity": rows["severity"],
             "start": rows["start"],
             "length_s": (rows["end"].fillna(now) - rows["start"]).dt.total_seconds(),
             "delay_s": (rows["detected_at"] - rows["start"]).dt.total_seconds(),
             "direction": rows["direction"],
-            "n_series": rows["n_series"],
             "score": rows["score"],
             "page": "#" + rows["anomaly_id"],
         }

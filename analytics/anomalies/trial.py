@@ -140,7 +140,7 @@ def try_out(
 def sample_of(signals: Panels, *, settings: params.Anomalies, now: pd.Timestamp) -> Sample:
     """Whole services in the order of a hash of their names until there are enough places.
 
-    Of whole weeks, so that a new day changes nothing; a younger history is taken up to `now`.
+    Of whole weeks, so that a new day changes nothing; a younger history is taken by whole days.
     """
     usable = [_reduced(ref) for ref in signals if ref.step_s <= LARGEST_STEP_S]
     refs = [ref for ref in usable if len(ref.series)]
@@ -148,8 +148,8 @@ def sample_of(signals: Panels, *, settings: params.Anomalies, now: pd.Timestamp)
     length = pd.Timedelta(WEEK_MS, "ms") * settings.trial_weeks
     oldest = pd.Timestamp(min((ref.start_ms for ref in refs), default=0), unit="ms", tz="UTC")
     if oldest > end - length:
-        end = now.floor("h")
-    start = max(end - length, oldest.ceil("h"))
+        end = now.floor("D")
+    start = max(end - length, oldest.ceil("D"))
     if not refs or end - start < pd.Timedelta(seconds=WARM_S + SLOT_S):
         return Sample([], start, end)
     places = pd.concat([ref.series[["service", "region"]] for ref in refs]).drop_duplicates().astype("object")

@@ -103,6 +103,22 @@ def test_it_goes_on_as_long_as_one_of_them_does():
     assert (done["state"], done["end"]) == ("resolved", at(90))
 
 
+def test_its_story_is_how_the_others_joined_and_the_last_was_over():
+    over = [
+        row(f"f{number}", 60 + 10 * number, service=f"s{number}", start=4 * number, end=50 + 10 * number, severity=30.0)
+        for number in range(3)
+    ]
+    found = raised(*rows(0, 4, 8, severity=30.0), *over, series=FOUR, now=200)
+    one = told(found.alerts)
+    mine = found.changes[found.changes["alert_id"] == one["alert_id"]].sort_values("at")
+    said = [
+        (int((change.at_ - at(0)).total_seconds() // 60), change.change, change.severity)
+        for change in mine.rename(columns={"at": "at_"}).itertuples()
+    ]
+    assert said == [(10, "opened", "warning"), (14, "joined", "warning"), (18, "joined", "critical"), (85, "resolved", "critical")]
+    assert one["changed_at"] == at(85)
+
+
 def test_maintenance_is_not_counted():
     planned = made.masks(*[mask(-10, 500, service=name) for name in ("s1", "s2")])
     found = raised(*rows(0, 4, 9), series=FOUR, masks=planned, now=100).alerts

@@ -23,6 +23,7 @@ def anomaly(name, service="web", start=0, end=0, *, per_week=0.1, region="eu"):
         "start": at(start),
         "end": pd.NaT if end is None else at(end or start + 10),
         "per_week": per_week,
+        "severity": 20.0,
     }
 
 

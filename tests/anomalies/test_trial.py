@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import numpy.testing as npt
@@ -29,6 +30,7 @@ MASKS = pd.DataFrame(
 MASKS = MASKS.assign(reason="maintenance", source="plan")
 FEEDBACK = pd.DataFrame(columns=["time", "author", "anomaly_id", "label", "reason", "service", "signal", "direction", "hour", "strength"])
 PROJECT = params.Project(workers=1, zone="UTC")
+HALF_HOUR = pd.Timedelta(minutes=30)
 KIND = {kind.name: kind for kind in trial.KINDS}
 
 
@@ -128,10 +130,9 @@ def test_what_is_put_in_is_what_its_name_says(sample, name, changed):
 def test_nothing_is_tried_where_something_was_strange_or_masked(whole):
     found, done = whole
     assert len(found.anomalies)
-    near = pd.Timedelta(minutes=30)
     for put in done.put.itertuples():
         mine = found.anomalies[found.anomalies["service"] == put.service]
-        assert not ((mine["start"] < put.end + near) & (mine["end"] > put.start - near)).any()
+        assert not ((mine["start"] < put.end + HALF_HOUR) & (mine["end"] > put.start - HALF_HOUR)).any()
         assert put.service != "web" or not (put.start < MASKS["end"].iloc[0] and put.end > MASKS["start"].iloc[0])
     assert 25 <= len(done.put) < 40
 
@@ -147,6 +148,21 @@ def test_outages_are_caught_at_once_and_what_is_within_the_noise_is_not(whole):
     assert (caught["delay_s"] >= 300).all()
     assert (caught["delay_s"] <= (caught["end"] - caught["start"]).dt.total_seconds() + 1800).all()
     assert done.put.loc[~done.put["is_caught"], "delay_s"].isna().all()
+
+
+def test_the_copy_of_some_weeks_says_what_the_whole_history_would(signals, sample, whole):
+    (ref,) = sample.refs
+    panel = trial.put_into(signals[0].load(), trial.plan(ref))
+    copy = Panels([replace(signals.between(None, NOW)[0], key="copy", read=lambda asked: panel.between(None, NOW).select())])
+    series = signals[0].series
+    tables = series, REGIONS, MASKS, COVERAGE, FEEDBACK
+    told = find_anomalies(copy, *tables, settings=SETTINGS, project=PROJECT, now=NOW).alarms
+    agreed = [
+        row.is_caught
+        == bool(((told["service"] == row.service) & (told["detected_at"] > row.start) & (told["detected_at"] <= row.end + HALF_HOUR)).any())
+        for row in whole[1].put.itertuples()
+    ]
+    assert np.mean(agreed) >= 0.9
 
 
 def test_the_rules_in_use_decide_what_is_caught(signals, whole):

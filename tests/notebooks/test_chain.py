@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -160,6 +161,17 @@ def test_the_true_outage_of_a_region_is_one_alert_that_names_it(read, truth):
         assert len(told) == 1
         assert told["title"].iloc[0].startswith(f"region {region}: ")
         assert (mine["silenced_by"] == "shared").sum() >= len(members) / 2
+
+
+def test_every_alarm_and_every_alert_of_one_has_a_place_that_its_link_leads_to(small, read):
+    page = (small / "reports" / "anomalies.html").read_text(encoding="utf-8")
+    places = set(re.findall(r' id="([^"]+)"', page))
+    suppressed = set(read("suppressed")["anomaly_id"])
+    alarms = [name for name in read("anomalies")["anomaly_id"] if name not in suppressed]
+    assert len(alarms) > 5
+    assert set(alarms) <= places
+    linked = read("alerts").query("finding == 'anomaly'")["evidence"].str.partition("#")[2]
+    assert set(linked) <= places
 
 
 def test_a_rule_is_replayed_on_what_was_published(small, read, monkeypatch):
