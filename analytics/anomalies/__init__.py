@@ -2,6 +2,6 @@
 
 from analytics.anomalies import explain, says, shows
 from analytics.anomalies.course import Course, look_at
-from analytics.anomalies.find import Anomalies, find_anomalies
+from analytics.anomalies.find import Anomalies, find_anomalies, save
 
-__all__ = ["Anomalies", "Course", "explain", "find_anomalies", "look_at", "says", "shows"]
+__all__ = ["Anomalies", "Course", "explain", "find_anomalies", "look_at", "save", "says", "shows"]

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import pandas as pd
 
-from analytics import engine, params, tables
+from analytics import params, registry, store, tables
 from analytics.anomalies import explain
-from analytics.anomalies.detect import GAP_S, Around, Found, detect
+from analytics.anomalies.found import Around, Found
 from analytics.anomalies.join import course_of, join
+from analytics.anomalies.judge import GAP_S
 from analytics.anomalies.severity import grade, halves
 from analytics.anomalies.suppress import suppressed
+from analytics.anomalies.weeks import judge_blocks
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["Anomalies", "find_anomalies"]
+__all__ = ["STAGE", "Anomalies", "find_anomalies", "save"]
 
+STAGE = "anomalies"
 WEEK = pd.Timedelta(days=7)
-COST = 4
-"""What a point costs here, in points that are only read and measured."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Anomalies:
     details : members with service, region, signal, unit, step_s
     weeks : weeks judged by service
     courses : the steps around each member, by series_id and start
+    models : the detectors of each block of services, as they were on the newest Monday
     """
 
     anomalies: pd.DataFrame
@@ -42,6 +43,7 @@ class Anomalies:
     details: pd.DataFrame
     weeks: pd.Series
     courses: dict[tuple[str, pd.Timestamp], Around]
+    models: list[registry.Model]
 
     @property
     def alarms(self) -> pd.DataFrame:
@@ -68,10 +70,8 @@ def find_anomalies(
     series, regions, masks, coverage : tables of these names
     feedback : rows of `data/decisions/feedback.csv`
     """
-    refs = list(signals.between(None, now))
-    work = partial(detect, regions=regions, settings=settings)
-    parts = list(engine.map(work, refs, workers=project.workers, points=COST * sum(ref.size for ref in refs)))
-    found = Found.together(parts)
+    blocks = list(judge_blocks(signals.between(None, now), regions=regions, settings=settings, workers=project.workers))
+    found = Found.together([block.found for block in blocks])
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
     known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
     known = known.assign(anomaly_id=join(known, near=pd.Timedelta(seconds=settings.near_s)))
@@ -94,7 +94,18 @@ def find_anomalies(
         details,
         weeks,
         found.courses,
+        [block.model for block in blocks],
     )
+
+
+def save(found: Anomalies) -> None:
+    """Write tables and models."""
+    for model in found.models:
+        registry.save(model, stage=STAGE)
+    store.save(found.anomalies, "anomalies")
+    store.save(found.members, "anomaly_members")
+    store.save(found.course, "anomaly_course")
+    store.save(found.suppressed, "suppressed")
 
 
 def _shares(series: pd.DataFrame, coverage: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
