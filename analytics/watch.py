@@ -1,9 +1,9 @@
 """Between two runs of the chain: fetch the newest data, judge them by the stored detectors, tell people.
 
 A pass of `analytics watch` does what the chain does, with the same functions and hence the same ids: rows become steps, steps are judged,
-what was strange becomes anomalies and alerts. It begins where the stored detectors end instead of at the first day, reads what the chain
-has published, and writes to `data/live` only. Whatever it has not seen yet it catches up with, so it may come as often or as late as it
-likes.
+what was strange becomes anomalies and alerts. It begins on the Monday at which the stored detectors stand instead of at the first day,
+reads what the chain has published, and writes to `data/live` only. Whatever it has not seen yet it catches up with, so it may come as
+often or as late as it likes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from analytics import alerts, anomalies, ingest, params, session, sources, store, tables, tell, words
-from analytics.panel import PanelRef, Panels, to_ms
+from analytics.panel import PanelRef, Panels, to_ms, week_start
 from analytics.sources.collect import collect
 
 __all__ = ["Busy", "Watched", "watch"]
@@ -44,8 +44,9 @@ class Watched:
 
 @dataclass(frozen=True)
 class _Newest:
-    """What was measured since the stored detectors end, and the tables around it as they are known now."""
+    """What was measured since the Monday before the chain ended, and the tables around it as they are known now."""
 
+    since: pd.Timestamp
     signals: Panels
     series: pd.DataFrame
     coverage: pd.DataFrame
@@ -110,19 +111,36 @@ def _collect(chosen: params.Params, root: Path, clock: pd.Timestamp, say: Say) -
 
 
 def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
-    """Ingest the weeks since the stored detectors end."""
-    since = anomalies.stored_detectors().known_to
-    found = ingest.survey(list(chosen.sources), params=chosen.ingest, project=chosen.project)
+    """Ingest the newest weeks: from that on until which the chain knows."""
+    published = _published("series", "masks")
+    since = pd.Timestamp(week_start(to_ms(_chain_knows())), unit="ms", tz="UTC")
+    found = _in_blocks_of(ingest.survey(list(chosen.sources), params=chosen.ingest, project=chosen.project), published["series"])
     newest = replace(found, weeks=[week for week in found.weeks if week.monday_ms >= to_ms(since)])
     measured = ingest.measure(newest, params=chosen.ingest, project=chosen.project, keep=False)
     known = ingest.catalogue(newest, measured)
-    published = _published("series", "masks")
     store.save(_with_earlier(measured.series, published["series"]), "series")
     earlier = published["masks"][published["masks"]["start"] < since]
     # What was declared is in both; what the checks of earlier weeks have shown is only in what was published.
     masks = _together(earlier, known.masks).drop_duplicates(list(tables.TABLES["masks"].key), keep="last", ignore_index=True)
     signals = Panels([_until(ref, clock) for ref in store.panels("signals").between(since, None)])
-    return _Newest(signals, store.load("series"), measured.coverage, masks, known)
+    return _Newest(since, signals, store.load("series"), measured.coverage, masks, known)
+
+
+def _chain_knows() -> pd.Timestamp:
+    """Until when what the chain has published is known."""
+    with session.published():
+        return store.now()
+
+
+def _in_blocks_of(found: ingest.Survey, published: pd.DataFrame) -> ingest.Survey:
+    """The survey with services in the blocks that the chain has put them into: a service more may halve all blocks."""
+    of = published.drop_duplicates("service").set_index("service")["block"]
+    blocks = next(2**power for power in range(32) if all(store.block_of(name, 2**power) == block for name, block in of.items()))
+
+    def named(layout: pd.DataFrame) -> pd.DataFrame:
+        return layout.assign(block=[store.block_of(name, blocks) for name in layout["service"]])
+
+    return replace(found, layout=named(found.layout), weeks=[replace(week, layout=named(week.layout)) for week in found.weeks])
 
 
 def _published(*names: str) -> dict[str, pd.DataFrame]:
@@ -152,11 +170,12 @@ def _until(ref: PanelRef, clock: pd.Timestamp) -> PanelRef:
 def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.Raised:
     """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here."""
     project, settings = chosen.project, chosen.anomalies
-    found = anomalies.stored_detectors().found_in(newest.signals, newest.known.regions, settings=settings, workers=project.workers)
+    detectors = _detectors(newest)
     strange = anomalies.anomalies_of(
-        found, newest.series, newest.masks, newest.coverage, store.decisions("feedback"), settings=settings, project=project, now=now
-    )
-    told = _with_published(strange)
+        detectors.found(), newest.series, newest.masks, newest.coverage, store.decisions("feedback"),
+        settings=settings.model_copy(update={"false_alarms_per_week": detectors.settings.false_alarms_per_week}), project=project, now=now,
+    )  # fmt: skip
+    told = _with_published(strange, since=newest.since)
     for name, table in told.items():
         store.save(table, name)
     drifts = _published("drifts", "drift_members")
@@ -176,8 +195,16 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
     )
 
 
-def _with_published(strange: anomalies.Anomalies) -> dict[str, pd.DataFrame]:
-    """Tables of anomalies: those that began before the stored detectors end as they were published, unless they still go on."""
+def _detectors(newest: _Newest) -> anomalies.Detectors:
+    """The stored detectors, which stand at a Monday, after what the chain has published since then and what is newer."""
+    with session.published():
+        stored, published = anomalies.stored_detectors(), store.panels("signals").between(None, newest.since)
+    regions = newest.known.regions
+    return stored.judging(published, regions=regions).judging(newest.signals, regions=regions)
+
+
+def _with_published(strange: anomalies.Anomalies, *, since: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Tables of anomalies: those that began before `since` as they were published, unless they are found again."""
     here = {
         "anomalies": strange.anomalies,
         "anomaly_members": strange.members,
@@ -185,8 +212,7 @@ def _with_published(strange: anomalies.Anomalies) -> dict[str, pd.DataFrame]:
         "suppressed": strange.suppressed,
     }
     earlier = _published(*here)
-    since, again = anomalies.stored_detectors().known_to, strange.anomalies["anomaly_id"]
-    whole = earlier["anomalies"]
+    whole, again = earlier["anomalies"], strange.anomalies["anomaly_id"]
     kept = whole.loc[(whole["start"] < since) & ~whole["anomaly_id"].isin(again), "anomaly_id"]
     return {name: _together(earlier[name][earlier[name]["anomaly_id"].isin(kept)], table) for name, table in here.items()}
 

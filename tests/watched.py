@@ -43,14 +43,12 @@ def chain():
         store.panels("signals"), store.load("series"), store.load("regions"), store.load("masks"), store.load("coverage"),
         store.decisions("feedback"), settings=chosen.anomalies, project=chosen.project, now=store.now(),
     )  # fmt: skip
-    names = ("anomalies", "anomaly_members", "anomaly_course", "suppressed")
-    for name, table in zip(names, (found.anomalies, found.members, found.course, found.suppressed), strict=True):
-        store.save(table, name)
+    anomalies.save(found)
     store.begin("alerts")
+    loaded = {name: store.load(name) for name in ("services", "series", "dependencies", "masks")}
     raised = alerts.raise_alerts(
-        alerts.findings_of_anomalies(found.anomalies, found.course, found.suppressed), services=store.load("services"), series=store.load("series"),
-        dependencies=store.load("dependencies"), masks=store.load("masks"), silences=store.decisions("silences"),
-        settings=chosen.alerts, zone="UTC", now=store.now(),
+        alerts.findings_of_anomalies(found.anomalies, found.course, found.suppressed),
+        **loaded, silences=store.decisions("silences"), settings=chosen.alerts, zone="UTC", now=store.now(),
     )  # fmt: skip
     store.save(raised.alerts, "alerts")
     store.save(raised.changes, "alert_changes")

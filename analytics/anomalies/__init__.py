@@ -3,15 +3,17 @@
 from analytics.anomalies import explain, says, shows
 from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
-from analytics.anomalies.detectors import Detectors, stored_detectors
-from analytics.anomalies.find import Anomalies, anomalies_of, find_anomalies
+from analytics.anomalies.find import Anomalies, anomalies_of, find_anomalies, save
+from analytics.anomalies.found import Found
 from analytics.anomalies.replay import budgets
+from analytics.anomalies.stored import Detectors, stored_detectors
 from analytics.anomalies.trial import Trial, try_out
 
 __all__ = [
     "Anomalies",
     "Course",
     "Detectors",
+    "Found",
     "Trial",
     "anomalies_of",
     "budgets",
@@ -20,6 +22,7 @@ __all__ = [
     "find_anomalies",
     "look_at",
     "realised",
+    "save",
     "says",
     "shows",
     "stored_detectors",

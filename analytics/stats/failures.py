@@ -10,7 +10,7 @@ import numpy.typing as npt
 from analytics.stats import trailing
 from analytics.stats.past import Past
 
-__all__ = ["Failures", "judge_failures", "raised"]
+__all__ = ["Failures", "judge_failures", "longest", "raised"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -66,7 +66,7 @@ def judge_failures(failed: FloatArray, n_checks: FloatArray, *, step_s: int, pas
     invariant form for the prior probability in estimation problems, Proceedings of the Royal Society A 186.
     """
     past = Past() if past is None else past
-    lengths, n_before = _lengths(step_s), _longest(step_s)
+    lengths, n_before = _lengths(step_s), longest(step_s)
     named = zip(COUNTED, (failed, n_checks), strict=True)
     counts = [past.joined(name, part.astype(np.float32), n_before, missing=0.0) for name, part in named]
     usual, sums = _usual(counts, failed.shape[1], step_s, past), _running(counts)
@@ -101,7 +101,7 @@ def raised(
     than `apart` from the last told one is judged by windows that begin after that.
     """
     past = Past() if past is None else past
-    lengths, n_before = _lengths(step_s), _longest(step_s)
+    lengths, n_before = _lengths(step_s), longest(step_s)
     is_told, reach = np.zeros(found.reach.shape, bool), np.ones_like(found.reach)
     # Steps since the last told one, as a column before the first.
     last = -past.array("since", np.full(len(reach), LONG_AGO))
@@ -127,8 +127,8 @@ def _lengths(step_s: int) -> IntArray:
     return np.asarray(2 ** np.arange(int(np.log2(max(LONGEST_DAYS * 86_400 / step_s, 1))) + 1))
 
 
-def _longest(step_s: int) -> int:
-    """Steps of `LONGEST_DAYS`, after which failures are of the usual share."""
+def longest(step_s: int) -> int:
+    """Steps of the longest window; what is older counts in the usual share."""
     return max(1, round(LONGEST_DAYS * 86_400 / step_s))
 
 
