@@ -103,7 +103,7 @@ def advance(before: State | None, ref: PanelRef | Panel, *, regions: pd.DataFram
         moved, over = _moved(_known(before, group, mine, settings), mine, settings)
         watched.append(moved)
         settled += over
-    seen = store.digest(*(np.ascontiguousarray(part).data.cast("B") for part in (panel.values, panel.n_checks)))
+    seen = store.digest(*(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data for part in (panel.values, panel.n_checks)))
     earlier = [before.settled] if before is not None else []
     return State(
         panel.step_s,
