@@ -266,7 +266,7 @@ def _told_by(all_of_it: Watch, cohort: Cohort, settings: params.Baseline, step_s
     found = changes.find_changes(watch.evidence_of(mine), changes.level_for(settings.false_alarms_per_series_year))
     begin_ms, bin_ms = FIRST_MONDAY_MS + (cohort.learnt_from - mine.lead) * step_s * 1000, mine.gauge.bin_s * 1000
     rows = _as_rows(found, mine, cohort, begin_ms, step_s, settings)
-    last = np.where(found.closed >= 0, found.closed, mine.measured.n_bins - 1)
+    last = np.where(found.closed >= 0, found.gone, mine.measured.n_bins) - 1
     looks = np.column_stack([found.looks, last])
     newest = np.stack([found.effect, found.effect_low, found.effect_high], axis=1)
     effects = np.concatenate([found.looked, newest[:, None]], axis=1)

@@ -118,32 +118,44 @@ def _chain(refs: list[PanelRef], masks: pd.DataFrame, accepted: pd.DataFrame, pl
     decided = _decided(refs, accepted, (first_ms - FIRST_MONDAY_MS) // step_ms)
     begins = [np.array([to_ms(time) for time in ref.series["first"]], np.int64) for ref in refs]
     files: list[tuple[Path, ...]] = [() for _ in refs]
+    # Frames that are those of the week before are the same object: each is told once by those who name a week.
+    begun = [replace(ref, series=ref.series[:0]) for ref in refs]
+    known = concerned[:0]
     found = []
     for monday in range(week_start(first_ms), end_ms, WEEK_MS):
         until = min(monday + WEEK_MS, end_ms)
-        new = [store.cut(_begun(ref, begin, until), monday, until) for ref, begin in zip(refs, begins, strict=True)]
+        begun = [_begun(*of_one, until) for of_one in zip(refs, begins, begun, strict=True)]
+        known = _known(concerned, known, until)
+        new = [store.cut(ref, monday, until) for ref in begun]
         files = [(*earlier, *ref.files) for earlier, ref in zip(files, new, strict=True)]
         # A key that changes with this week only: the weeks before have links of their own.
         key = "+".join(ref.key for ref in new)
         whole = [replace(ref, key=key, files=all_of, start_ms=first_ms) for ref, all_of in zip(new, files, strict=True)]
-        earlier = concerned[concerned["start_ms"] < until]
         first, start, end = ((time - FIRST_MONDAY_MS) // step_ms for time in (first_ms, max(monday, first_ms), until))
         found.append(
             Week(
                 key, tuple(ref for ref in whole if len(ref.series)), first, start, end,
-                earlier.assign(end_ms=earlier["end_ms"].clip(upper=until)).reset_index(drop=True),
-                decided[decided["step"] < end].reset_index(drop=True),
-                places,
+                known, decided[decided["step"] < end].reset_index(drop=True), places,
             )
         )  # fmt: skip
     return found
 
 
-def _begun(ref: PanelRef, begins: IntArray, until_ms: int) -> PanelRef:
-    """The panel with the series that have begun by then: those to come do not change the past."""
-    if (begins < until_ms).all():
+def _begun(ref: PanelRef, begins: IntArray, before: PanelRef, until_ms: int) -> PanelRef:
+    """The panel with the series that have begun by then, a week later than `before`: those to come do not change the past."""
+    has_begun = begins < until_ms
+    if has_begun.all():
         return ref
-    return replace(ref, series=ref.series[begins < until_ms].reset_index(drop=True))
+    return before if has_begun.sum() == len(before.series) else replace(ref, series=ref.series[has_begun].reset_index(drop=True))
+
+
+def _known(masks: pd.DataFrame, before: pd.DataFrame, until_ms: int) -> pd.DataFrame:
+    """Masks that have begun by then, those that go on up to then; `before` if they are those of the week before."""
+    begun = masks[masks["start_ms"].to_numpy() < until_ms]
+    ends = np.minimum(begun["end_ms"].to_numpy(), until_ms)
+    if len(begun) == len(before) and (ends == before["end_ms"].to_numpy()).all():
+        return before
+    return begun.assign(end_ms=ends).reset_index(drop=True)
 
 
 def _decided(refs: list[PanelRef], accepted: pd.DataFrame, origin: int) -> pd.DataFrame:

@@ -48,9 +48,9 @@ class Changes:
     series, kind : index of the series; index into `KINDS`
     detected : bin at whose end the change was told
     onset, onset_low, onset_high : first bin of the new regime and its 95 % interval
-    closed : bin at whose end the series was back at its reference; -1 while the change is open
+    closed, gone : bin at whose end the series was back at its reference; first of the bins that showed it; -1 while the change is open
     statistic, strongest : evidence when it was told, and the most there was until it was over or the data ended
-    effect, effect_low, effect_high : since the onset, to the end of the data or the return, with 95 % interval; in the unit of the
+    effect, effect_low, effect_high : since the onset, to the end of the data or until it was gone, with 95 % interval; in the unit of the
         residuals (level), as a logarithm of a ratio (spread, tail, availability), in shares of the usual amplitude (season)
     firmer : int array, shape (n_changes, N_FIRMER); bins at whose end the evidence first was the level and so many times `FIRMER_BY`
         more; -1 if it never was
@@ -65,6 +65,7 @@ class Changes:
     onset_low: IntArray
     onset_high: IntArray
     closed: IntArray
+    gone: IntArray
     statistic: FloatArray
     strongest: FloatArray
     effect: FloatArray
@@ -75,7 +76,7 @@ class Changes:
     looked: FloatArray
 
 
-N_PLACES, N_SINGLE = 7, 12
+N_PLACES, N_SINGLE = 8, 13
 """Fields of `Changes` that are indices; that are one number for each change."""
 
 FIRMER_BY, N_FIRMER = 0.5, 41
@@ -167,17 +168,21 @@ class _Side:
         column = detected - evidence.first
         onset, low, high = _onset(kind, evidence, detected + 1)
         window = int(evidence.reference.windows[evidence.window[0, kind, column]])
-        closed = _closed(kind, evidence, detected + 1, window)
+        closed, been_back = _closed(kind, evidence, detected + 1, window)
         # Where the day has another shape, only whole days have a level.
         shortest_h = 24 if kind == SEASON else 0
         self.current = scan.score_from(detected + 1, evidence.channels, _relearnt(evidence, max(onset, 0)), shortest_h=shortest_h)
         changed = _first_above(self.current, np.full(n_bins, self.level + FURTHER), np.maximum(self.never, detected + 1))
         is_sooner = changed is not None and (closed < 0 or changed[0] < closed)
         if changed is not None and is_sooner and _returns(kind, evidence, detected + 1, window, changed[0] + 1):
+            been_back = changed[0] + 1 - _onset(changed[1], self.current, changed[0] + 1)[0]
             closed, changed = changed[0], None
         stop = n_bins if closed < 0 else closed + 1
+        # Days that look as before are no part of the change that they end.
+        gone = -1 if closed < 0 else max(stop - been_back, detected + 1)
         since = evidence.statistic[0, kind, column : stop - evidence.first]
-        single = (series, kind, detected, onset, low, high, closed, since[0], since.max(), *_effect(kind, evidence, onset, stop))
+        places = (series, kind, detected, onset, low, high, closed, gone)
+        single = (*places, since[0], since.max(), *_effect(kind, evidence, onset, stop if closed < 0 else gone))
         so_far = np.maximum.accumulate(since)
         row = (single, _firmer(so_far, self.level, detected), *_looked(kind, evidence, onset, detected, stop))
         self.needed[detected:stop] = np.maximum(self.needed[detected:stop], so_far)
@@ -224,17 +229,17 @@ def _onset(kind: int, evidence: Evidence, end: int) -> tuple[int, int, int]:
     return end - int(lengths[profile.argmax()]), end - int(likely.max()), end - int(likely.min())
 
 
-def _closed(kind: int, evidence: Evidence, end: int, window: int) -> int:
-    """Bin at whose end some whole days since rather say that there is no change; -1 without one."""
+def _closed(kind: int, evidence: Evidence, end: int, window: int) -> tuple[int, int]:
+    """Bin at whose end some whole days since rather say that there is no change, and how many bins these are; -1 without one."""
     lengths = BACK_DAYS[kind] * evidence.channels.bins_per_day * np.array(BACK_TIMES)
     ends = np.arange(end + lengths[0], evidence.channels.level.shape[1] + 1)
     if not ends.size:
-        return -1
+        return -1, 0
     frame = Frame.of(evidence.reference, ends, lengths)
     is_usual = scan.likelihood_ratio(kind, evidence.channels, evidence.reference, frame)[0] <= HALF_CHI_95
     is_over = (_back(kind, evidence, end, window, frame) >= BACK) & is_usual & (ends[:, None] - lengths >= end)
     over = np.flatnonzero(is_over.any(axis=1))
-    return int(ends[over[0]]) - 1 if over.size else -1
+    return (int(ends[over[0]]) - 1, int(lengths[is_over[over[0]]].max())) if over.size else (-1, 0)
 
 
 def _returns(kind: int, evidence: Evidence, end: int, window: int, now: int) -> bool:

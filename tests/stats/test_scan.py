@@ -214,6 +214,18 @@ def test_a_change_that_goes_back_is_closed(rng):
     assert (found.closed[first] <= 50 * DAY).all()
 
 
+def test_days_that_show_that_a_change_is_over_are_not_part_of_it(rng):
+    """Four days slower, four to eight until that is known: all of them together are hardly slower."""
+    channels = changed(changed(quiet(20, rng), "level", 32 * DAY, 0.1), "level", 36 * DAY, -0.1)
+    found = changes.find_changes(judged(channels), LEVEL)
+    over = (found.kind == scan.LEVEL) & (found.closed >= 0)
+    assert over.sum() >= 20
+    assert (found.gone[over] <= found.closed[over]).all()
+    assert (abs(found.gone[over] - 36 * DAY) <= DAY).all()
+    npt.assert_allclose(np.median(found.effect[over]), 0.1, rtol=0.05)
+    assert (found.effect[over] > 0.07).all()
+
+
 def test_one_incident_is_no_change(rng):
     channels = quiet(50, rng)
     before = changes.find_changes(judged(channels), LEVEL)
