@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics import calendars, expected, params
+from analytics.anomalies import own
 from analytics.expected import Kind
 from analytics.panel import Panel, PanelRef
 from analytics.stats import alarms, failures, levels, surprise
@@ -28,7 +29,8 @@ GAP_S = 1800
 LEVEL_DAYS = (7, 28)
 """Days from which on it shows whether a series has a level, and days that it is told by."""
 
-DETECTORS = (*surprise.DETECTORS, "failures")
+DETECTORS = (*surprise.DETECTORS, *own.DETECTORS, "failures")
+"""All that are asked, by the numbers that `Judged.detector` gives them."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,9 @@ def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) 
     step_s = panel.step_s
     clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=group.zone, holidays="")
     local_step = clock.local_ms // (step_s * 1000)
-    found = surprise.surprises(expected.transform(panel.values, group.kind), local_step, step_s=step_s, past=past.part("surprise"))
-    found = _without(found, settings.left_out)
+    values = expected.transform(panel.values, group.kind)
+    found = surprise.surprises(values, local_step, step_s=step_s, past=past.part("surprise"))
+    found = _asked(found, own.strengths(values, local_step, step_s=step_s, past=past.part("own")), settings.left_out)
     alike = np.unique(group.series["signal"], return_inverse=True)[1]
     rate = alarms.false_rates(found.strength, step_s=step_s, alike=alike, past=past.part("rates"))
     is_told = alarms.raised(rate, budget_per_week=settings.false_alarms_per_week)
@@ -148,15 +151,16 @@ def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) 
     return Judged(panel.values, panel.n_checks, expect, scale, usual, rate, is_told, np.ones(rate.shape, np.int32), strongest)
 
 
-def _without(found: surprise.Surprise, left_out: Sequence[str]) -> surprise.Surprise:
-    """What the other detectors say."""
-    if not set(left_out) & set(surprise.DETECTORS):
+def _asked(found: surprise.Surprise, further: FloatArray, left_out: Sequence[str]) -> surprise.Surprise:
+    """What the detectors say that are asked: further ones, without those that are left out."""
+    if not len(further) and not set(left_out) & set(surprise.DETECTORS):
         return found
-    is_asked = np.array([name not in left_out for name in surprise.DETECTORS])[:, None, None]
-    by_detector = np.where(is_asked, found.by_detector, 0 * found.by_detector)
-    strongest = np.nan_to_num(np.abs(by_detector)).argmax(axis=0)[None]
-    strength = np.take_along_axis(np.nan_to_num(by_detector), strongest, axis=0)[0]
-    return replace(found, strength=np.where(np.isfinite(found.strength), strength, np.nan), by_detector=by_detector)
+    is_asked = np.array([name not in left_out for name in DETECTORS[:-1]])[:, None, None]
+    is_judged = np.isfinite(found.strength)
+    by_detector = np.where(is_asked & is_judged, np.nan_to_num(np.concatenate([found.by_detector, further])), 0.0)
+    strongest = np.abs(by_detector).argmax(axis=0)[None]
+    strength = np.take_along_axis(by_detector, strongest, axis=0)[0]
+    return replace(found, strength=np.where(is_judged, strength, np.nan), by_detector=by_detector)
 
 
 def _had_level(panel: Panel, past: Past) -> BoolArray:
