@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -48,7 +49,7 @@ def send(root: Path, *, is_dry: bool, now: pd.Timestamp) -> Said:
     if not chosen.delivery.channels:
         return Said(["no channel is configured; add one under `delivery.channels` in params.yaml (README, 'Tell somebody')"], [])
     known = _alerts(chosen.project.zone, now)
-    given = delivery.Given(project=chosen.project.name, report_url=chosen.delivery.report_url, root=root)
+    given = delivery.Given(project=chosen.project.name, report_url=chosen.delivery.report_url, root=root, scores=_scores())
     as_of = store.known_until().to_pydatetime()
     if is_dry:
         return _dry(known, chosen.delivery, given, as_of)
@@ -58,6 +59,13 @@ def send(root: Path, *, is_dry: bool, now: pd.Timestamp) -> Said:
         return Said([str(busy)], [])
     said = [_outcome(one) for one in outcomes]
     return Said([line for one in said for line in one.lines], [line for one in said for line in one.problems])
+
+
+def _scores() -> tuple[dict[str, Any], ...]:
+    """How strange each series is now."""
+    with store.newest():
+        scored = store.load("scores").merge(store.load("series")[["series_id", "service", "region", "signal"]], on="series_id")
+    return tuple(scored[["service", "region", "signal", "score"]].to_dict("records"))
 
 
 def _outcome(outcome: delivery.Outcome) -> Said:

@@ -175,6 +175,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
         detectors.found(), newest.series, newest.masks, newest.coverage, store.decisions("feedback"),
         settings=settings.model_copy(update={"false_alarms_per_week": detectors.settings.false_alarms_per_week}), project=project, now=now,
     )  # fmt: skip
+    store.save(strange.scores, "scores")
     told = _with_published(strange, since=newest.since)
     for name, table in told.items():
         store.save(table, name)

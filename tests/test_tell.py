@@ -33,12 +33,22 @@ def say(project, monkeypatch, capsys):
 def publish(*rows, until=0):
     """Tables `alerts` and `series`, whose data reach until that minute."""
     store.save(made.frame(*rows), "alerts")
+    scores = {"series_id": ["s"], "time": [pd.Timestamp(at(until))], "p_value": [0.6], "per_week": [1.0], "score": [50.0]}
+    values = {"observed": [200.0], "expected": [100.0], "low": [80.0], "high": [120.0]}
+    store.save(pd.DataFrame(scores | values), "scores")
     series = {
         "series_id": ["s"], "service": ["web"], "region": ["eu"], "signal": ["latency_ms"], "unit": ["ms"], "step_s": [300],
         "origin": ["check"],
         "first": [pd.Timestamp(at(-999))], "last": [pd.Timestamp(at(until - 5))], "n": [1], "missing_share": [0.0], "block": [0],
     }  # fmt: skip
     store.save(pd.DataFrame(series)[tables.TABLES["series"].names], "series")
+
+
+def test_metrics_say_how_strange_each_series_is(say, project):
+    configure(project, graph={"kind": "openmetrics", "path": "a.prom"})
+    publish(*ROWS)
+    assert say("send")[0] == 0
+    assert 'analytics_anomaly_score{service="web",region="eu",signal="latency_ms"} 50' in (project / "a.prom").read_text().splitlines()
 
 
 def configure(project, **channels):

@@ -10,7 +10,7 @@ from analytics import cli, params, store, watch
 from tests import projects
 from tests.watched import CUT, ROWS, chain
 
-TABLES = ("anomalies", "anomaly_members", "anomaly_course", "suppressed", "alerts", "alert_changes")
+TABLES = ("scores", "anomalies", "anomaly_members", "anomaly_course", "suppressed", "alerts", "alert_changes")
 NBSP = "\u00a0"
 
 
@@ -109,6 +109,15 @@ def test_what_the_chain_knows_later_counts(watched):
     watch.collect("web", params.load(watched / "params.yaml").sources["web"], root=watched, now=CUT + pd.Timedelta(minutes=90))
     chain()
     assert known("alerts")["state"].tolist() == ["resolved"]
+
+
+def test_the_newest_scores_are_kept_and_an_outage_has_a_high_one(watched):
+    look(watched, 15)
+    scores = known("scores").merge(known("series")[["series_id", "service", "signal"]], on="series_id")
+    score = scores.set_index(["service", "signal"])["score"]
+    assert score["web", "availability"] > 90
+    assert (scores["time"] <= CUT + pd.Timedelta(minutes=15)).all()
+    assert score["api", "availability"] == 0
 
 
 def test_two_passes_at_once_are_one(watched):

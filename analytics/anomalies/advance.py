@@ -120,8 +120,10 @@ def found(state: State) -> Found:
     parts = [state.settled]
     for one in state.watched:
         start_ms = state.known_to_ms - one.recent.n_times * state.step_s * 1000
-        parts.append(episodes.to_found(episodes.found_in(one.recent, one.group, start_ms=start_ms, step_s=state.step_s)))
-    return replace(Found.together(parts), weeks=pd.concat([_weeks(one, state.step_s) for one in state.watched]))
+        waiting = episodes.to_found(episodes.found_in(one.recent, one.group, start_ms=start_ms, step_s=state.step_s))
+        newest = episodes.newest_of(one.recent, one.group, start_ms=start_ms, step_s=state.step_s)
+        parts.append(replace(waiting, weeks=_weeks(one, state.step_s), newest=newest))
+    return Found.together(parts)
 
 
 def _weeks(one: Watched, step_s: int) -> pd.Series:

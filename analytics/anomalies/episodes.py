@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics import expected
-from analytics.anomalies.found import EPISODES, LOOKS, Around, Found
+from analytics.anomalies.found import EPISODES, LOOKS, NEWEST, Around, Found
 from analytics.anomalies.judge import DETECTORS, GAP_S, Group, Judged, strange
 from analytics.expected import Kind
 from analytics.stats import failures
 
-__all__ = ["LEAST_AROUND_S", "Episode", "found_in", "reach_of", "to_found", "without"]
+__all__ = ["LEAST_AROUND_S", "Episode", "found_in", "newest_of", "reach_of", "to_found", "without"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -77,7 +77,28 @@ def to_found(episodes: list[Episode]) -> Found:
     """Episodes as tables; the weeks judged are not theirs to say."""
     rows = pd.DataFrame([one.row for one in episodes], columns=EPISODES)
     looks = pd.DataFrame([row for one in episodes for row in one.looks], columns=LOOKS)
-    return Found.together([Found(rows, looks, pd.Series(dtype=float), {(one.row[0], one.row[1]): one.around for one in episodes})])
+    courses = {(one.row[0], one.row[1]): one.around for one in episodes}
+    return Found.together([Found(rows, looks, pd.Series(dtype=float), courses, pd.DataFrame(columns=NEWEST))])
+
+
+def newest_of(judged: Judged, group: Group, *, start_ms: int, step_s: int) -> pd.DataFrame:
+    """The newest value of each series and how strange it is, in the columns `found.NEWEST`; a series without one has no row."""
+    is_there = np.isfinite(judged.values)
+    rows = np.flatnonzero(is_there.any(axis=1))
+    last = judged.n_times - 1 - is_there[rows, ::-1].argmax(axis=1)
+    value, rate, middle, scale = (
+        part[rows, last].astype(np.float64) for part in (judged.values, judged.per_week, judged.expected, judged.scale)
+    )
+    low, expect, high = _band(middle, scale, group.kind)
+    time = pd.to_datetime(start_ms + (last + 1) * step_s * 1000, unit="ms", utc=True)
+    name = group.series["series_id"].to_numpy()[rows]
+    return pd.DataFrame(dict(zip(NEWEST, (name, time, rate, value, expect, low, high), strict=True)))
+
+
+def _band(middle: FloatArray, scale: FloatArray, kind: Kind) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Low, expected and high in the unit of the series."""
+    low, expect, high = (expected.untransform(middle + k * BAND * scale, kind) for k in (-1, 0, 1))
+    return (np.maximum(low, 0), expect, np.minimum(high, 1)) if kind == "logit" else (low, expect, high)
 
 
 def found_in(judged: Judged, group: Group, *, start_ms: int, step_s: int) -> list[Episode]:
@@ -129,10 +150,7 @@ def _held(one: Judged, stretches: list[IntArray]) -> Judged:
 
 
 def _line(one: Judged, group: Group, series: int, start_ms: int, step_s: int) -> _Line:
-    middle, half = one.expected[0].astype(np.float64), BAND * one.scale[0].astype(np.float64)
-    low, expect, high = (expected.untransform(part, group.kind) for part in (middle - half, middle, middle + half))
-    if group.kind == "logit":
-        low, high = np.maximum(low, 0), np.minimum(high, 1)
+    low, expect, high = _band(one.expected[0].astype(np.float64), one.scale[0].astype(np.float64), group.kind)
     name, signal = group.series["series_id"].iloc[series], group.series["signal"].iloc[series]
     return _Line(group.kind, name, signal, start_ms, step_s, one, expect, low, high)
 

@@ -29,7 +29,7 @@ class Anomalies:
 
     Attributes
     ----------
-    anomalies, members, course, suppressed : tables `anomalies`, `anomaly_members`, `anomaly_course`, `suppressed`
+    anomalies, members, course, suppressed, scores : tables `anomalies`, `anomaly_members`, `anomaly_course`, `suppressed`, `scores`
     details : members with service, region, signal, unit, step_s
     weeks, n_series : weeks judged and series looked at, by service
     courses : the steps around each member, by series_id and start
@@ -40,6 +40,7 @@ class Anomalies:
     members: pd.DataFrame
     course: pd.DataFrame
     suppressed: pd.DataFrame
+    scores: pd.DataFrame
     details: pd.DataFrame
     weeks: pd.Series
     n_series: pd.Series
@@ -115,6 +116,7 @@ def anomalies_of(
         tables.picked(details, tables.TABLES["anomaly_members"]),
         tables.picked(course, tables.TABLES["anomaly_course"]),
         kept_back,
+        _scores(found.newest),
         details,
         weeks,
         n_series,
@@ -130,6 +132,7 @@ def save(found: Anomalies) -> None:
     store.save(found.members, "anomaly_members")
     store.save(found.course, "anomaly_course")
     store.save(found.suppressed, "suppressed")
+    store.save(found.scores, "scores")
 
 
 def _shares(series: pd.DataFrame, coverage: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
@@ -197,6 +200,12 @@ def _chance(per_week: pd.Series) -> dict[str, pd.Series]:
     """Chance that a week in which nothing is wrong brings as much, and the score that is a fixed function of it."""
     p_value = alarms.p_values(per_week.to_numpy(float))
     return {"p_value": pd.Series(p_value, per_week.index), "score": pd.Series(alarms.scores(per_week.to_numpy(float)), per_week.index)}
+
+
+def _scores(newest: pd.DataFrame) -> pd.DataFrame:
+    """Table `scores`; of a value that could not be judged nothing is said."""
+    judged = newest[newest["per_week"].notna()]
+    return tables.picked(judged.assign(**_chance(judged["per_week"])).sort_values("series_id"), tables.TABLES["scores"])
 
 
 def _with_ends(course: pd.DataFrame, anomalies: pd.DataFrame, details: pd.DataFrame) -> pd.DataFrame:

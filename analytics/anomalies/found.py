@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["EPISODES", "LOOKS", "Around", "Found"]
+__all__ = ["EPISODES", "LOOKS", "NEWEST", "Around", "Found"]
 
 EPISODES = [
     "series_id", "start", "peak", "end", "detected_at", "direction", "per_week", "observed", "expected", "low", "high", "effect",
     "n_points", "detector",
 ]  # fmt: skip
-TIMES = ("start", "peak", "end", "detected_at", "known_at")
+TIMES = ("start", "peak", "end", "detected_at", "known_at", "time")
+NUMBERS = ("per_week", "effect")
+NEWEST = ["series_id", "time", "per_week", "observed", "expected", "low", "high"]
 LOOKS = ["series_id", "start", "known_at", "effect", "per_week"]
 
 
@@ -44,31 +46,36 @@ class Found:
     looks : series_id, start (of the episode), known_at; effect and per_week as they were known then
     weeks : weeks judged, by series_id
     courses : the steps around each episode, by series_id and start
+    newest : the newest value of each series and how strange it is: series_id and the columns of table `scores` but for p_value and score
     """
 
     episodes: pd.DataFrame
     looks: pd.DataFrame
     weeks: pd.Series
     courses: dict[tuple[str, pd.Timestamp], Around]
+    newest: pd.DataFrame
 
     @classmethod
     def together(cls, parts: Sequence[Found]) -> Found:
-        """All parts as one; weeks of a series are those that the last part knows of."""
+        """All parts as one; weeks of a series are those that the last part knows of, newest values those of the last ones."""
         episodes = [part.episodes for part in parts if len(part.episodes)]
         looks = [part.looks for part in parts if len(part.looks)]
         weeks = [part.weeks for part in parts if len(part.weeks)]
+        newest = [part.newest for part in parts if len(part.newest)]
         known = pd.concat(weeks) if weeks else pd.Series(dtype=float)
         return cls(
             _typed(episodes, EPISODES),
             _typed(looks, LOOKS),
             known[~known.index.duplicated(keep="last")],
             {key: around for part in parts for key, around in part.courses.items()},
+            _typed(newest, NEWEST),
         )
 
 
 def _typed(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """All parts as one frame, whose types do not depend on whether there is a row."""
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    numbers = dict.fromkeys(("per_week", "effect"), "float64")
-    times = {name: "datetime64[ms, UTC]" for name in TIMES if name in columns}
-    return whole.assign(**{name: pd.to_datetime(whole[name], utc=True) for name in times}).astype({**times, **numbers})
+    times = [name for name in TIMES if name in columns]
+    whole = whole.assign(**{name: pd.to_datetime(whole[name], utc=True) for name in times})
+    kinds = dict.fromkeys(times, "datetime64[ms, UTC]") | dict.fromkeys([name for name in NUMBERS if name in columns], "float64")
+    return whole.astype(kinds)

@@ -124,4 +124,19 @@ ANOMALIES = (
             Column("rule", "text", "the same as a sentence"),
         ),
     ),
+    Table(
+        "scores",
+        "anomalies",
+        "how strange the newest value of each series is",
+        ("series_id",),
+        (
+            Column("series_id", "label", "the series"),
+            Column("time", "time", "end of its step"),
+            *HOW_STRANGE,
+            Column("observed", "float", "the value", "unit of the series"),
+            Column("expected", "float", "what was expected", "unit of the series"),
+            Column("low", "float", "lower end of the band that holds 19 of 20 values", "unit of the series"),
+            Column("high", "float", "its upper end", "unit of the series"),
+        ),
+    ),
 )

@@ -257,6 +257,8 @@ def test_metrics_show_what_is_open_now(tmp_path):
         "# TYPE analytics_alert_active gauge",
         'analytics_alert_active{alert_id="a1",finding="drift",service="we\\"b\\n",region="eu",severity="warning"} 1',
         'analytics_alert_active{alert_id="d",finding="anomaly",service="web",severity="warning",owner="shop team"} 1',
+        "# HELP analytics_anomaly_score How strange the newest value of a series is, 0 to 100; 50 is what chance makes once a week",
+        "# TYPE analytics_anomaly_score gauge",
         "# HELP analytics_anomaly_severity Severity of open alerts of kind anomaly, 0 to 100",
         "# TYPE analytics_anomaly_severity gauge",
         'analytics_anomaly_severity{alert_id="d",finding="anomaly",service="web",severity="warning",owner="shop team"} 42',

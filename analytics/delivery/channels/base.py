@@ -38,13 +38,14 @@ class Options(BaseModel):
 
 
 class Given(BaseModel):
-    """What a channel is told about the project it belongs to."""
+    """What a channel is told about the project it belongs to; `scores`: how strange each series is now (service, region, signal, score)."""
 
     model_config = ConfigDict(frozen=True)
 
     project: str
     report_url: str | None
     root: Path
+    scores: tuple[dict[str, Any], ...] = ()
 
 
 class Channel:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -113,16 +114,22 @@ class OpenMetrics(Channel):
         del now
         try:
             path = self.given.root / self.options.path
-            store.write_atomically(path, exposition(active).encode())
+            store.write_atomically(path, exposition(active, self.given.scores).encode())
             # Written by a temporary file, it would be readable by its owner alone; the collector is another user.
             path.chmod(0o644)
         except OSError as error:
             raise ChannelError(f"{self.options.path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def exposition(active: list[dict[str, Any]]) -> str:
-    """Open alerts in the OpenMetrics text format, which the Prometheus text format reads too: no times, no exemplars."""
+def exposition(active: list[dict[str, Any]], scores: Iterable[dict[str, Any]] = ()) -> str:
+    """Open alerts and scores in the OpenMetrics text format, which the Prometheus text format reads too: no times, no exemplars.
+
+    Parameters
+    ----------
+    scores : how strange each series is now: service, region, signal, score
+    """
     meanings = {"analytics_alert_active": "1 for each alert that is open and told"}
+    meanings["analytics_anomaly_score"] = "How strange the newest value of a series is, 0 to 100; 50 is what chance makes once a week"
     for kind in sorted({str(alert["finding"]) for alert in active} | {"drift"}):
         meanings[f"analytics_{kind}_severity"] = f"Severity of open alerts of kind {kind}, 0 to 100"
     samples: dict[str, list[str]] = {name: [] for name in meanings}
@@ -130,6 +137,9 @@ def exposition(active: list[dict[str, Any]]) -> str:
         labels = _labels({name: alert[name] for name in ("alert_id", "finding", "service", "region", "severity", "owner")})
         samples["analytics_alert_active"].append(f"{{{labels}}} 1")
         samples[f"analytics_{alert['finding']}_severity"].append(f"{{{labels}}} {float(alert['score']):g}")
+    for one in sorted(scores, key=lambda one: (one["service"], one["region"], one["signal"])):
+        labels = _labels({name: one[name] for name in ("service", "region", "signal")})
+        samples["analytics_anomaly_score"].append(f"{{{labels}}} {float(one['score']):.4g}")
     text = ""
     for name, meaning in meanings.items():
         text += f"# HELP {name} {meaning}\n# TYPE {name} gauge\n" + "".join(f"{name}{sample}\n" for sample in samples[name])
