@@ -3,7 +3,7 @@
 from analytics.anomalies import explain, says, shows
 from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
-from analytics.anomalies.find import Anomalies, find_anomalies
+from analytics.anomalies.find import Anomalies, find_anomalies, save
 from analytics.anomalies.replay import budgets
 from analytics.anomalies.trial import Trial, try_out
 
@@ -17,6 +17,7 @@ __all__ = [
     "find_anomalies",
     "look_at",
     "realised",
+    "save",
     "says",
     "shows",
     "try_out",

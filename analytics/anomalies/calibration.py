@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from analytics import params
-from analytics.anomalies.detect import GAP_S
 from analytics.anomalies.find import Anomalies
+from analytics.anomalies.judge import GAP_S
 from analytics.anomalies.shared import shared_with
 from analytics.stats import rates
 

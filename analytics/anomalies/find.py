@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from analytics import engine, params, tables
+from analytics import params, registry, store, tables
 from analytics.anomalies import explain
-from analytics.anomalies.detect import GAP_S, Around, Found, detect
+from analytics.anomalies.found import Around, Found
 from analytics.anomalies.join import course_of, join
+from analytics.anomalies.judge import GAP_S
 from analytics.anomalies.severity import grade, halves
 from analytics.anomalies.suppress import suppressed
+from analytics.anomalies.weeks import judge_blocks
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["Anomalies", "anomalies_of", "asked", "find_anomalies"]
+__all__ = ["STAGE", "Anomalies", "anomalies_of", "asked", "find_anomalies", "save"]
 
+STAGE = "anomalies"
 WEEK = pd.Timedelta(days=7)
-COST = 4
-"""What a point costs here, in points that are only read and measured."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Anomalies:
     details : members with service, region, signal, unit, step_s
     weeks, n_series : weeks judged and series looked at, by service
     courses : the steps around each member, by series_id and start
+    models : the detectors of each block of services, as they were on the newest Monday
     """
 
     anomalies: pd.DataFrame
@@ -43,6 +44,7 @@ class Anomalies:
     weeks: pd.Series
     n_series: pd.Series
     courses: dict[tuple[str, pd.Timestamp], Around]
+    models: list[registry.Model]
 
     @property
     def alarms(self) -> pd.DataFrame:
@@ -69,10 +71,10 @@ def find_anomalies(
     series, regions, masks, coverage : tables of these names
     feedback : rows of `data/decisions/feedback.csv`
     """
-    refs = list(signals.between(None, now))
-    work = partial(detect, regions=regions, settings=asked(settings))
-    parts = list(engine.map(work, refs, workers=project.workers, points=COST * sum(ref.size for ref in refs)))
-    return anomalies_of(Found.together(parts), series, masks, coverage, feedback, settings=settings, project=project, now=now)
+    blocks = list(judge_blocks(signals.between(None, now), regions=regions, settings=asked(settings), workers=project.workers))
+    found = Found.together([block.found for block in blocks])
+    told = anomalies_of(found, series, masks, coverage, feedback, settings=settings, project=project, now=now)
+    return replace(told, models=[block.model for block in blocks])
 
 
 def asked(settings: params.Anomalies) -> params.Anomalies:
@@ -117,7 +119,18 @@ def anomalies_of(
         weeks,
         n_series,
         found.courses,
+        [],
     )
+
+
+def save(found: Anomalies) -> None:
+    """Write tables and models."""
+    for model in found.models:
+        registry.save(model, stage=STAGE)
+    store.save(found.anomalies, "anomalies")
+    store.save(found.members, "anomaly_members")
+    store.save(found.course, "anomaly_course")
+    store.save(found.suppressed, "suppressed")
 
 
 def _shares(series: pd.DataFrame, coverage: pd.DataFrame, now: pd.Timestamp) -> pd.Series:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from analytics import params, session, store, words
 from analytics.anomalies import calibration, explain
-from analytics.anomalies.detect import GAP_S
 from analytics.anomalies.find import Anomalies, asked, find_anomalies
+from analytics.anomalies.judge import GAP_S
 
 __all__ = ["BUDGETS", "Replay", "budgets", "compare", "replay"]
 

@@ -17,8 +17,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics import engine, params, store
-from analytics.anomalies.detect import GAP_S, Found, detect
+from analytics.anomalies.advance import detect
 from analytics.anomalies.find import Anomalies, anomalies_of, asked
+from analytics.anomalies.found import Found
+from analytics.anomalies.judge import GAP_S
 from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 
 __all__ = ["KINDS", "Kind", "Put", "Sample", "Trial", "put_into", "sample_of", "try_out"]
@@ -183,8 +185,7 @@ def _hash(text: str) -> str:
 
 def detect_with_put(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Found:
     """Strange stretches of a panel into which anomalies were put."""
-    panel = put_into(ref.load(), plan(ref))
-    return detect(replace(ref, read=lambda _: panel), regions=regions, settings=settings)
+    return detect(put_into(ref.load(), plan(ref)), regions=regions, settings=settings)
 
 
 def plan(ref: PanelRef) -> list[Put]:

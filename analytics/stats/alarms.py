@@ -9,13 +9,14 @@ that they lay above a limit, not how far. What a short history cannot tell comes
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analytics.stats import robust
+from analytics.stats.past import Past, pieces
 
 __all__ = ["false_rates", "p_values", "raised", "scores"]
 
@@ -27,8 +28,8 @@ WEEK_S = 7 * 86_400
 BLOCK_S, BLOCK_STEPS = 6 * 3600, 12
 """Length of a block: short against what people call an episode apart from another, long enough to hold a dozen points."""
 MEMORY_S = 28 * 86_400
-"""What the tail is learnt from: four weeks know the weekend four times."""
-RENEWED = 4
+"""What the tail is learnt from: four weeks know the weekend four times. In the bulk weights halve in half of it."""
+DAY_BLOCKS = 4
 """Blocks after which the bulk is looked at again: once a day."""
 
 USUAL_PEAK = 3.2
@@ -43,13 +44,16 @@ BULK_POINTS = 2000.0
 """Weight of the prior in points for the shape of the bulk: a week at 5 minutes, three months at one hour."""
 BULK = np.array([0.7, 0.9])
 """Quantiles whose ratio shows the degrees of freedom: a tenth of the points may be strange."""
+LEAST_SIZE, PER_OCTAVE, N_BINS = 2.0**-6, 12, 146
+"""Sizes are counted in bins from the least one on, a twelfth of an octave each (6 %) up to 64; what is smaller or larger has one each.
+Interpolated, quantiles of normal values are exact to 0.3 %."""
 CENSORED = 0.15
 """Share of the strongest blocks of which only the number counts."""
 LEAST_PEAK = 2.0
 """No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
 
 
-def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None) -> FloatArray:
+def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> FloatArray:
     """Episodes a week that reach the strength of each point while nothing is wrong, told by the blocks before the point's own.
 
     Parameters
@@ -59,6 +63,7 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     alike : int array, shape (n_series,), optional
         Series with the same number have tails of a kind: what a series has not shown yet is taken from all of them together. Without it
         each stands for itself.
+    past : what is known of the columns before; moves on
 
     Returns
     -------
@@ -70,12 +75,44 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     A simple general approach to inference about the tail of a distribution, Annals of Statistics 3(5); with censoring it is the
     estimate of an exponential rate: events over exposure.
     """
-    size = np.abs(strength)
+    past = Past() if past is None else past
+    size = np.abs(strength).astype(np.float32)
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
     remembered = max(4, round(MEMORY_S / (steps * step_s)))
-    peak, index = (np.repeat(one, steps, axis=1)[:, : size.shape[1]] for one in _tails(size, steps, remembered, alike))
-    with np.errstate(divide="ignore", over="ignore"):
-        return _per_week(steps, step_s) * (size / peak) ** -index
+    rate, first = np.empty(size.shape), past.passed(size.shape[1])
+    for start, stop, _ in pieces(first, size.shape[1], steps):
+        peak, index = _tails(past, len(size), remembered, alike)
+        here = size[:, start:stop].astype(np.float64)
+        with np.errstate(divide="ignore", over="ignore"):
+            rate[:, start:stop] = _per_week(steps, step_s) * (here / peak[:, None]) ** -index[:, None]
+        passed = first + stop
+        _remember(size[:, start:stop], passed % steps == 0, passed % (DAY_BLOCKS * steps) == 0, steps, remembered, past)
+    return rate
+
+
+def _remember(size: FloatArray, is_over: bool, is_day: bool, steps: int, remembered: int, past: Past) -> None:
+    """The largest of a block and the bulk of a day, once these are over."""
+    judged = np.isfinite(size)
+    largest = np.maximum(past.array("largest", np.full(len(size), LEAST_PEAK)), np.where(judged, size, 0).max(axis=1))
+    count = past.array("count", np.zeros(len(size))) + judged.sum(axis=1)
+    today = past.array("today", np.zeros((len(size), N_BINS), np.float32)) + _histogram(size)
+    if is_over:
+        past.pushed("peaks", np.where(2 * count >= steps, np.log(largest), np.nan), np.full((len(size), remembered), np.nan))
+    if is_day:
+        kept = 0.5 ** (2 * DAY_BLOCKS / remembered)
+        past.keep("bulk", (kept * past.array("bulk", np.zeros_like(today)) + today).astype(np.float32))
+    past.keep("largest", np.full_like(largest, LEAST_PEAK) if is_over else largest)
+    past.keep("count", np.zeros_like(count) if is_over else count)
+    past.keep("today", np.zeros_like(today) if is_day else today)
+
+
+def _histogram(size: FloatArray) -> FloatArray:
+    """How many sizes lie in each bin, shape (n_series, N_BINS)."""
+    row, column = np.nonzero(np.isfinite(size))
+    with np.errstate(divide="ignore"):
+        place = np.floor(PER_OCTAVE * np.log2(size[row, column].astype(np.float64) / LEAST_SIZE)) + 1
+    bins = np.clip(place, 0, N_BINS - 1).astype(np.int64)
+    return np.bincount(row * N_BINS + bins, minlength=len(size) * N_BINS).reshape(len(size), N_BINS).astype(np.float32)
 
 
 def p_values(rate: FloatArray) -> FloatArray:
@@ -102,49 +139,42 @@ def _per_week(steps: int, step_s: int) -> float:
     return float(np.log(2) * WEEK_S / (steps * step_s))
 
 
-def _tails(size: FloatArray, steps: int, remembered: int, alike: IntArray | None) -> tuple[FloatArray, FloatArray]:
-    """Median peak and index in force in each block, shapes (n_series, n_blocks)."""
-    peaks = np.log(_block_peaks(size, steps))
-    n_blocks = peaks.shape[1] + 1
-    usual, index = np.empty((2, len(size), n_blocks))
-    for block in range(n_blocks):
-        first = max(0, block - remembered)
-        if block % RENEWED == 0:
-            prior = _bulk_index(size[:, first * steps : block * steps])
-        known = np.full(len(size), np.log(USUAL_PEAK)), prior
-        if alike is not None:
-            known = _pooled(peaks[:, first:block], alike, prior)
-        usual[:, block], index[:, block] = _tail(np.sort(peaks[:, first:block], axis=1), *known)
-    return usual, index
+def _tails(past: Past, n_series: int, remembered: int, alike: IntArray | None) -> tuple[FloatArray, FloatArray]:
+    """Median peak and index in force, shapes (n_series,)."""
+    peaks = past.array("peaks", np.full((n_series, remembered), np.nan))
+    bulk = past.array("bulk", np.zeros((n_series, N_BINS), np.float32))
+    prior = _bulk_index(bulk)
+    known = np.full(n_series, np.log(USUAL_PEAK)), prior
+    if alike is not None:
+        known = _pooled(peaks, alike, prior, np.asarray(bulk.any(axis=1)))
+    return _tail(np.sort(peaks, axis=1), *known)
 
 
-def _pooled(peaks: FloatArray, alike: IntArray, index: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _pooled(peaks: FloatArray, alike: IntArray, index: FloatArray, has_bulk: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Logarithm of the median peak and index of all series alike, as prior of each, shapes (n_series,)."""
     found = np.empty((2, len(peaks)))
     for kind in np.unique(alike):
-        rows = alike == kind
-        usual = np.array([np.log(USUAL_PEAK)])
-        peak, tail = _tail(np.sort(peaks[rows].ravel())[None], usual, np.array([index[rows].mean()]))
+        # Series that have not begun have no say, not even in the last digit.
+        rows, begun = alike == kind, (alike == kind) & has_bulk
+        prior = math.fsum(index[begun]) / begun.sum() if begun.any() else USUAL_INDEX
+        together = peaks[rows]
+        ranked = np.sort(together[np.isfinite(together)])[None]
+        peak, tail = _tail(ranked, np.array([np.log(USUAL_PEAK)]), np.array([prior]))
         found[:, rows] = np.log(peak), tail
     return found[0], found[1]
 
 
-def _block_peaks(size: FloatArray, steps: int) -> FloatArray:
-    """Largest of each whole block, at least `LEAST_PEAK`; NaN where less than half of it is judged."""
-    whole = size.shape[1] // steps
-    blocks = size[:, : whole * steps].reshape(len(size), whole, steps)
-    judged = np.isfinite(blocks)
-    largest = np.where(judged, blocks, 0).max(axis=2, initial=LEAST_PEAK)
-    return np.where(2 * judged.sum(axis=2) >= steps, largest, np.nan)
+def _bulk_index(bulk: FloatArray) -> FloatArray:
+    """Degrees of freedom of Student's t with the ratio of quantiles that the points have, shape (n_series,).
 
-
-def _bulk_index(size: FloatArray) -> FloatArray:
-    """Degrees of freedom of Student's t with the ratio of quantiles that the points have, shape (n_series,)."""
+    Parameters
+    ----------
+    bulk : float array, shape (n_series, N_BINS)
+        How many points there are of each size.
+    """
     degrees, ratios = _student_ratios()
-    if not size.shape[1]:
-        return np.full(len(size), USUAL_INDEX)
-    low, high = robust.quantiles(size, BULK).T
-    count = np.isfinite(size).sum(axis=1)
+    count = bulk.sum(axis=1, dtype=np.float64)
+    low, high = (_quantile(bulk, float(level)) for level in BULK)
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.minimum(np.log(high / low), ratios[0])
     trust = count / (count + BULK_POINTS)
@@ -152,6 +182,17 @@ def _bulk_index(size: FloatArray) -> FloatArray:
     # Where all is 0 nothing is known; where only most is, the tail is as heavy as any.
     ratio = np.where(np.isfinite(own), trust * own + (1 - trust) * usual, usual)
     return np.minimum(np.interp(-ratio, -ratios, degrees), LIGHTEST_INDEX)
+
+
+def _quantile(bulk: FloatArray, level: float) -> FloatArray:
+    """Quantile of counted sizes, shape (n_series,); 0 in the bin of the smallest."""
+    below = np.cumsum(bulk, axis=1, dtype=np.float64)
+    wanted = level * below[:, -1]
+    place = (below >= wanted[:, None]).argmax(axis=1)
+    row = np.arange(len(bulk))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = 1 - (below[row, place] - wanted) / bulk[row, place]
+    return np.where(place > 0, LEAST_SIZE * 2 ** ((place - 1 + part) / PER_OCTAVE), 0.0)
 
 
 @lru_cache(maxsize=1)

@@ -7,26 +7,29 @@ Three views of one series, each a signed strength in robust standard deviations:
   that a whole event stays visible; a change that lasts is the new level half a day later.
 - `run`: forecast residuals added up over hours, for a small change that stays.
 
-All are functions of the values before and at the point, so that a truncated, a longer and a growing series have the same strengths.
+All are functions of the values before and at the point, so that a truncated, a longer and a growing series have the same strengths, to the
+last bit. What is remembered of a series is small (`Past`): a week of values as 32-bit numbers, spreads by patches of hours, sums.
 Constants without a reason beside them ranked events best on the development series (plug-in `anomaly`); changed by a third, none of
 them moved the recall at one false alarm a week by more than 0.04, most by less than 0.02.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from analytics.stats import robust, trailing
+from analytics.stats.past import Past, pieces
 
 __all__ = ["DETECTORS", "Surprise", "surprises"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 DETECTORS = ("forecast", "course", "run")
 
@@ -35,8 +38,10 @@ SHORTEST_S = 180
 """Finer values are judged as means of three minutes: what is over in one is nothing to be woken for, and single values are mostly noise."""
 CELLS = 100_000
 """Values looked at together: a window of 24 of each is 20 MB."""
-COURSE_DAYS = (1, 2, 3, 4, 5, 6, 7)
+COURSE_DAYS = 7
 """Days that the course of the day is the median of: three may be wrong."""
+CLOCK_H = 3
+"""What a clock may be put back by, and the same time of a week ago still be found, h."""
 FEW_STEPS = 4
 """Fewer steps a day have no course."""
 
@@ -50,7 +55,9 @@ STRONGEST = 1000.0
 FEW = 12
 """Residuals from which a spread is known well enough to judge by."""
 SPREAD_STEPS = 24
-"""Least number of residuals behind a local spread: the standard error of a mean absolute deviation of 24 normal values is 15 %."""
+"""Number of residuals behind a local spread: the standard error of a mean absolute deviation of 24 normal values is 15 %."""
+PATCH = 4
+"""Steps after which the spread of a time of the day is looked at again, a few of those behind it: it is remembered for a week."""
 MEAN_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation of a normal variable."""
 BOUND = 4.0
@@ -64,7 +71,8 @@ LEAST_CHANGE = 0.01
 LEARNT_BLOCKS = 17
 """Blocks that the regression remembers: the quarters of the first day, then days, two weeks in all; in one the weekly term is seen once."""
 HUBER = 1.5
-"""Residuals beyond this many spreads have bounded influence (96 % efficiency at the normal: Huber 1981, Robust Statistics)."""
+"""Residuals beyond this many spreads of their quarter of a block have bounded influence (96 % efficiency at the normal: Huber 1981, Robust
+Statistics)."""
 RIDGE = 1.0
 """Weight of the first coefficients, in values: a day of 5-minute values outweighs it 288 times."""
 REACH = 3.0
@@ -72,6 +80,8 @@ REACH = 3.0
 surprise."""
 FIRST_COEFFICIENTS = (0.4, 0.1, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0)
 """Before anything is learnt: half way from the median of the last hour to the last values."""
+PAIRS = np.array([(one, other) for one in range(len(FIRST_COEFFICIENTS)) for other in range(one, len(FIRST_COEFFICIENTS) + 1)])
+"""Products of terms of the regression that are summed up; the goal counts as the last term."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +105,55 @@ class Surprise:
 
 @dataclass(frozen=True)
 class _Steps:
-    """Steps in a day and in an hour, and the number of each step on the local clock."""
+    """Steps in a day and in an hour, and where what came before these columns lies.
+
+    Attributes
+    ----------
+    first : number of the first column
+    ago : int array, shape (n_times, COURSE_DAYS); columns of the same time of the days before, among those of a week before and these
+    ends : columns that end a patch of `PATCH` steps
+    patches : int array, shape (n_times, COURSE_DAYS); the same as `ago` among the patches of a week before and of these columns
+    """
 
     day: int
     hour: int
-    local: IntArray
+    first: int
+    ago: IntArray
+    ends: IntArray
+    patches: IntArray
+
+    @property
+    def week(self) -> int:
+        """Columns of a week and what the clock may be put back by."""
+        return _week(self.day, self.hour)
 
 
-def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surprise:
+def _week(day: int, hour: int) -> int:
+    return max(COURSE_DAYS * day + CLOCK_H * hour, SPREAD_STEPS)
+
+
+def _steps(local_step: IntArray, step_s: int, past: Past) -> _Steps:
+    day, hour = (max(1, round(length / step_s)) for length in (DAY_S, HOUR_S))
+    n_times, first, n = len(local_step), past.passed(len(local_step)), _week(day, hour)
+    # Before the first column there is nothing, wherever the clock then stood.
+    local = np.concatenate([past.shared("local", local_step[0] - np.arange(n, 0, -1)), local_step])
+    past.share("local", local[n_times:])
+    wanted = local_step[:, None] - day * np.arange(1, COURSE_DAYS + 1)
+    column = np.arange(n_times)
+    ago = trailing.places(local, wanted, known=n + column, width=n)
+    ends = np.flatnonzero((first + column + 1) % PATCH == 0)
+    n_patches = _n_patches(n)
+    patch = np.concatenate([past.shared("patch", local_step[0] // PATCH - np.arange(n_patches, 0, -1) - 1), local_step[ends] // PATCH])
+    past.share("patch", patch[len(ends) :])
+    known = n_patches + np.searchsorted(ends, column)
+    return _Steps(day, hour, first, ago, ends, trailing.places(patch, (wanted + SPREAD_STEPS // 2) // PATCH, known=known, width=n_patches))
+
+
+def _n_patches(week: int) -> int:
+    return -(-week // PATCH) + 1
+
+
+def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Past | None = None) -> Surprise:
     """Strength of each point, from it and the points before it.
 
     Parameters
@@ -111,6 +162,7 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
         On a regular grid; NaN is missing.
     local_step : int array, shape (n_times,)
         Number of the step on the local clock (local time over `step_s`), which jumps where the clock is changed.
+    past : what is known of the columns before; moves on
 
     Raises
     ------
@@ -119,128 +171,167 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int) -> Surpr
     """
     if values.ndim != 2 or local_step.shape != values.shape[1:]:
         raise ValueError(f"values of shape {values.shape} need (n_series, n_times) and local steps (n_times,); got {local_step.shape}")
-    nothing = np.full(values.shape, np.nan)
-    found = Surprise(nothing, np.full((len(DETECTORS), *values.shape), np.nan), nothing.copy(), nothing.copy(), nothing.copy())
-    rows_at_once = max(1, CELLS // max(1, values.shape[1]))
-    for first in range(0, len(values) if values.size else 0, rows_at_once):
-        rows = slice(first, first + rows_at_once)
-        some = _of_some(values[rows].astype(np.float64), local_step, step_s)
-        for part in fields(found):
-            getattr(found, part.name)[..., rows, :] = getattr(some, part.name)
-    return found
-
-
-def _of_some(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
-    """Surprise of so few series that windows of all of them fit in memory."""
+    past = Past() if past is None else past
     together = -(-SHORTEST_S // step_s)
-    if together == 1:
-        return _judged(values, local_step, step_s)
-    # Blocks begin where the clock says, not where the series does.
-    lead = int(local_step[0] % together)
-    blocks = _block_means(values, lead, together)
-    firsts = np.maximum(np.arange(blocks.shape[1]) * together - lead, 0)
-    found = _judged(blocks, local_step[firsts] // together, step_s * together)
-    return Surprise(**{part.name: _spread_out(getattr(found, part.name), lead, together, values) for part in fields(found)})
+    judge = _judged if together == 1 else _of_fine
+    at_once = max(CELLS // max(1, len(values)), round(DAY_S / step_s))
+    parts = [_nothing(len(values))]
+    for first in range(0, values.shape[1], at_once):
+        some = slice(first, first + at_once)
+        parts.append(judge(values[:, some].astype(np.float64), local_step[some], step_s, past))
+    names = [part.name for part in fields(Surprise)]
+    return Surprise(**{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names})
 
 
-def _block_means(values: FloatArray, lead: int, together: int) -> FloatArray:
-    """Means of blocks of columns, the first of which lacks `lead` columns, shape (n_series, n_blocks)."""
-    n_blocks = -(-(lead + values.shape[1]) // together)
-    padded = np.full((len(values), n_blocks * together), np.nan)
-    padded[:, lead : lead + values.shape[1]] = values
-    return robust.mean(padded.reshape(len(values), n_blocks, together))
+def _nothing(n_series: int, n_times: int = 0) -> Surprise:
+    """Columns of which nothing is known."""
+    nothing = np.full((n_series, n_times), np.nan)
+    return Surprise(nothing, np.full((len(DETECTORS), n_series, n_times), np.nan), nothing, nothing, nothing)
 
 
-def _spread_out(part: FloatArray, lead: int, together: int, values: FloatArray) -> FloatArray:
-    """What is known of blocks at each column: in the last column of a block that block, before it the one before."""
-    nothing = np.full((*part.shape[:-1], 1), np.nan)
-    known = np.repeat(np.concatenate([nothing, part], axis=-1), together, axis=-1)
-    return np.where(np.isfinite(values), known[..., np.arange(values.shape[1]) + lead + 1], np.nan)
+def _of_fine(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -> Surprise:
+    """Surprise of values so fine that the means of blocks of them are judged, as it is known at each of them."""
+    together = -(-SHORTEST_S // step_s)
+    # Blocks begin where the clock says, not where the series does: the first one may lack its first columns.
+    begun = past.shared("begun", np.full(local_step[0] % together, local_step[0]))
+    block = past.array("block", np.full((len(values), together), np.nan))
+    local, whole = np.concatenate([begun, local_step]), np.concatenate([block[:, : len(begun)], values], axis=1)
+    n_blocks = len(local) // together
+    over = n_blocks * together
+    past.share("begun", local[over:])
+    block = np.full_like(block, np.nan)
+    block[:, : len(local) - over] = whole[:, over:]
+    past.keep("block", block)
+    found = _nothing(len(values))
+    if n_blocks:
+        means = trailing.mean([whole[:, first:over:together] for first in range(together)])
+        found = _judged(means, local[:over:together] // together, step_s * together, past)
+    # In the last column of a block that block is known, before it the one before.
+    at = (np.arange(len(local_step)) + len(begun) + 1) // together
+    return Surprise(**{part.name: _known(part.name, getattr(found, part.name), at, values, past.part("shown")) for part in fields(found)})
 
 
-def _judged(values: FloatArray, local_step: IntArray, step_s: int) -> Surprise:
+def _known(name: str, part: FloatArray, at: IntArray, values: FloatArray, past: Past) -> FloatArray:
+    """What is known at each column of blocks, of which so many are over then."""
+    # The series first, as all that is remembered.
+    last = past.array(name, np.full((len(values), *part.shape[:-2], 1), np.nan))
+    whole = np.concatenate([np.moveaxis(last, 0, -2), part], axis=-1)
+    past.keep(name, np.moveaxis(whole[..., -1:], -2, 0))
+    return np.where(np.isfinite(values), whole[..., at], np.nan)
+
+
+def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -> Surprise:
     """Surprise at the cadence of the values."""
-    steps = _Steps(max(1, round(DAY_S / step_s)), max(1, round(HOUR_S / step_s)), local_step)
-    level = trailing.median(trailing.lagged(values, 1), max(steps.day, SPREAD_STEPS))
-    course = _same_time(values - level, steps)
+    steps = _steps(local_step, step_s, past)
+    level = _median_before("level", values, max(steps.day, SPREAD_STEPS), past)
+    about = past.joined("about", (values - level).astype(np.float32), steps.week)
+    course = _same_time(about, steps)
     usual = level + (course if steps.day >= FEW_STEPS else 0.0)
-    filled = _filled(values, level, course)
-    short = trailing.median(trailing.lagged(filled, 1), max(3, steps.hour))
+    recent = past.joined("filled", _filled(values, level, course, past).astype(np.float32), steps.week)
+    short = _last(recent, max(3, steps.hour), values.shape[1])
     least = LEAST_CHANGE * np.abs(short)
 
     by_course = values - usual
-    course_scale = np.maximum(_spread(by_course, steps), least)
-    expected = short + _expected_change(values, filled, short, level, steps)
+    course_scale = np.maximum(_spread(by_course, steps, past.part("course")), least)
+    expected = short + _expected_change(values, recent, short, [level, course, about], steps, past)
     residual = values - expected
-    scale = _after_gap(values, np.maximum(_spread(residual, steps), least), course_scale)
+    scale = _after_gap(values, np.maximum(_spread(residual, steps, past.part("forecast")), least), course_scale, past)
 
     forecast = _bounded_ratio(residual, scale)
     apart = COURSE_WEIGHT * _bounded_ratio(by_course, course_scale)
-    by_detector = np.stack([forecast, apart, _run(forecast, steps)])
+    by_detector = np.stack([forecast, apart, _run(forecast, _has_begun(values, past), steps, past.part("run"))])
     return Surprise(_strongest(by_detector), by_detector, expected, scale, usual)
 
 
-def _same_time(values: FloatArray, steps: _Steps, ahead: int = 0) -> FloatArray:
+def _median_before(name: str, values: FloatArray, window: int, past: Past) -> FloatArray:
+    """Median of about the last `window` values before each."""
+    whole = past.joined(name, values.astype(np.float32), trailing.reach(window) + 1)
+    return trailing.median(whole[:, :-1], window)
+
+
+def _last(whole: FloatArray, window: int, n_times: int) -> FloatArray:
+    """The same of the last columns of many."""
+    return trailing.median(whole[:, whole.shape[1] - n_times - trailing.reach(window) - 1 : -1], window)
+
+
+def _same_time(whole: FloatArray, steps: _Steps) -> FloatArray:
     """Median of the same time of the last days; NaN where a day has too few steps to have a course."""
     if steps.day < FEW_STEPS:
-        return np.full_like(values, np.nan)
-    return trailing.same_time(values, steps.local, days=COURSE_DAYS, steps_per_day=steps.day, ahead=ahead)
+        return np.full((len(whole), len(steps.ago)), np.nan, np.float32)
+    return trailing.median_at(whole, steps.ago)
 
 
-def _filled(values: FloatArray, level: FloatArray, course: FloatArray) -> FloatArray:
+def _filled(values: FloatArray, level: FloatArray, course: FloatArray, past: Past) -> FloatArray:
     """Values, and in gaps the last deviation from the usual course carried on."""
     usual = np.nan_to_num(level) + np.nan_to_num(course)
-    return np.where(np.isfinite(values), values, usual + trailing.carried(values - usual))
+    return np.where(np.isfinite(values), values, usual + trailing.carried(values - usual, past))
 
 
-def _spread(residual: FloatArray, steps: _Steps) -> FloatArray:
+def _spread(residual: FloatArray, steps: _Steps, past: Past) -> FloatArray:
     """Spread known before each point: the largest of those of the last week, the last hours and this time of the day."""
     size = np.abs(residual)
-    smooth = max(steps.hour, SPREAD_STEPS)
-    week = robust.NORMAL_CONSISTENCY * _week_median(size, steps)
-    near = MEAN_DEVIATION * _mean_before(np.fmin(size, BOUND * week), 2 * smooth)
-    heavy = MEAN_DEVIATION * _mean_before(size, _week(steps))
-    by_time = robust.NORMAL_CONSISTENCY * _same_time(trailing.median(size, smooth), steps, ahead=smooth // 2)
-    return np.fmax(np.fmax(WEEK_PART * week, NEAR_PART * near), np.fmax(TIME_PART * by_time, HEAVY_PART * heavy))
+    is_known = _count_before(size, past) >= FEW
+    week = robust.NORMAL_CONSISTENCY * _week_median(size, steps, past)
+    near = MEAN_DEVIATION * trailing.fading_mean(np.fmin(size, BOUND * week), 2 * SPREAD_STEPS, past.part("near"))[:, :-1]
+    heavy = MEAN_DEVIATION * trailing.fading_mean(size, 7 * max(steps.day, FEW), past.part("heavy"))[:, :-1]
+    by_time = robust.NORMAL_CONSISTENCY * _patches(size, steps, past)
+    spread = np.where(is_known, np.fmax(NEAR_PART * near, HEAVY_PART * heavy), np.nan)
+    return np.fmax(np.fmax(WEEK_PART * week, TIME_PART * by_time), spread)
 
 
-def _week(steps: _Steps) -> int:
-    """Steps of a week, or what a spread needs."""
-    return 7 * max(steps.day, FEW)
+def _count_before(values: FloatArray, past: Past) -> FloatArray:
+    """How many values were present before each."""
+    before = past.array("count", np.zeros((len(values), 1)))
+    count = before + np.cumsum(np.isfinite(values), axis=1)
+    past.keep("count", count[:, -1:])
+    return np.concatenate([before, count[:, :-1]], axis=1)
 
 
-def _mean_before(size: FloatArray, half_life: float) -> FloatArray:
-    """Fading mean of the sizes before each point; NaN where they are few."""
-    before = trailing.lagged(size, 1)
-    return np.where(np.cumsum(np.isfinite(before), axis=1) >= FEW, trailing.fading_mean(before, half_life), np.nan)
-
-
-def _week_median(size: FloatArray, steps: _Steps) -> FloatArray:
-    """Median of the last week, renewed twice a day; NaN where it is known of few values."""
-    found = np.full_like(size, np.nan)
+def _week_median(size: FloatArray, steps: _Steps, past: Past) -> FloatArray:
+    """Median of the last week, as that of the medians of its halves of days; NaN where it is known of few values."""
+    found = np.empty(size.shape)
     block = max(FEW, steps.day // 2)
-    for start in range(block, size.shape[1], block):
-        past = size[:, max(0, start - _week(steps)) : start]
-        known = np.isfinite(past).sum(axis=1, keepdims=True) >= FEW
-        found[:, start : start + block] = np.where(known, robust.median(past)[:, None], np.nan)
+    none = np.full((len(size), 7 * max(steps.day, FEW) // block), np.nan, np.float32)
+    for start, stop, begun in pieces(steps.first, size.shape[1], block):
+        medians, counts = past.array("medians", none), past.array("counts", np.zeros_like(none))
+        known = counts.sum(axis=1) >= FEW
+        found[:, start:stop] = np.where(known, robust.median(medians), np.nan)[:, None]
+        over = past.finished("half", size[:, start:stop].astype(np.float32), begun, block)
+        if over is not None:
+            past.pushed("medians", robust.median(over), none)
+            past.pushed("counts", np.isfinite(over).sum(axis=1), np.zeros_like(none))
     return found
 
 
-def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray) -> FloatArray:
+def _patches(size: FloatArray, steps: _Steps, past: Past) -> FloatArray:
+    """Median of this time of the last days, known in patches: of each the median of the steps about it."""
+    whole = past.joined("recent", size.astype(np.float32), SPREAD_STEPS - 1)
+    windows = sliding_window_view(whole, SPREAD_STEPS, axis=1)[:, steps.ends]
+    medians = past.joined("patches", robust.median(windows), _n_patches(steps.week))
+    return trailing.median_at(medians, steps.patches)
+
+
+def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray, past: Past) -> FloatArray:
     """Scale of a forecast from the last present value: over a gap it grows like a random walk until it is that of the course of the day."""
-    column = np.arange(values.shape[1])
-    last = np.maximum.accumulate(np.where(np.isfinite(values), column, -1), axis=1)
-    missing = np.nan_to_num(column - 1 - trailing.lagged(last.astype(float), 1))
+    present = np.isfinite(values)
+    column = np.arange(1, values.shape[1] + 1)
+    missing = past.array("missing", np.zeros((len(values), 1)))
+    last = np.maximum.accumulate(np.concatenate([-missing, np.where(present, column, -np.inf)], axis=1), axis=1)
+    past.keep("missing", column[-1:] - last[:, -1:])
+    missing = column - 1 - last[:, :-1]
     return np.where(missing > 0, np.hypot(scale, np.fmin(np.sqrt(missing) * scale, np.fmax(far, scale))), scale)
 
 
-def _expected_change(values: FloatArray, filled: FloatArray, short: FloatArray, level: FloatArray, steps: _Steps) -> FloatArray:
+def _expected_change(
+    values: FloatArray, recent: FloatArray, short: FloatArray, course: list[FloatArray], steps: _Steps, past: Past
+) -> FloatArray:  # fmt: skip
     """Difference of the next value from the median of the last hour, by a regression on what was known before."""
-    unit = trailing.lagged(trailing.fading_mean(np.abs(values - short), SPREAD_STEPS), 1)
+    unit = trailing.fading_mean(np.abs(values - short), SPREAD_STEPS, past.part("unit"))[:, :-1]
     unit = np.fmax(unit, LEAST_CHANGE * np.abs(short) + np.finfo(float).tiny)
-    known = _known_before(filled, short, level, REACH * unit, steps)
-    design = np.nan_to_num(_bounded_ratio(np.stack([*known, unit], axis=2), unit[:, :, None]))
-    return unit * _regress(_bounded_ratio(values - short, unit), design, max(SPREAD_STEPS, steps.day))
+    known = _known_before(recent, short, course, REACH * unit, steps, past)
+    design = np.nan_to_num(_bounded_ratio(np.stack([*known, unit]), unit))
+    block = max(SPREAD_STEPS, steps.day)
+    return unit * _regress(_bounded_ratio(values - short, unit), design, block, steps.first, past.part("regression"))
 
 
 def _bounded_ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
@@ -249,54 +340,100 @@ def _bounded_ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
         return np.where((part == 0) & (whole == 0), 0.0, np.clip(part / whole, -STRONGEST, STRONGEST))
 
 
-def _known_before(filled: FloatArray, short: FloatArray, level: FloatArray, reach: FloatArray, steps: _Steps) -> list[FloatArray]:
+def _known_before(
+    recent: FloatArray, short: FloatArray, course: list[FloatArray], far: FloatArray, steps: _Steps, past: Past
+) -> list[FloatArray]:  # fmt: skip
     """What the next value may depend on, each as a difference from the median of the last hour."""
-    recent = [np.clip(trailing.lagged(filled, lag) - short, -reach, reach) for lag in (1, 2, 3)]
-    hours = trailing.median(trailing.lagged(filled, 1), max(FEW, 4 * steps.hour)) - short
-    usual = _same_time(filled, steps)
-    usual = np.where(np.isfinite(usual), usual, short)
-    about = filled - level
-    ago = [level - short + trailing.same_time(about, steps.local, days=(day,), steps_per_day=steps.day) for day in (1, 7)]
-    return [*recent, hours, usual - short, usual - trailing.lagged(usual, 1), *ago]
+    level, daily, about = course
+    n_times = short.shape[1]
+    end = recent.shape[1]
+    last = [np.clip(recent[:, end - n_times - lag : end - lag] - short, -far, far) for lag in (1, 2, 3)]
+    hours = _last(recent, max(FEW, 4 * steps.hour), n_times) - short
+    usual = _same_time(recent, steps)
+    usual = np.where(np.isfinite(usual), usual, short).astype(np.float64)
+    before = past.joined("usual", usual, 1)[:, :-1]
+    # Where the value of that day is missing, the usual one of its time.
+    days = [trailing.median_at(about, steps.ago[:, [day]]) for day in (0, 6)]
+    ago = [level - short + np.where(np.isfinite(one), one, daily) for one in days]
+    return [*last, hours, usual - short, usual - before, *ago]
 
 
-def _regress(target: FloatArray, design: FloatArray, block: int) -> FloatArray:
+def _regress(target: FloatArray, design: FloatArray, block: int, first: int, past: Past) -> FloatArray:
     """Predictions, shape (n_series, n_times), from coefficients that are learnt anew before each block of columns.
 
-    Sums of products of a block are kept, not its rows; rows far off have bounded weight, by their residual when they came.
+    Sums of products of a block are kept, not its rows. Rows far off have bounded weight, by their residual when they came, as soon as a
+    quarter of a block is over.
+
+    Parameters
+    ----------
+    target : float array, shape (n_series, n_times)
+    design : float array, shape (n_terms, n_series, n_times)
+    first : number of the first column
     """
-    n_series, n_times, width = design.shape
-    first = RIDGE * np.broadcast_to(FIRST_COEFFICIENTS, (n_series, width))
-    predicted = np.empty((n_series, n_times))
-    kept: list[tuple[FloatArray, FloatArray]] = []
-    starts = [start for start in (*range(0, block, max(1, block // 4)), *range(block, n_times, block)) if start < n_times]
-    for start, stop in itertools.pairwise([*starts, n_times]):
-        rows, goal = design[:, start:stop], target[:, start:stop]
-        gram = sum((one for one, _ in kept), RIDGE * np.broadcast_to(np.eye(width), (n_series, width, width)))
-        moment = sum((one for _, one in kept), first)
-        # Not a matrix product, whose rounding depends on how many rows there are.
-        predicted[:, start:stop] = (rows * np.linalg.solve(gram, moment[:, :, None])[:, None, :, 0]).sum(axis=2)
-        kept = [*kept[1 - LEARNT_BLOCKS :], _products(rows, goal, goal - predicted[:, start:stop])]
+    predicted = np.empty(target.shape)
+    quarter = max(1, block // 4)
+    nothing = np.zeros((len(target), LEARNT_BLOCKS, len(PAIRS)), np.float32)
+    weights = _coefficients(past.array("products", nothing))
+    for start, stop, begun in pieces(first, target.shape[1], quarter):
+        rows, goal = design[:, :, start:stop], target[:, start:stop]
+        predicted[:, start:stop] = sum(weights[:, [term]] * row for term, row in enumerate(rows))
+        seen = np.stack([*rows, goal, predicted[:, start:stop]], axis=1).astype(np.float32)
+        over = past.finished("rows", seen, begun, quarter)
+        if over is not None:
+            sums = past.array("sums", np.zeros_like(nothing[:, 0])) + _products(over)
+            is_whole = first + stop <= 4 * quarter or (first + stop) % (4 * quarter) == 0
+            if is_whole:
+                past.pushed("products", sums, nothing)
+                weights = _coefficients(past.array("products", nothing))
+            past.keep("sums", np.zeros_like(sums) if is_whole else sums)
     return predicted
 
 
-def _products(rows: FloatArray, goal: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weighted sums of products of a block: of the rows with themselves, and with the goal."""
-    size = np.abs(residual)
+def _coefficients(products: FloatArray) -> FloatArray:
+    """Of the regression over the blocks whose sums of products are known, shape (n_series, n_terms)."""
+    n_terms = len(FIRST_COEFFICIENTS)
+    total = np.zeros((len(products), n_terms, n_terms + 1))
+    total[:, PAIRS[:, 0], PAIRS[:, 1]] = products.sum(axis=1, dtype=np.float64)
+    # Only the upper half is summed up.
+    upper, lower = PAIRS[PAIRS[:, 1] < n_terms].T
+    total[:, lower, upper] = total[:, upper, lower]
+    gram = total[:, :, :n_terms] + RIDGE * np.eye(n_terms)
+    moment = total[:, :, n_terms:] + RIDGE * np.array(FIRST_COEFFICIENTS)[:, None]
+    return np.asarray(np.linalg.solve(gram, moment)[:, :, 0])
+
+
+def _products(seen: FloatArray) -> FloatArray:
+    """Weighted sums of products of rows with each other and with the goal, shape (n_series, n_pairs).
+
+    Parameters
+    ----------
+    seen : float array, shape (n_series, n_terms + 2, n_times)
+        Rows, goal, prediction.
+    """
+    parts, size = np.nan_to_num(seen[:, :-1].astype(np.float64)), np.abs(seen[:, -2] - seen[:, -1])
     spread = robust.NORMAL_CONSISTENCY * robust.median(size)[:, None] + np.finfo(float).eps
     weight = np.nan_to_num(1 / np.maximum(1, size / (HUBER * spread)))
-    turned = np.swapaxes(rows * weight[:, :, None], 1, 2)
-    return turned @ rows, (turned @ np.nan_to_num(goal)[:, :, None])[:, :, 0]
+    weighted = parts[:, :-1] * weight[:, None]
+    gram = weighted @ np.swapaxes(parts, 1, 2)
+    return np.asarray(gram[:, PAIRS[:, 0], PAIRS[:, 1]], np.float32)
 
 
-def _run(strength: FloatArray, steps: _Steps) -> FloatArray:
-    """Forecast residuals added up with weights that fade over hours, in their own spread."""
-    bounded = np.clip(np.nan_to_num(strength), -RUN_BOUND, RUN_BOUND)
+def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past) -> FloatArray:
+    """Forecast residuals added up with weights that fade over hours since a series began, in their own spread."""
     half_life = max(1.0, RUN_HALF_LIFE_H * steps.hour)
     kept = 0.5 ** (1 / half_life)
+    bounded = np.where(has_begun, np.clip(np.nan_to_num(strength), -RUN_BOUND, RUN_BOUND), np.nan)
     # Of independent values of unit variance the fading mean has the variance (1 - kept) / (1 + kept).
-    total = trailing.fading_mean(bounded, half_life) * np.sqrt((1 + kept) / (1 - kept))
-    return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps), 0.5), np.nan)
+    total = trailing.fading_mean(bounded, half_life, past)[:, 1:] * np.sqrt((1 + kept) / (1 - kept))
+    return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps, past), 0.5), np.nan)
+
+
+def _has_begun(values: FloatArray, past: Past) -> BoolArray:
+    """Whether there has been a value, by each column."""
+    before = past.array("begun", np.zeros((len(values), 1), bool))
+    found = np.logical_or.accumulate(np.concatenate([before, np.isfinite(values)], axis=1), axis=1)
+    past.keep("begun", found[:, -1:])
+    return found[:, 1:]
 
 
 def _strongest(by_detector: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """What was known at each point of a regular series: medians, fading means and the same local time of earlier days; NaN is missing.
 
-Arrays are (n_series, n_times). Nothing here looks at a later point, and no value depends on how many points follow.
+Arrays are (n_series, n_times). Nothing here looks at a later point, and no digit depends on how many points come before or after those
+that are looked at: sums are added up one after the other.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
 from analytics.stats import robust
+from analytics.stats.past import Past
 
-__all__ = ["carried", "fading_mean", "fading_sum", "lagged", "median", "same_time"]
+__all__ = ["carried", "fading_mean", "fading_sum", "mean", "median", "median_at", "places", "reach"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -23,73 +25,124 @@ MOST_VALUES = 24
 half of the pieces may be wrong."""
 
 
-def lagged(values: FloatArray, steps: int) -> FloatArray:
-    """Values `steps` earlier; NaN before the first."""
-    moved = np.full_like(values, np.nan)
-    if steps < values.shape[1]:
-        moved[:, steps:] = values[:, : values.shape[1] - steps]
-    return moved
-
-
-def carried(values: FloatArray) -> FloatArray:
+def carried(values: FloatArray, past: Past) -> FloatArray:
     """Values, and the last present one in place of each missing one; NaN before the first."""
-    place = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
-    return np.take_along_axis(values, np.maximum.accumulate(place, axis=1), axis=1)
+    whole = np.concatenate([past.array("carried", np.full((len(values), 1), np.nan)), values], axis=1)
+    place = np.where(np.isfinite(whole), np.arange(whole.shape[1]), 0)
+    found = np.take_along_axis(whole, np.maximum.accumulate(place, axis=1), axis=1)
+    past.keep("carried", found[:, -1:])
+    return found[:, 1:]
+
+
+def reach(window: int) -> int:
+    """Columns before a point that `median` looks at."""
+    stride = -(-window // MOST_VALUES)
+    return window // stride * stride - 1
 
 
 def median(values: FloatArray, window: int) -> FloatArray:
-    """Median of about the last `window` values, the point itself included; NaN where none is present."""
-    stride = -(-window // MOST_VALUES)
-    pieces = window // stride
-    # Half as many bytes are sorted four times as fast; the digits that are lost are far below the spread.
-    means = (_mean(values, stride) if stride > 1 else values).astype(np.float32)
-    reach = (pieces - 1) * stride
-    padded = np.concatenate([np.full((len(means), reach), np.nan, np.float32), means], axis=1)
-    return robust.median(sliding_window_view(padded, reach + 1, axis=1)[:, :, ::stride])
-
-
-def _mean(values: FloatArray, window: int) -> FloatArray:
-    """Mean of the last `window` values; summed anew for each point, as differences of running sums would round differently."""
-    padded = np.concatenate([np.full((len(values), window - 1), np.nan), values], axis=1)
-    return robust.mean(sliding_window_view(padded, window, axis=1))
-
-
-def fading_sum(values: FloatArray, kept: float) -> FloatArray:
-    """Each value and what is kept of the sum before it, one after the other: a triangular system of two diagonals.
-
-    `scipy.signal.lfilter` does the same, and takes two seconds to import.
-    """
-    from scipy.linalg.lapack import dtbtrs
-
-    diagonals = np.full((2, values.shape[1]), -kept)
-    solved, _ = dtbtrs(diagonals, values.T, uplo="L", diag="U")
-    return np.asarray(solved.T)
-
-
-def fading_mean(values: FloatArray, half_life: float) -> FloatArray:
-    """Mean of all values so far, the point itself included, with weights that halve every `half_life` steps."""
-    kept, present = 0.5 ** (1 / half_life), np.isfinite(values)
-    total, weight = fading_sum(np.where(present, values, 0.0), kept), fading_sum(present.astype(float), kept)
-    with np.errstate(invalid="ignore"):
-        return total / weight
-
-
-def same_time(values: FloatArray, local_step: IntArray, *, days: tuple[int, ...], steps_per_day: int, ahead: int = 0) -> FloatArray:
-    """Median of the values `ahead` steps after the same local time so many `days` earlier, shape as `values`.
+    """Median of about the last `window` values, the point itself included; NaN where none is present.
 
     Parameters
     ----------
-    local_step : int array, shape (n_times,)
-        Number of the step on the local clock. Where it is put back an hour comes twice, and its first passage counts; where it is put
-        forward an hour is missing.
+    values : float array, shape (n_series, reach(window) + n_times)
+
+    Returns
+    -------
+    float32 array, shape (n_series, n_times)
     """
-    if not len(local_step):
-        return values.copy()
-    first, column = int(local_step[0]), np.arange(len(local_step))
+    stride = -(-window // MOST_VALUES)
+    # Half as many bytes are sorted four times as fast; the digits that are lost are far below the spread.
+    means = (_mean(values, stride) if stride > 1 else values).astype(np.float32)
+    return robust.median(sliding_window_view(means, reach(window) + 2 - stride, axis=1)[:, :, ::stride])
+
+
+def _mean(values: FloatArray, window: int) -> FloatArray:
+    """Mean of each value and the `window` - 1 before it, of which the first ones lack some and are left out."""
+    n = values.shape[1] - window + 1
+    return mean([values[:, first : first + n] for first in range(window)])
+
+
+def mean(parts: list[FloatArray]) -> FloatArray:
+    """Mean of arrays of one shape, in float64; NaN where nothing is present."""
+    total, count = np.zeros(parts[0].shape), np.zeros(parts[0].shape)
+    for part in parts:
+        present = np.isfinite(part)
+        total += np.where(present, part, 0)
+        count += present
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / count)
+
+
+def fading_sum(values: FloatArray, kept: float, before: FloatArray) -> FloatArray:
+    """The sum before, and each value with what is kept of the sum before it: a triangular system of two diagonals.
+
+    `scipy.signal.lfilter` does the same, and takes two seconds to import.
+
+    Parameters
+    ----------
+    before : float array, shape (n_series,)
+
+    Returns
+    -------
+    float array, shape (n_series, 1 + n_times)
+    """
+    from scipy.linalg.lapack import dtbtrs
+
+    whole = np.concatenate([before[:, None], values], axis=1)
+    solved, _ = dtbtrs(np.full((2, whole.shape[1]), -kept), whole.T, uplo="L", diag="U")
+    return np.asarray(solved.T)
+
+
+def fading_mean(values: FloatArray, half_life: float, past: Past) -> FloatArray:
+    """Mean of all values so far with weights that halve every `half_life` steps: before the first one, and after each.
+
+    Returns
+    -------
+    float array, shape (n_series, 1 + n_times); NaN where nothing has come yet
+    """
+    kept, present = 0.5 ** (1 / half_life), np.isfinite(values)
+    nothing = np.zeros((len(values), 2))
+    before = past.array("fading", nothing)
+    total = fading_sum(np.where(present, values, 0.0), kept, before[:, 0])
+    weight = fading_sum(present.astype(float), kept, before[:, 1])
+    past.keep("fading", np.stack([total[:, -1], weight[:, -1]], axis=1))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / weight)
+
+
+def places(local_step: IntArray, wanted: IntArray, *, known: IntArray, width: int) -> IntArray:
+    """Columns with the wanted local steps, among the `width` ones before the first that is not known; -1: there is none.
+
+    Parameters
+    ----------
+    local_step : int array, shape (n_columns,)
+        Number of each column on the local clock. Where it is put back an hour comes twice, and its first passage counts; where it is put
+        forward an hour is missing.
+    wanted : int array, shape (n_times, n_days)
+    known : int array, shape (n_times,)
+        How many columns are known at each time.
+    """
+    first, column = int(local_step.min()), np.arange(len(local_step))
     passage = np.full(int(local_step.max()) - first + 1, -1)
     # Of two passages the one written last stays.
     passage[local_step[::-1] - first] = column[::-1]
-    wanted = local_step[:, None] - first - steps_per_day * np.array(days) + ahead
-    index = np.where((wanted >= 0) & (wanted < len(passage)), passage[np.clip(wanted, 0, len(passage) - 1)], -1)
-    known = np.where(index < column[:, None], index, -1)
-    return robust.median(np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1).astype(np.float32)[:, known])
+    number = wanted - first
+    index = np.where((number >= 0) & (number < len(passage)), passage[np.clip(number, 0, len(passage) - 1)], -1)
+    return np.where((index < known[:, None]) & (index >= known[:, None] - width), index, -1)
+
+
+def median_at(values: FloatArray, index: IntArray) -> FloatArray:
+    """Median of the values in some columns, shape (n_series, n_times).
+
+    Parameters
+    ----------
+    values : float array, shape (n_series, n_columns)
+    index : int array, shape (n_times, n_days)
+        Columns; -1 is none.
+    """
+    # Neighbours that want the same are looked up once.
+    is_new = np.concatenate([np.ones(min(1, len(index)), bool), (np.diff(index, axis=0) != 0).any(axis=1)])
+    wanted = index[is_new]
+    found = robust.median(np.where(wanted >= 0, values[:, wanted], np.float32(np.nan)))
+    return found if is_new.all() else found[:, np.cumsum(is_new) - 1]

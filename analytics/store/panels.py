@@ -138,6 +138,9 @@ def _ref(name: str, block: int, step_s: int, weeks: list[tuple[int, Path]], seri
 def cut(ref: PanelRef, start_ms: int, end_ms: int) -> PanelRef:
     """The panel of exactly the steps in [start, end), NaN where it has none; its key changes only with the contents of the weeks there."""
     files = tuple(path for path in ref.files if _monday(path) < end_ms and _monday(path) + WEEK_MS > start_ms)
+    if not ref.files:
+        # A panel that lies elsewhere is known by its own key.
+        return replace(ref, start_ms=start_ms, end_ms=end_ms)
     # By contents: stage ingest writes all weeks again, those without news with the same bytes.
     return replace(
         ref, start_ms=start_ms, end_ms=end_ms, files=files, key=digest(*(part for path in files for part in (path.name, _contents(path))))

@@ -83,7 +83,7 @@ def test_a_single_failure_hours_after_an_outage_is_not_the_outage():
     failed[0, 2800:2802] = 5
     found = judge_failures(failed, n_checks, step_s=STEP_S)
     assert found.per_week[0, 2600] < 0.25
-    is_told, reach = raised(found, failed, n_checks, budget_per_week=0.25, apart=6, step_s=STEP_S)
+    is_told, reach = raised(found, budget_per_week=0.25, apart=6, step_s=STEP_S)
     assert np.flatnonzero(is_told[0]).tolist() == [2500, 2501, 2502, 2503, 2800, 2801]
     assert (np.arange(3000) + 1 - reach[0])[2800] == 2800
 
@@ -92,7 +92,7 @@ def test_failures_that_are_many_only_together_are_told_with_the_first_of_them():
     failed, n_checks = np.zeros((1, 3000)), np.full((1, 3000), 5.0)
     failed[0, 2500:2560:10] = 1
     found = judge_failures(failed, n_checks, step_s=STEP_S)
-    is_told, reach = raised(found, failed, n_checks, budget_per_week=0.25, apart=6, step_s=STEP_S)
+    is_told, reach = raised(found, budget_per_week=0.25, apart=6, step_s=STEP_S)
     first = int(np.flatnonzero(is_told[0])[0])
     assert first > 2500
     assert first + 1 - reach[0, first] <= 2500

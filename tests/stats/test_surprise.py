@@ -1,10 +1,9 @@
-import itertools
-
 import numpy as np
 import numpy.testing as npt
 import pytest
 
-from analytics.stats import alarms, surprise, trailing
+from analytics.stats import alarms, surprise
+from analytics.stats.past import Past
 
 STEP_S, DAY = 900, 96
 FIELDS = ("strength", "by_detector", "expected", "scale")
@@ -54,35 +53,56 @@ def test_expected_and_scale_explain_the_strength_of_the_forecast(rng):
     npt.assert_allclose(found.by_detector[0], (values - found.expected) / found.scale)
 
 
-def naive_regression(target, design):
-    """Least squares over the rows of the blocks before: four of one row, then of four rows, as far as they are remembered."""
+def naive_regression(target, design, quarter):
+    """Least squares over the rows of the blocks before: each quarter of the first one, then blocks of four, as far as remembered."""
     width = design.shape[1]
-    starts = [0, 1, 2, 3, *range(4, len(target), 4), len(target)]
-    predicted, past = np.empty(len(target)), []
-    for start, stop in itertools.pairwise(starts):
+    predicted, past, unfinished = np.empty(len(target)), [], []
+    for start in range(0, len(target), quarter):
+        here = slice(start, start + quarter)
         kept = past[-surprise.LEARNT_BLOCKS :]
         rows = np.concatenate([np.eye(width) * surprise.RIDGE**0.5, *(one[0] for one in kept)])
         goals = np.concatenate([np.array(surprise.FIRST_COEFFICIENTS) * surprise.RIDGE**0.5, *(one[1] for one in kept)])
-        predicted[start:stop] = design[start:stop] @ np.linalg.lstsq(rows, goals, rcond=None)[0]
-        size = np.abs(target[start:stop] - predicted[start:stop])
+        predicted[here] = design[here] @ np.linalg.lstsq(rows, goals, rcond=None)[0]
+        size = np.abs(target[here] - predicted[here])
         root = np.sqrt(1 / np.maximum(1, size / (surprise.HUBER * 1.4826 * np.median(size) + 1e-15)))
-        past.append((design[start:stop] * root[:, None], target[start:stop] * root))
+        unfinished.append((design[here] * root[:, None], target[here] * root))
+        if start < 4 * quarter or len(unfinished) == 4:
+            past.append(tuple(np.concatenate(parts) for parts in zip(*unfinished, strict=True)))
+            unfinished = []
     return predicted
 
 
 def test_regression_equals_least_squares_over_all_rows(rng):
-    design = rng.normal(size=(200, 9))
-    target = design @ rng.normal(size=9) + rng.standard_t(2, size=200)
-    npt.assert_allclose(surprise._regress(target[None], design[None], 4)[0], naive_regression(target, design), rtol=1e-7)
+    design = rng.normal(size=(400, 9))
+    target = design @ rng.normal(size=9) + rng.standard_t(2, size=400)
+    found = surprise._regress(target[None], design.T[:, None], 20, 0, Past())
+    npt.assert_allclose(found[0], naive_regression(target, design, 5), rtol=2e-5, atol=2e-5)
 
 
 def test_run_equals_naive_loop(rng):
     strength = rng.normal(size=80)
     half_life = surprise.RUN_HALF_LIFE_H * 4
-    steps = surprise._Steps(DAY, 4, np.arange(80))
+    steps = surprise._steps(np.arange(80), 900, Past())
     total = naive_run(strength, half_life)[None]
-    spread = np.fmax(surprise._spread(total, steps), 0.5)
-    npt.assert_allclose(surprise._run(strength[None], steps), total / spread, rtol=1e-9)
+    spread = np.fmax(surprise._spread(total, steps, Past()), 0.5)
+    found = surprise._run(strength[None], np.ones((1, 80), bool), steps, Past())
+    npt.assert_allclose(found, total / spread, rtol=1e-6)
+
+
+def test_the_spread_of_a_time_of_the_day_is_known_after_a_week(rng):
+    residual = rng.normal(size=(1, 9 * DAY)) * np.where(np.arange(9 * DAY) % DAY < DAY // 2, 1, 10)
+    steps = surprise._steps(np.arange(9 * DAY), STEP_S, Past())
+    spread = surprise._patches(np.abs(residual), steps, Past())[0, 8 * DAY :]
+    assert 1.4826 * np.median(spread[16:32]) == pytest.approx(1, rel=0.2)
+    assert 1.4826 * np.median(spread[64:80]) == pytest.approx(10, rel=0.2)
+
+
+def test_the_spread_of_the_week_is_the_median_of_those_of_half_days(rng):
+    size = np.abs(rng.normal(size=8 * DAY))
+    found = surprise._week_median(size[None], surprise._steps(np.arange(8 * DAY), STEP_S, Past()), Past())[0]
+    assert np.isnan(found[: DAY // 2]).all()
+    halves = np.median(size[DAY // 2 : -DAY // 2].reshape(-1, DAY // 2), axis=1)
+    npt.assert_allclose(found[-DAY // 2 :], np.median(halves), rtol=1e-6)
 
 
 @pytest.mark.parametrize("step_s", [60, 900, 3600, 86_400])
@@ -127,18 +147,17 @@ def test_an_event_of_hours_stays_visible_until_its_end(rng):
 
 def test_a_lasting_shift_is_told_once_and_then_usual(rng):
     values = daily(21, rng, n_series=4)
-    values[:, 1000:] += 40
+    values[:, 1400:] += 40
     hits = told(values)
-    assert hits[:, 1000:1004].any(axis=1).all()
-    assert not hits[:, 1000 + DAY :].any()
+    assert hits[:, 1400:1404].any(axis=1).all()
+    assert not hits[:, 1400 + DAY :].any()
 
 
 def test_a_small_change_that_stays_shows_in_the_run(rng):
-    values = daily(14, rng)
-    values[0, 1200:] += 6
-    found = judged(values)
-    after = slice(1200, 1240)
-    assert found.by_detector[2, 0, after].max() > 1.5 * found.by_detector[2, 0, 700:1200].max()
+    values = daily(14, rng, n_series=30)
+    values[:, 1200:] += 6
+    run = judged(values).by_detector[2]
+    assert np.median(run[:, 1200:1240].max(axis=1) / run[:, 700:1200].max(axis=1)) > 1.5
 
 
 def test_the_point_after_a_gap_is_judged_by_a_wider_scale(rng):
@@ -214,7 +233,6 @@ def test_no_columns_give_no_columns():
 
 def test_the_scale_after_missing_values_counts_them():
     values = np.array([[1.0, np.nan, np.nan, np.nan, 1.0, 1.0]])
-    found = surprise._after_gap(values, np.ones((1, 6)), np.full((1, 6), 9.0))
+    found = surprise._after_gap(values, np.ones((1, 6)), np.full((1, 6), 9.0), Past())
     # A missing point is never judged; the fourth has three missing before it.
     npt.assert_allclose(found[0, [0, 4, 5]], [1, 2, 1])
-    assert trailing.lagged(values, 1)[0, 1] == 1

@@ -1,0 +1,184 @@
+"""Detectors that go on: what is known of a block of services after a step is all that the next step needs.
+
+`advance` goes from one stretch of time to the next, as long or short as they come; `found` says what was strange so far. However the time
+is cut, the findings are the same, to the last digit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import params, store
+from analytics.anomalies import episodes
+from analytics.anomalies.found import Found
+from analytics.anomalies.judge import Group, Judged, groups, judged
+from analytics.panel import Panel, PanelRef
+from analytics.stats import past
+from analytics.stats.past import Past
+
+__all__ = ["State", "Watched", "advance", "detect", "found"]
+
+IntArray = npt.NDArray[np.int64]
+
+WEEK_S = 7 * 86_400
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Series that are judged together, as known after a step.
+
+    Attributes
+    ----------
+    past : what is remembered of the steps before
+    recent : the last steps, as far back as what is not settled yet may reach
+    """
+
+    group: Group
+    past: past.State
+    recent: Judged
+
+
+@dataclass(frozen=True)
+class State:
+    """Detectors of the series of a block on one grid.
+
+    Attributes
+    ----------
+    step_s : length of a step, s
+    known_from_ms, known_to_ms : begin of the first and end of the last step that they have seen, ms since 1970
+    watched : the series, those of one scale and clock together
+    settled : strange stretches in which nothing can change any more
+    data : hash of all values seen
+    """
+
+    step_s: int
+    known_from_ms: int
+    known_to_ms: int
+    watched: tuple[Watched, ...]
+    settled: Found
+    data: str
+
+    @property
+    def series(self) -> pd.DataFrame:
+        """series_id, service, region and signal of all series."""
+        return pd.concat([one.group.series for one in self.watched], ignore_index=True)
+
+
+def detect(ref: PanelRef | Panel, *, regions: pd.DataFrame, settings: params.Anomalies) -> Found:
+    """Strange stretches of the series of a panel: what chance makes in each of them no more often than the whole service may cost.
+
+    Parameters
+    ----------
+    regions : table `regions`, for the clocks
+    """
+    return found(advance(None, ref, regions=regions, settings=settings))
+
+
+def advance(before: State | None, ref: PanelRef | Panel, *, regions: pd.DataFrame, settings: params.Anomalies) -> State:
+    """The detectors after the steps of a panel, from what they were before it.
+
+    Steps that they have seen are passed over; those that lie between what they have seen and the panel are missing. Series may be new;
+    of those that the panel lacks nothing came.
+
+    Parameters
+    ----------
+    before : None: they have seen nothing
+    regions : table `regions`, for the clocks
+
+    Raises
+    ------
+    ValueError
+        If the panel has steps of another length.
+    """
+    panel = ref.load() if isinstance(ref, PanelRef) else ref
+    if before is not None:
+        panel = _continued(before, panel)
+    watched, settled = [], []
+    for group, rows in groups(panel.series, regions):
+        mine = replace(panel, values=panel.values[rows], n_checks=panel.n_checks[rows])
+        moved, over = _moved(_known(before, group, mine, settings), mine, settings)
+        watched.append(moved)
+        settled += over
+    seen = store.digest(*(np.ascontiguousarray(part).ravel().view(np.uint8).data for part in (panel.values, panel.n_checks)))
+    earlier = [before.settled] if before is not None else []
+    return State(
+        panel.step_s,
+        panel.start_ms if before is None else before.known_from_ms,
+        panel.start_ms + panel.values.shape[1] * panel.step_s * 1000,
+        tuple(watched),
+        earlier[0] if earlier and not settled else Found.together([*earlier, episodes.to_found(settled)]),
+        seen if before is None else store.digest(before.data, seen),
+    )
+
+
+def found(state: State) -> Found:
+    """What was strange since the beginning, or since the state was stored."""
+    parts = [state.settled]
+    for one in state.watched:
+        start_ms = state.known_to_ms - one.recent.n_times * state.step_s * 1000
+        parts.append(episodes.to_found(episodes.found_in(one.recent, one.group, start_ms=start_ms, step_s=state.step_s)))
+    return replace(Found.together(parts), weeks=pd.concat([_weeks(one, state.step_s) for one in state.watched]))
+
+
+def _weeks(one: Watched, step_s: int) -> pd.Series:
+    n_known = one.past.by_series["known"][:, 0]
+    return pd.Series(n_known * step_s / WEEK_S, index=one.group.series["series_id"].astype("object"))
+
+
+def _continued(before: State, panel: Panel) -> Panel:
+    """The steps from where a state ends, of its series and of new ones."""
+    if panel.step_s != before.step_s:
+        raise ValueError(
+            f"detectors of steps of {before.step_s} s got a panel with steps of {panel.step_s} s; begin with others for that grid"
+        )
+    step_ms = panel.step_s * 1000
+    later = panel.between(pd.Timestamp(before.known_to_ms, unit="ms", tz="UTC"), None)
+    lead = (later.start_ms - before.known_to_ms) // step_ms if later.values.shape[1] else 0
+    known = before.series
+    new = later.series[~later.series["series_id"].isin(known["series_id"])]
+    series = pd.concat([known, new[known.columns].astype("object")], ignore_index=True)
+    row_of = {name: row for row, name in enumerate(series["series_id"])}
+    rows = np.array([row_of[name] for name in later.series["series_id"]], np.int64)
+    shape = (len(series), lead + later.values.shape[1])
+    values, n_checks = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32)
+    values[rows, lead:], n_checks[rows, lead:] = later.values, later.n_checks
+    return Panel(series, before.known_to_ms, panel.step_s, values, n_checks)
+
+
+def _empty(before: State, panel: Panel) -> Panel:
+    """The series of a panel in the time that a state knows, in which there was nothing of them: steps are counted from its beginning."""
+    shape = (len(panel.values), (before.known_to_ms - before.known_from_ms) // (panel.step_s * 1000))
+    return replace(panel, start_ms=before.known_from_ms, values=np.full(shape, np.nan, np.float32), n_checks=np.zeros(shape, np.int32))
+
+
+def _known(before: State | None, group: Group, panel: Panel, settings: params.Anomalies) -> Watched:
+    """What is known of the series of a group; new ones, and those whose clock is another one now, begin with nothing."""
+    nothing = Watched(group, Past().state(), Judged.nothing(len(panel.values), 0))
+    if before is None:
+        return nothing
+    same = [one for one in before.watched if (one.group.kind, one.group.zone) == (group.kind, group.zone)]
+    if not same:
+        return _moved(nothing, _empty(before, panel), settings)[0]
+    row_of = {name: row for row, name in enumerate(same[0].group.series["series_id"])}
+    rows = np.array([row_of.get(name, -1) for name in group.series["series_id"]], np.int64)
+    return Watched(group, same[0].past.rows(rows), same[0].recent.rows(rows))
+
+
+def _moved(one: Watched, panel: Panel, settings: params.Anomalies) -> tuple[Watched, list[episodes.Episode]]:
+    """Series after the steps of a panel, and the strange stretches that are settled by then."""
+    past, step_s = Past(one.past), panel.step_s
+    recent = one.recent.then(judged(panel, one.group, settings, past)) if panel.values.shape[1] else one.recent
+    n_known = past.array("known", np.zeros((len(panel.values), 1), np.int64))
+    past.keep("known", n_known + np.isfinite(panel.values).sum(axis=1, keepdims=True))
+    start_ms = panel.start_ms - one.recent.n_times * step_s * 1000
+    all_of_them = episodes.found_in(recent, one.group, start_ms=start_ms, step_s=step_s)
+    settled = [episode for episode in all_of_them if episode.settled_at <= recent.n_times]
+    waiting = [episode.first for episode in all_of_them if episode.settled_at > recent.n_times]
+    # An episode that is told next may have begun so long before.
+    oldest = min([*waiting, recent.n_times - episodes.reach_of(one.group.kind, step_s)])
+    begin = max(oldest - episodes.LEAST_AROUND_S // step_s, 0)
+    return Watched(one.group, past.state(), episodes.without(recent, settled).columns(begin)), settled

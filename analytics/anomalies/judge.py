@@ -1,0 +1,211 @@
+"""Values of a panel -> every step judged: what was expected, how rare it is, and whether to tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analytics import calendars, expected, params
+from analytics.expected import Kind
+from analytics.panel import Panel, PanelRef
+from analytics.stats import alarms, failures, levels, surprise
+from analytics.stats.past import Past, pieces
+
+__all__ = ["DETECTORS", "GAP_S", "Group", "Judged", "groups", "judge", "judged", "strange"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+GAP_S = 1800
+"""What is not longer interrupted is one episode, s; at least one step."""
+
+LEVEL_DAYS = (7, 28)
+"""Days from which on it shows whether a series has a level, and days that it is told by."""
+
+DETECTORS = (*surprise.DETECTORS, "failures")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series that are judged together: their scale and clock, and series_id, service, region and signal of each."""
+
+    kind: Kind
+    zone: str
+    series: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Steps of some series judged; arrays of shape (n_series, n_times).
+
+    Attributes
+    ----------
+    values, n_checks : as they were measured
+    expected, scale : what was expected and its spread, on the scale that the signal is learnt on
+    usual : what is usual at this time of the day
+    per_week : how many episodes as strange chance makes in a week
+    is_told : steps that show something strange
+    reach : how many steps back what they show has begun; an outage has begun before it could be known
+    detector : index into `DETECTORS` of the one that found it strangest
+    """
+
+    values: npt.NDArray[np.float32]
+    n_checks: npt.NDArray[np.int32]
+    expected: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+    usual: npt.NDArray[np.float32]
+    per_week: FloatArray
+    is_told: BoolArray
+    reach: npt.NDArray[np.int32]
+    detector: npt.NDArray[np.int8]
+
+    @property
+    def n_times(self) -> int:
+        return int(self.values.shape[1])
+
+    def columns(self, begin: int, end: int | None = None) -> Judged:
+        """Some of the steps."""
+        return Judged(**{part.name: getattr(self, part.name)[:, begin:end].copy() for part in fields(self)})
+
+    def then(self, later: Judged) -> Judged:
+        """These steps and later ones."""
+        return Judged(**{part.name: np.concatenate([getattr(self, part.name), getattr(later, part.name)], axis=1) for part in fields(self)})
+
+    def rows(self, rows: IntArray) -> Judged:
+        """The steps of these series; -1 is one that was not there yet."""
+        nothing = Judged.nothing(1, self.n_times)
+        return Judged(**{part.name: np.concatenate([getattr(self, part.name), getattr(nothing, part.name)])[rows] for part in fields(self)})
+
+    @classmethod
+    def nothing(cls, n_series: int, n_times: int) -> Judged:
+        """Steps in which there was nothing to judge."""
+        shape = (n_series, n_times)
+        nan, none = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32)
+        return cls(
+            nan, none, nan, nan, nan, nan.astype(np.float64), np.zeros(shape, bool), np.ones(shape, np.int32), np.zeros(shape, np.int8)
+        )
+
+
+def groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[Group, IntArray]]:
+    """Series by scale and clock, with their rows.
+
+    Parameters
+    ----------
+    regions : table `regions`, for the clocks
+    """
+    zone_of = dict(zip(regions["region"], regions["zone"].astype("object").where(regions["zone"].notna(), "UTC"), strict=True))
+    found: dict[tuple[Kind, str], list[int]] = {}
+    for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
+        found.setdefault((expected.kind_of(signal), zone_of.get(region, "UTC")), []).append(row)
+    named = series[["series_id", "service", "region", "signal"]].astype("object")
+    return [(Group(*key, named.iloc[rows].reset_index(drop=True)), np.array(rows, np.int64)) for key, rows in sorted(found.items())]
+
+
+def judge(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Iterator[tuple[Group, Judged]]:
+    """Every step of the series of a panel judged from nothing, those of one scale and clock together."""
+    panel = ref.load()
+    for group, rows in groups(panel.series, regions):
+        yield group, judged(replace(panel, values=panel.values[rows], n_checks=panel.n_checks[rows]), group, settings, Past())
+
+
+def judged(panel: Panel, group: Group, settings: params.Anomalies, past: Past) -> Judged:
+    """Steps of the series of a group judged by what is known of those before; `past` moves on."""
+    found = _shares(panel, settings, past) if group.kind == "logit" else _values(panel, group, settings, past)
+    # Nothing is strange in the first steps of a series: too little is known of it.
+    age = _age(panel.values, past) - round(settings.learning_h * 3600 / panel.step_s)
+    return replace(found, is_told=found.is_told & (age > 0), reach=np.minimum(found.reach, np.maximum(age, 1)).astype(np.int32))
+
+
+def _age(values: FloatArray, past: Past) -> IntArray:
+    """How many steps a series has been there, that step included."""
+    before = past.array("age", np.zeros((len(values), 1), np.int64))
+    has_begun = (before > 0) | np.logical_or.accumulate(np.isfinite(values), axis=1)
+    age = before + np.cumsum(has_begun, axis=1)
+    past.keep("age", age[:, -1:])
+    return np.asarray(age)
+
+
+def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) -> Judged:
+    """Values against what the series itself leads to expect."""
+    step_s = panel.step_s
+    clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=group.zone, holidays="")
+    local_step = clock.local_ms // (step_s * 1000)
+    found = surprise.surprises(expected.transform(panel.values, group.kind), local_step, step_s=step_s, past=past.part("surprise"))
+    found = _without(found, settings.left_out)
+    alike = np.unique(group.series["signal"], return_inverse=True)[1]
+    rate = alarms.false_rates(found.strength, step_s=step_s, alike=alike, past=past.part("rates"))
+    is_told = alarms.raised(rate, budget_per_week=settings.false_alarms_per_week)
+    if group.kind == "linear":
+        is_told &= _had_level(panel, past)
+    strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0).astype(np.int8)
+    expect, scale, usual = (part.astype(np.float32) for part in (found.expected, found.scale, found.usual))
+    return Judged(panel.values, panel.n_checks, expect, scale, usual, rate, is_told, np.ones(rate.shape, np.int32), strongest)
+
+
+def _without(found: surprise.Surprise, left_out: Sequence[str]) -> surprise.Surprise:
+    """What the other detectors say."""
+    if not set(left_out) & set(surprise.DETECTORS):
+        return found
+    is_asked = np.array([name not in left_out for name in surprise.DETECTORS])[:, None, None]
+    by_detector = np.where(is_asked, found.by_detector, 0 * found.by_detector)
+    strongest = np.nan_to_num(np.abs(by_detector)).argmax(axis=0)[None]
+    strength = np.take_along_axis(np.nan_to_num(by_detector), strongest, axis=0)[0]
+    return replace(found, strength=np.where(np.isfinite(found.strength), strength, np.nan), by_detector=by_detector)
+
+
+def _had_level(panel: Panel, past: Past) -> BoolArray:
+    """Steps of series that had a level in the weeks before: a certificate that was renewed is nothing strange."""
+    per_day, n_series = max(1, 86_400 // panel.step_s), len(panel.values)
+    had = np.ones(panel.values.shape, bool)
+    first, none = past.passed(panel.values.shape[1]), np.full((n_series, LEVEL_DAYS[1]), np.nan, np.float32)
+    for start, stop, begun in pieces(first, panel.values.shape[1], per_day):
+        if (first + start) // per_day >= LEVEL_DAYS[0]:
+            had[:, start:stop] = levels.days_have_level(past.array("days", none))[:, None]
+        day = past.finished("day", panel.values[:, start:stop], begun, per_day)
+        if day is not None:
+            past.pushed("days", levels.days(day, per_day)[:, 0], none)
+    return had
+
+
+def _shares(panel: Panel, settings: params.Anomalies, past: Past) -> Judged:
+    """Failed checks against the share that usually fails."""
+    n_checks = np.where(np.isfinite(panel.values), panel.n_checks, 0).astype(float)
+    found = failures.judge_failures(_failed(panel.values, n_checks), n_checks, step_s=panel.step_s, past=past.part("failures"))
+    is_told, reach = failures.raised(
+        found,
+        budget_per_week=settings.false_alarms_per_week,
+        apart=max(1, GAP_S // panel.step_s),
+        step_s=panel.step_s,
+        past=past.part("told"),
+    )
+    if "failures" in settings.left_out:
+        is_told = np.zeros_like(is_told)
+    usual = (1 - found.usual).astype(np.float32)
+    scale = np.sqrt(found.usual * (1 - found.usual) / np.maximum(n_checks, 1)).astype(np.float32)
+    detector = np.full(reach.shape, DETECTORS.index("failures"), np.int8)
+    return Judged(panel.values, panel.n_checks, usual, scale, usual, found.per_week, is_told, reach.astype(np.int32), detector)
+
+
+def _failed(values: FloatArray, n_checks: FloatArray | npt.NDArray[np.int32]) -> FloatArray:
+    """How many checks failed in each step; 0 where there was none."""
+    return np.asarray(np.rint(np.nan_to_num(1 - values.astype(float)) * n_checks))
+
+
+def strange(found: Judged, kind: Kind) -> BoolArray:
+    """Steps that belong to an episode: those that are told, and what they show the end of, from its first failed check on."""
+    if kind != "logit":
+        return found.is_told
+    n_times, column = found.n_times, np.arange(found.n_times)
+    failed = _failed(found.values, found.n_checks)
+    next_failed = np.minimum.accumulate(np.where(failed > 0, column, n_times)[:, ::-1], axis=1)[:, ::-1]
+    row, step = np.nonzero(found.is_told)
+    starts = np.zeros((len(failed), n_times + 1), np.int64)
+    np.add.at(starts, (row, next_failed[row, np.maximum(step + 1 - found.reach[row, step], 0)]), 1)
+    np.add.at(starts, (row, step + 1), -1)
+    return np.asarray(np.cumsum(starts, axis=1)[:, :-1] > 0)
