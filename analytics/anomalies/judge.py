@@ -190,6 +190,8 @@ def _shares(panel: Panel, settings: params.Anomalies, past: Past) -> Judged:
         step_s=panel.step_s,
         past=past.part("told"),
     )
+    if "failures" in settings.left_out:
+        is_told = np.zeros_like(is_told)
     usual = (1 - found.usual).astype(np.float32)
     scale = np.sqrt(found.usual * (1 - found.usual) / np.maximum(n_checks, 1)).astype(np.float32)
     detector = np.full(reach.shape, DETECTORS.index("failures"), np.int8)

@@ -185,8 +185,7 @@ def _hash(text: str) -> str:
 
 def detect_with_put(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Found:
     """Strange stretches of a panel into which anomalies were put."""
-    panel = put_into(ref.load(), plan(ref))
-    return detect(replace(ref, read=lambda _: panel), regions=regions, settings=settings)
+    return detect(put_into(ref.load(), plan(ref)), regions=regions, settings=settings)
 
 
 def plan(ref: PanelRef) -> list[Put]:

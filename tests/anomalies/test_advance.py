@@ -134,6 +134,11 @@ def test_a_series_that_begins_later_joins_and_one_that_the_panel_lacks_stays():
     assert len(left.series) == 5
 
 
+def test_a_panel_that_was_seen_changes_nothing(whole):
+    state = onward(None, world())
+    assert_same(found(onward(state, world(100, 200))), whole)
+
+
 def test_a_panel_of_other_steps_is_refused():
     state = onward(None, world(0, 10))
     with pytest.raises(ValueError, match="steps of 900 s got a panel with steps of 300 s"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import numpy.testing as npt
@@ -12,7 +11,8 @@ import pytest
 
 from analytics import anomalies, params
 from analytics.anomalies import says, shows, trial
-from analytics.anomalies.find import find_anomalies
+from analytics.anomalies.advance import detect
+from analytics.anomalies.find import anomalies_of, find_anomalies
 from analytics.panel import Panels
 from tests import projects
 from tests.anomalies.made import SETTINGS
@@ -152,11 +152,9 @@ def test_outages_are_caught_at_once_and_what_is_within_the_noise_is_not(whole):
 
 def test_the_copy_of_some_weeks_says_what_the_whole_history_would(signals, sample, whole):
     (ref,) = sample.refs
-    panel = trial.put_into(signals[0].load(), trial.plan(ref))
-    copy = Panels([replace(signals.between(None, NOW)[0], key="copy", read=lambda asked: panel.between(None, NOW).select())])
-    series = signals[0].series
-    tables = series, REGIONS, MASKS, COVERAGE, FEEDBACK
-    told = find_anomalies(copy, *tables, settings=SETTINGS, project=PROJECT, now=NOW).alarms
+    copy = trial.put_into(signals[0].load(), trial.plan(ref)).between(None, NOW)
+    strange = detect(copy, regions=REGIONS, settings=SETTINGS)
+    told = anomalies_of(strange, signals[0].series, MASKS, COVERAGE, FEEDBACK, settings=SETTINGS, project=PROJECT, now=NOW).alarms
     agreed = [
         row.is_caught
         == bool(((told["service"] == row.service) & (told["detected_at"] > row.start) & (told["detected_at"] <= row.end + HALF_HOUR)).any())
