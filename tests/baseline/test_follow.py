@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analytics import baseline, calendars, params, tables
 from analytics.baseline import follow
+from analytics.panel import Panels
 from tests import projects
 from tests.alerts.made import plain
 from tests.baseline import panels
@@ -125,6 +128,22 @@ def test_only_the_newest_baseline_of_a_series_tells_what_was_left_out(project):
     changes = changes.reindex(columns=NO_CHANGES.columns).assign(end=pd.to_datetime(changes["end"], utc=True))
     hours = baseline.shows.left_out_hours(learn(signals, masks=mask, changes=changes, days=20))
     assert hours.loc[hours["masked_h"] > 0, ["service", "masked_h"]].to_numpy().tolist() == [["api", 24.0]]
+
+
+@pytest.mark.parametrize(("block", "days"), [(0, 0), (3, 3), (6, 6), (7, 0)])
+def test_blocks_of_services_take_turns_at_the_week_that_is_over(project, block, days):
+    """The weeks up to Monday, 30 March, are looked at from that day on, or from a later one of that week."""
+    (ref,) = write(30)
+    signals = Panels([replace(ref, block=block)])
+    monday = MONDAY + 28 * DAY
+
+    def looked_to(now):
+        found = baseline.find_seasons(signals.between(None, now), settings=SETTINGS, project=PROJECT, now=now)
+        assert found["period_s"].tolist() == [86_400, 86_400]
+        return set(found["looked_to"])
+
+    assert looked_to(monday + days * DAY) == {monday}
+    assert looked_to(monday + days * DAY - pd.Timedelta("1h")) == {monday - 7 * DAY}
 
 
 def look(signals, known, seasons):
