@@ -50,7 +50,7 @@ def causes(anomalies, *, mask=(), event=(), outage=(), labels=()):
 
 def found(anomalies, suppressed=(), *, weeks, n_series):
     kept_back = pd.DataFrame(suppressed, columns=["anomaly_id", "reason"])
-    return Anomalies(anomalies, NONE, NONE, kept_back, NONE, pd.Series(weeks, dtype=float), pd.Series(n_series), {}, [])
+    return Anomalies(anomalies, NONE, NONE, kept_back, NONE, NONE, pd.Series(weeks, dtype=float), pd.Series(n_series), {})
 
 
 def test_an_anomaly_is_real_if_something_was_declared_failed_or_called_true_near_it():
