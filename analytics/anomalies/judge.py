@@ -82,6 +82,10 @@ class Judged:
         nothing = Judged.nothing(1, self.n_times)
         return Judged(**{part.name: np.concatenate([getattr(self, part.name), getattr(nothing, part.name)])[rows] for part in fields(self)})
 
+    def one(self, row: int) -> Judged:
+        """The steps of one series."""
+        return Judged(**{part.name: getattr(self, part.name)[row : row + 1] for part in fields(self)})
+
     @classmethod
     def nothing(cls, n_series: int, n_times: int) -> Judged:
         """Steps in which there was nothing to judge."""
