@@ -19,7 +19,7 @@ import figures
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE / "reference.csv"
 RESULTS = HERE / "results"
-SHORT = {"csv": "csv_to_store", "panels": "store_to_panels", "bytes": "bytes_per_row", "start": "start_up"}
+SHORT = {"csv": "csv_to_store", "panels": "store_to_panels", "bytes": "bytes_per_row", "anomalies": "anomalies_on", "start": "start_up"}
 LONG = {"size": "size_m", "prometheus": "prometheus_api"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 

@@ -28,7 +28,7 @@ def figures() -> ModuleType:
 
 def test_help_names_every_benchmark() -> None:
     said = subprocess.run([sys.executable, str(FOLDER / "run.py"), "--help"], check=True, capture_output=True, text=True).stdout
-    for name in ("csv", "panels", "bytes", "start", "size", "prometheus", "--update", "--only", "25 %"):
+    for name in ("csv", "panels", "bytes", "anomalies", "start", "size", "prometheus", "--update", "--only", "25 %"):
         assert name in said
 
 
@@ -41,7 +41,7 @@ def test_every_benchmark_says_what_it_measures_and_can_be_run() -> None:
         for value in node.value.values
         if isinstance(value, ast.Constant)
     ]
-    assert len(programs) == 6
+    assert len(programs) == 7
     for program in programs:
         tree = ast.parse((FOLDER / f"{program}.py").read_text(encoding="utf-8"))
         assert ast.get_docstring(tree)

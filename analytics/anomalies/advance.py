@@ -6,7 +6,9 @@ is cut, the findings are the same, to the last digit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +17,7 @@ import pandas as pd
 from analytics import params, store
 from analytics.anomalies import episodes
 from analytics.anomalies.found import Found
-from analytics.anomalies.judge import Group, Judged, groups, judged
+from analytics.anomalies.judge import Group, Judged, groups, judged, zones
 from analytics.panel import Panel, PanelRef
 from analytics.stats import past
 from analytics.stats.past import Past
@@ -62,7 +64,7 @@ class State:
     settled: Found
     data: str
 
-    @property
+    @cached_property
     def series(self) -> pd.DataFrame:
         """series_id, service, region and signal of all series."""
         return pd.concat([one.group.series for one in self.watched], ignore_index=True)
@@ -98,9 +100,8 @@ def advance(before: State | None, ref: PanelRef | Panel, *, regions: pd.DataFram
     if before is not None:
         panel = _continued(before, panel)
     watched, settled = [], []
-    for group, rows in groups(panel.series, regions):
-        mine = replace(panel, values=panel.values[rows], n_checks=panel.n_checks[rows])
-        moved, over = _moved(_known(before, group, mine, settings), mine, settings)
+    for known, mine in _parts(before, panel, regions, settings):
+        moved, over = _moved(known, mine, settings)
         watched.append(moved)
         settled += over
     seen = store.digest(*(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data for part in (panel.values, panel.n_checks)))
@@ -140,15 +141,41 @@ def _continued(before: State, panel: Panel) -> Panel:
     step_ms = panel.step_s * 1000
     later = panel.between(pd.Timestamp(before.known_to_ms, unit="ms", tz="UTC"), None)
     lead = (later.start_ms - before.known_to_ms) // step_ms if later.values.shape[1] else 0
-    known = before.series
-    new = later.series[~later.series["series_id"].isin(known["series_id"])]
-    series = pd.concat([known, new[known.columns].astype("object")], ignore_index=True)
-    row_of = {name: row for row, name in enumerate(series["series_id"])}
+    row_of = {name: row for row, name in enumerate(name for one in before.watched for name in one.group.series["series_id"])}
+    is_new = [name not in row_of for name in later.series["series_id"]]
+    series = before.series
+    if any(is_new):
+        series = pd.concat([series, later.series.loc[is_new, series.columns].astype("object")], ignore_index=True)
+        row_of = {name: row for row, name in enumerate(series["series_id"])}
     rows = np.array([row_of[name] for name in later.series["series_id"]], np.int64)
     shape = (len(series), lead + later.values.shape[1])
     values, n_checks = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32)
     values[rows, lead:], n_checks[rows, lead:] = later.values, later.n_checks
     return Panel(series, before.known_to_ms, panel.step_s, values, n_checks)
+
+
+def _parts(
+    before: State | None, panel: Panel, regions: pd.DataFrame, settings: params.Anomalies
+) -> Iterator[tuple[Watched, Panel]]:  # fmt: skip
+    """What is known of the series that are judged together, and their part of a panel."""
+    if before is not None and len(panel.series) == len(before.series) and _keep_their_clocks(before, regions):
+        # As at most steps: the series of each group lie together in their order.
+        ends = np.cumsum([len(one.group.series) for one in before.watched])
+        parts = [(one, np.arange(end - len(one.group.series), end)) for one, end in zip(before.watched, ends, strict=True)]
+        yield from ((one, _rows(panel, rows)) for one, rows in parts)
+        return
+    for group, rows in groups(panel.series, regions):
+        mine = _rows(panel, rows)
+        yield _known(before, group, mine, settings), mine
+
+
+def _rows(panel: Panel, rows: IntArray) -> Panel:
+    return replace(panel, values=panel.values[rows], n_checks=panel.n_checks[rows])
+
+
+def _keep_their_clocks(before: State, regions: pd.DataFrame) -> bool:
+    zone_of = zones(regions)
+    return all(zone_of.get(region, "UTC") == one.group.zone for one in before.watched for region in set(one.group.series["region"]))
 
 
 def _empty(before: State, panel: Panel) -> Panel:

@@ -113,7 +113,7 @@ def found_in(judged: Judged, group: Group, *, start_ms: int, step_s: int) -> lis
     found: list[Episode] = []
     for series in np.flatnonzero(is_strange.any(axis=1)):
         stretches = _stretches(np.flatnonzero(is_strange[series]), gap)
-        mine = judged.rows(np.array([series]))
+        mine = judged.one(int(series))
         line = _line(mine if group.kind == "logit" else _held(mine, stretches), group, int(series), start_ms, step_s)
         found += [_episode(line, int(series), steps, gap) for steps in stretches]
     return found

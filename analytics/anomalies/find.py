@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from analytics import params, registry, store, tables
@@ -154,7 +155,7 @@ def _anomalies(
     lead = rows.sort_values(["per_week", "size", "series_id"], ascending=[True, False, True]).drop_duplicates("anomaly_id")
     lead = lead.set_index("anomaly_id").sort_index()
     of = rows.groupby("anomaly_id")
-    ends = of["end"].max().where(~of["end"].agg(lambda end: end.isna().any()).astype(bool))
+    ends = of["end"].max().where(~rows["end"].isna().groupby(rows["anomaly_id"]).any())
     looks = course.sort_values(["anomaly_id", "known_at"])
     per_week = looks.groupby("anomaly_id")["per_week"].min()
     # It is an alarm from when chance makes as much rarely enough; what never gets there is dated by its first look.
@@ -169,9 +170,9 @@ def _anomalies(
     whole = pd.DataFrame(
         {
             "service": lead["service"],
-            "region": of["region"].agg(lambda names: names.iloc[0] if names.nunique() == 1 else None),
+            "region": np.where(of["region"].nunique() == 1, of["region"].first(), None),
             "signal": lead["signal"],
-            "signals": of["signal"].agg(lambda names: sorted(set(names))),
+            "signals": pd.Series(_signals(rows)),
             "n_series": of["series_id"].nunique(),
             "start": of["start"].min(),
             "peak": lead["peak"],
@@ -193,7 +194,15 @@ def _anomalies(
             }
         )
     )
-    return whole.join(graded).reset_index()
+    return whole.join(graded).rename_axis("anomaly_id").reset_index()
+
+
+def _signals(members: pd.DataFrame) -> dict[str, list[str]]:
+    """Signals of each anomaly, sorted."""
+    found: dict[str, list[str]] = {}
+    for one in members[["anomaly_id", "signal"]].drop_duplicates().sort_values(["anomaly_id", "signal"]).itertuples():
+        found.setdefault(one.anomaly_id, []).append(one.signal)
+    return found
 
 
 def _chance(per_week: pd.Series) -> dict[str, pd.Series]:

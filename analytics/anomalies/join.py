@@ -26,12 +26,12 @@ def join(episodes: pd.DataFrame, *, near: pd.Timedelta) -> pd.Series:
     ----------
     episodes : frame with series_id, service, start, end (missing: it goes on), detected_at
     """
-    ids = pd.Series(None, index=episodes.index, dtype="object")
+    ids: dict[Any, str] = {}
     for _, rows in episodes.sort_values(["start", "series_id"]).groupby("service", sort=True, observed=True):
         for together in _chains(rows, near):
             first = min(together, key=lambda row: (row.detected_at, row.start, row.series_id))
-            ids[[row.Index for row in together]] = _id(first)
-    return ids
+            ids |= dict.fromkeys((row.Index for row in together), _id(first))
+    return pd.Series([ids[row] for row in episodes.index], index=episodes.index, dtype="object")
 
 
 def _chains(rows: pd.DataFrame, near: pd.Timedelta) -> list[list[Any]]:

@@ -17,7 +17,7 @@ from analytics.panel import Panel, PanelRef
 from analytics.stats import alarms, failures, levels, surprise
 from analytics.stats.past import Past, pieces
 
-__all__ = ["DETECTORS", "GAP_S", "Group", "Judged", "groups", "judge", "judged", "strange"]
+__all__ = ["DETECTORS", "GAP_S", "Group", "Judged", "groups", "judge", "judged", "strange", "zones"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -84,6 +84,10 @@ class Judged:
         nothing = Judged.nothing(1, self.n_times)
         return Judged(**{part.name: np.concatenate([getattr(self, part.name), getattr(nothing, part.name)])[rows] for part in fields(self)})
 
+    def one(self, row: int) -> Judged:
+        """The steps of one series."""
+        return Judged(**{part.name: getattr(self, part.name)[row : row + 1] for part in fields(self)})
+
     @classmethod
     def nothing(cls, n_series: int, n_times: int) -> Judged:
         """Steps in which there was nothing to judge."""
@@ -94,6 +98,11 @@ class Judged:
         )
 
 
+def zones(regions: pd.DataFrame) -> dict[str, str]:
+    """Zone of each region of table `regions`; UTC where it is unknown."""
+    return {region: zone if pd.notna(zone) else "UTC" for region, zone in zip(regions["region"], regions["zone"], strict=True)}
+
+
 def groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[Group, IntArray]]:
     """Series by scale and clock, with their rows.
 
@@ -101,7 +110,7 @@ def groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[Group, Int
     ----------
     regions : table `regions`, for the clocks
     """
-    zone_of = dict(zip(regions["region"], regions["zone"].astype("object").where(regions["zone"].notna(), "UTC"), strict=True))
+    zone_of = zones(regions)
     found: dict[tuple[Kind, str], list[int]] = {}
     for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
         found.setdefault((expected.kind_of(signal), zone_of.get(region, "UTC")), []).append(row)

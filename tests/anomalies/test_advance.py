@@ -139,6 +139,14 @@ def test_a_panel_that_was_seen_changes_nothing(whole):
     assert_same(found(onward(state, world(100, 200))), whole)
 
 
+def test_a_series_whose_clock_is_another_one_now_begins_with_nothing():
+    moved = REGIONS.assign(zone=["Asia/Tokyo", None])
+    state = advance(onward(None, world(0, 1500)), world(1500), regions=moved, settings=SETTINGS)
+    weeks_of = found(state).weeks
+    assert weeks_of["web/eu/availability"] == pytest.approx((DAYS * PER_DAY - 1500) / WEEK)
+    assert weeks_of["db/us/availability"] == pytest.approx(DAYS * PER_DAY / WEEK)
+
+
 def test_a_panel_of_other_steps_is_refused():
     state = onward(None, world(0, 10))
     with pytest.raises(ValueError, match="steps of 900 s got a panel with steps of 300 s"):
