@@ -45,6 +45,10 @@ YOUNG_DAYS = (1, 3)
 BLOCKS = 8
 """Blocks of services on a grid of 5 minutes that are learnt together, on coarser grids more: few values cost as much as many."""
 
+QUICKER = 4
+"""Points that are learnt from in the time in which others are worked at once: 0.1 µs each. One Monday of 1,800 series takes three seconds,
+as long as to start workers for it."""
+
 KEYS = ["series_id", "service", "region", "signal"]
 
 
@@ -108,8 +112,8 @@ class Version:
 
 def follow(found: list[Window], *, workers: int) -> Iterator[tuple[Window, Version]]:
     """Every window with what was learnt from it, in their order."""
-    size = sum(window.size for window in found)
-    yield from zip(found, engine.map(learn_window, found, workers=workers, points=size), strict=True)
+    points = sum(window.size for window in found) // QUICKER
+    yield from zip(found, engine.map(learn_window, found, workers=workers, points=points), strict=True)
 
 
 def windows(

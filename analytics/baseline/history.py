@@ -175,8 +175,9 @@ class Reader:
         self.week = week
         self.series = week.series()
         self._row_of = {name: row for row, name in enumerate(self.series["series_id"])}
+        self._ref_of = np.repeat(np.arange(len(week.refs)), [len(ref.series) for ref in week.refs])
         self._panel: Panel | None = None
-        self._distant: tuple[int, int, Panel] | None = None
+        self._distant: tuple[tuple[int, int, bytes], Panel] | None = None
         self._begin = 0
         self._clocks: dict[tuple[Scale, int, int], Clock] = {}
 
@@ -195,11 +196,10 @@ class Reader:
 
     def values(self, names: npt.NDArray[np.object_], scale: Scale, begin: int, end: int) -> tuple[Float32Array, npt.NDArray[np.int32]]:
         """Values of some series from step to step, NaN where they are masked, and the checks behind them."""
-        panel = self._loaded(begin, end)
-        rows = np.array([self._row_of[name] for name in names], np.int64)
-        here = slice(begin - self._start_of(panel), end - self._start_of(panel))
+        panel, rows, first = self._loaded(np.array([self._row_of[name] for name in names], np.int64), begin, end)
+        here = slice(begin - first, end - first)
         n_checks = panel.n_checks[rows, here]
-        mine = Panel(self.series.iloc[rows], self.week.time_ms(begin), self.week.step_s, panel.values[rows, here], n_checks)
+        mine = Panel(panel.series.iloc[rows], self.week.time_ms(begin), self.week.step_s, panel.values[rows, here], n_checks)
         clock = self.clock(scale, begin, end)
         cells = follow.masked_cells(mine, clock, self.week.masks)
         if cells.any():
@@ -209,16 +209,19 @@ class Reader:
         mine.values[:, clock.is_holiday] = np.nan
         return mine.values, n_checks
 
-    def _start_of(self, panel: Panel) -> int:
-        return (panel.start_ms - self.week.time_ms(0)) // (self.week.step_s * 1000)
-
-    def _loaded(self, begin: int, end: int) -> Panel:
-        """A panel that holds these steps."""
+    def _loaded(self, rows: IntArray, begin: int, end: int) -> tuple[Panel, IntArray, int]:
+        """A panel that holds these steps of some series, their rows in it, and its first step."""
         if end <= self.week.start - self.week.per_day:
-            # The distant past is asked for once, by all that look for creep on one day.
-            if self._distant is None or self._distant[:2] != (begin, end):
-                self._distant = begin, end, self.week.load(begin, end)
-            return self._distant[2]
+            return self._of_long_ago(rows, begin, end)
         if self._panel is None or begin < self._begin or end > self._begin + self._panel.values.shape[1]:
             self._panel, self._begin = self.week.load(begin, self.week.end), begin
-        return self._panel
+        return self._panel, rows, self._begin
+
+    def _of_long_ago(self, rows: IntArray, begin: int, end: int) -> tuple[Panel, IntArray, int]:
+        """The same of a stretch that only those ask for who look for creep: the same one several times, of few panels."""
+        refs = np.unique(self._ref_of[rows])
+        asked = (begin, end, refs.tobytes())
+        if self._distant is None or self._distant[0] != asked:
+            self._distant = asked, replace(self.week, refs=tuple(self.week.refs[ref] for ref in refs)).load(begin, end)
+        before = np.cumsum(np.isin(self._ref_of, refs)) - 1
+        return self._distant[1], before[rows], begin
