@@ -15,9 +15,11 @@ from analytics.anomalies.found import Found
 from analytics.anomalies.judge import Group, Judged
 from analytics.stats import past
 
-__all__ = ["from_model", "name_of", "to_model"]
+__all__ = ["JUDGED_BY", "from_model", "name_of", "to_model"]
 
 KEYS = ["series_id", "service", "region", "signal"]
+JUDGED_BY = {"false_alarms_per_week", "learning_h"}
+"""Settings that detectors depend on."""
 
 
 def name_of(block: int, step_s: int) -> str:
@@ -35,7 +37,7 @@ def to_model(state: State, *, block: int, settings: params.Anomalies) -> registr
         "step_s": state.step_s,
         "known_from_ms": state.known_from_ms,
         "known_to_ms": state.known_to_ms,
-        "settings": settings.model_dump(mode="json", include={"false_alarms_per_week", "learning_h"}),
+        "settings": settings.model_dump(mode="json", include=JUDGED_BY),
         "groups": [_card(one) for one in state.watched],
     }
     window = [pd.Timestamp(at, unit="ms", tz="UTC").isoformat() for at in (state.known_from_ms, state.known_to_ms)]
