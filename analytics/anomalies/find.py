@@ -18,7 +18,7 @@ from analytics.anomalies.weeks import judge_blocks
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["STAGE", "Anomalies", "anomalies_of", "asked", "find_anomalies", "save"]
+__all__ = ["STAGE", "Anomalies", "anomalies_of", "find_anomalies", "save"]
 
 STAGE = "anomalies"
 WEEK = pd.Timedelta(days=7)
@@ -73,17 +73,10 @@ def find_anomalies(
     series, regions, masks, coverage : tables of these names
     feedback : rows of `data/decisions/feedback.csv`
     """
-    blocks = list(judge_blocks(signals.between(None, now), regions=regions, settings=asked(settings), workers=project.workers))
+    blocks = list(judge_blocks(signals.between(None, now), regions=regions, settings=settings, workers=project.workers))
     found = Found.together([block.found for block in blocks])
     described = anomalies_of(found, series, masks, coverage, feedback, settings=settings, project=project, now=now)
     return replace(described, models=tuple(block.model for block in blocks))
-
-
-def asked(settings: params.Anomalies) -> params.Anomalies:
-    """What decides on what is strange; the rest, as it is by default, makes no kept result stale."""
-    return params.Anomalies(
-        false_alarms_per_week=settings.false_alarms_per_week, learning_h=settings.learning_h, left_out=sorted(settings.left_out)
-    )  # fmt: skip
 
 
 def anomalies_of(

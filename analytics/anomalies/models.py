@@ -15,12 +15,20 @@ from analytics.anomalies.found import Found
 from analytics.anomalies.judge import Group, Judged
 from analytics.stats import past
 
-__all__ = ["CODE", "from_model", "name_of", "to_model"]
+__all__ = ["CODE", "asked", "from_model", "name_of", "to_model"]
 
 CODE = "analytics.anomalies.advance"
 """Module that says with all it imports what a stored state means."""
 
 KEYS = ["series_id", "service", "region", "signal"]
+JUDGED_BY = {"false_alarms_per_week", "learning_h", "left_out"}
+"""Settings that detectors depend on."""
+
+
+def asked(settings: params.Anomalies) -> params.Anomalies:
+    """What decides on what is strange; the rest, as it is by default, makes no kept result stale: it decides what is told of it."""
+    mine = settings.model_dump(include=JUDGED_BY)
+    return params.Anomalies(**mine | {"left_out": sorted(settings.left_out)})
 
 
 def name_of(block: int, step_s: int) -> str:
@@ -38,7 +46,7 @@ def to_model(state: State, *, block: int, settings: params.Anomalies) -> registr
         "step_s": state.step_s,
         "known_from_ms": state.known_from_ms,
         "known_to_ms": state.known_to_ms,
-        "settings": settings.model_dump(mode="json", include={"false_alarms_per_week", "learning_h", "left_out"}),
+        "settings": settings.model_dump(mode="json", include=JUDGED_BY),
         "groups": [_card(one) for one in state.watched],
     }
     window = [pd.Timestamp(at, unit="ms", tz="UTC").isoformat() for at in (state.known_from_ms, state.known_to_ms)]

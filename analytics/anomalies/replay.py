@@ -12,8 +12,9 @@ import pandas as pd
 
 from analytics import params, session, store, words
 from analytics.anomalies import calibration, explain
-from analytics.anomalies.find import Anomalies, asked, find_anomalies
+from analytics.anomalies.find import Anomalies, find_anomalies
 from analytics.anomalies.judge import GAP_S
+from analytics.anomalies.models import asked
 
 __all__ = ["BUDGETS", "Replay", "budgets", "compare", "replay"]
 

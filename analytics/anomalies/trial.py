@@ -18,9 +18,10 @@ import pandas as pd
 
 from analytics import engine, params, store
 from analytics.anomalies.advance import detect
-from analytics.anomalies.find import Anomalies, anomalies_of, asked
+from analytics.anomalies.find import Anomalies, anomalies_of
 from analytics.anomalies.found import Found
 from analytics.anomalies.judge import GAP_S
+from analytics.anomalies.models import asked
 from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 
 __all__ = ["KINDS", "Kind", "Put", "Sample", "Trial", "put_into", "sample_of", "try_out"]

@@ -11,7 +11,7 @@ import pandas as pd
 from analytics import engine, params, registry, store
 from analytics.anomalies.advance import State, advance, found
 from analytics.anomalies.found import Found
-from analytics.anomalies.models import to_model
+from analytics.anomalies.models import asked, to_model
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms, week_start
 
 __all__ = ["Block", "Followed", "conclude", "follow", "judge_blocks", "weeks"]
@@ -47,7 +47,8 @@ def judge_blocks(signals: Panels, *, regions: pd.DataFrame, settings: params.Ano
     """
     chains = [weeks(ref) for ref in signals if ref.start_ms < ref.end_ms]
     places = regions[["region", "zone"]].reset_index(drop=True)
-    go_on, end = partial(follow, regions=places, settings=settings), partial(conclude, settings=settings)
+    own = asked(settings)
+    go_on, end = partial(follow, regions=places, settings=own), partial(conclude, settings=own)
     return engine.fold(go_on, end, chains, workers=workers, points=COST * signals.size)
 
 

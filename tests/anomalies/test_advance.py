@@ -215,9 +215,11 @@ def test_weeks_come_to_what_one_run_finds_and_a_new_day_costs_its_week(project, 
     assert (today.found.weeks > yesterday.found.weeks).all()
 
 
-def test_a_change_of_the_budget_follows_all_weeks_again(project, followed):
+def test_a_change_of_the_budget_follows_all_weeks_again_and_one_of_what_matters_none(project, followed):
     judged_blocks(in_files())
     followed.clear()
+    judged_blocks(in_files(), min_points=5)
+    assert followed == []
     assert len(judged_blocks(in_files(), false_alarms_per_week=4.0)[0].found.episodes)
     assert followed == MONDAYS
 
