@@ -147,13 +147,15 @@ def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) 
     local_step = clock.local_ms // (step_s * 1000)
     found = surprise.surprises(expected.transform(panel.values, group.kind), local_step, step_s=step_s, past=past.part("surprise"))
     alike = np.unique(group.series["signal"], return_inverse=True)[1]
-    rate = alarms.false_rates(found.strength, step_s=step_s, alike=alike, past=past.part("rates"))
-    is_told = alarms.raised(rate, budget_per_week=settings.false_alarms_per_week)
+    rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, past=past.part("rates"))
+    is_told = alarms.raised(rates.news, budget_per_week=settings.false_alarms_per_week)
     if group.kind == "linear":
         is_told &= _had_level(panel, past)
-    strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0).astype(np.int8)
+    strongest = np.abs(np.nan_to_num(found.by_detector[:-1])).argmax(axis=0)
+    strongest = np.where(rates.is_pattern, DETECTORS.index("pattern"), strongest).astype(np.int8)
     expect, scale, usual = (part.astype(np.float32) for part in (found.expected, found.scale, found.usual))
-    return Judged(panel.values, panel.n_checks, expect, scale, usual, rate, is_told, np.ones(rate.shape, np.int32), strongest)
+    reach = np.ones(is_told.shape, np.int32)
+    return Judged(panel.values, panel.n_checks, expect, scale, usual, rates.per_week, is_told, reach, strongest)
 
 
 def _had_level(panel: Panel, past: Past) -> BoolArray:
