@@ -17,7 +17,7 @@ from analytics.stats.past import Past, pieces
 __all__ = ["distances", "reach"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 DAY_S = 86_400
 PIECE_S = 1200
@@ -120,8 +120,7 @@ def _nearest(known: FloatArray, course: FloatArray, size: int, weights: FloatArr
     at_once = max(1, CELLS // (known.shape[1] * n_times))
     for first in range(0, len(known), at_once):
         rows = slice(first, first + at_once)
-        ends = sliding_window_view(course[rows], (PIECES - 1) * size + 1, axis=1)[:, :, ::size]
-        found[rows] = _least(sliding_window_view(known[rows], PIECES, axis=1), ends, weights)
+        found[rows] = _least(known[rows], course[rows], size, weights)
     return found
 
 
@@ -131,13 +130,25 @@ def _rounded(values: FloatArray, middle: FloatArray, unit: FloatArray) -> FloatA
         return np.clip(np.rint((values - middle) / unit * LEVELS), -MOST, MOST).astype(np.float32)
 
 
-def _least(known: FloatArray, courses: FloatArray, weights: FloatArray) -> FloatArray:
-    """Least distance of each course to a known one, shapes (n_series, n_known, PIECES) and (n_series, n_times, PIECES)."""
-    is_known = np.isfinite(known).all(axis=2)
-    known, present = np.nan_to_num(known), np.nan_to_num(courses)
+def _least(known: FloatArray, course: FloatArray, size: int, weights: FloatArray) -> FloatArray:
+    """Least distance of the course that ends with each column to one of consecutive pieces, shape (n_series, n_times)."""
+    (known, is_known, norm), (course, is_whole, own) = _courses(known, 1, weights), _courses(course, size, weights)
     # (a - b) ** 2 = a ** 2 + b ** 2 - 2 a b, of which a product of matrices does most.
-    squares = np.where(is_known, (known * known) @ weights, np.inf)
-    both = (present * (-2 * weights)) @ np.swapaxes(known, 1, 2)
-    least = np.maximum((both + squares[:, None, :]).min(axis=2) + (present * present) @ weights, 0)
-    is_found = np.isfinite(courses).all(axis=2) & (is_known.sum(axis=1) >= FEW)[:, None]
+    both = (course * (-2 * weights)) @ np.swapaxes(known, 1, 2)
+    both += np.where(is_known, norm, np.inf)[:, None, :]
+    least = np.maximum(both.min(axis=2) + own, 0)
+    is_found = is_whole & (is_known.sum(axis=1) >= FEW)[:, None]
     return np.where(is_found, np.sqrt(least / weights.sum(dtype=np.float64)) / LEVELS, np.nan)
+
+
+def _courses(values: FloatArray, size: int, weights: FloatArray) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Pieces of the course that ends with each column, (n_series, n_times, PIECES); whether all are there; sums of their squares."""
+    is_missing = np.isnan(values)
+    values = np.where(is_missing, np.float32(0), values)
+    squares, n = values * values, values.shape[1] - (PIECES - 1) * size
+    norm, is_whole = np.zeros((len(values), n), np.float32), np.ones((len(values), n), bool)
+    for piece, weight in enumerate(weights):
+        part = slice(piece * size, piece * size + n)
+        norm += weight * squares[:, part]
+        is_whole &= ~is_missing[:, part]
+    return np.ascontiguousarray(sliding_window_view(values, (PIECES - 1) * size + 1, axis=1)[:, :, ::size]), is_whole, norm
