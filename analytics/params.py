@@ -114,7 +114,9 @@ class Anomalies(Section):
     min_failed_checks: int = Field(2, ge=1, description="failed checks that a series needs by itself to be told")
     min_regions: int = Field(1, ge=1, description="regions that must show it")
     learning_h: float = Field(6.0, ge=0, description="a series is not judged before it is so old, h")
-    left_out: list[Literal["forecast", "course", "run", "failures"]] = Field([], description="detectors that are not asked")
+    left_out: list[Literal["forecast", "course", "run", "pulse", "pattern", "failures"]] = Field(
+        [], description="detectors that are not asked"
+    )
     near_s: int = Field(1800, ge=0, description="what begins within this time of each other in one service is one anomaly, s")
     shown_days: int = Field(28, ge=1, le=400, description="newest days that the page tells one by one")
     shown: int = Field(6, ge=1, le=40, description="anomalies drawn one by one on the page")

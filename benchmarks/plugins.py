@@ -69,23 +69,24 @@ def seasonality(values: FloatArray, step_s: int) -> list[list[tuple[int, float]]
 
 def anomaly(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Score of each point, and the alarms at the default budget."""
-    rate = _false_rates(values, timestamps)
-    return alarms.scores(rate), alarms.raised(rate, budget_per_week=0.25)
+    rates = _rates(values, timestamps)
+    return alarms.scores(rates.per_week), alarms.raised(rates.news, budget_per_week=0.25)
 
 
 def anomaly_budget(values: FloatArray, timestamps: npt.NDArray[np.int64], train_end: int, budget_per_week: float) -> npt.NDArray[np.bool_]:
     """Alarms at a budget of false ones a week."""
-    return alarms.raised(_false_rates(values, timestamps), budget_per_week=budget_per_week)
+    return alarms.raised(_rates(values, timestamps).news, budget_per_week=budget_per_week)
 
 
-def _false_rates(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> FloatArray:
+def _rates(values: FloatArray, timestamps: npt.NDArray[np.int64]) -> alarms.Rates:
     """Rates of one series; rows are put on a regular grid, of two at one time the last counts."""
     step_s = int(np.median(np.diff(timestamps)))
     place = (timestamps - timestamps[0] + step_s // 2) // step_s
     grid = np.full((1, int(place.max()) + 1), np.nan)
     grid[0, place] = values
     local_step = timestamps[0] // step_s + np.arange(grid.shape[1])
-    return alarms.false_rates(surprise.surprises(grid, local_step, step_s=step_s).strength, step_s=step_s)[0, place]
+    found = surprise.surprises(grid, local_step, step_s=step_s)
+    return alarms.Rates(*(part[0, place] for part in alarms.rates(found.strength, found.by_detector[-1], step_s=step_s)))
 
 
 anomaly.handles_nan = anomaly_budget.handles_nan = True

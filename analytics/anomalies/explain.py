@@ -19,8 +19,9 @@ MOST_NAMED = 12
 DETECTOR_WORDS = {
     "forecast": "the value against a forecast from the values before",
     "course": "the value against what is usual at that time of day",
-    "run": "deviations in one direction that add up within an hour",
-    "long_run": "deviations in one direction that add up over hours",
+    "run": "deviations in one direction that add up over hours",
+    "pulse": "a value that came and went, against the values before and after it",
+    "pattern": "the course of the last hours against all those of the days before",
     "failures": "the number of failed checks against the usual share",
 }
 """Detector -> what it looks at."""

@@ -29,7 +29,7 @@ GAP_S = 1800
 LEVEL_DAYS = (7, 28)
 """Days from which on it shows whether a series has a level, and days that it is told by."""
 
-DETECTORS = (*surprise.DETECTORS, *own.DETECTORS, "failures")
+DETECTORS = (*surprise.DETECTORS[:-1], *own.DETECTORS, "pattern", "failures")
 """All that are asked, by the numbers that `Judged.detector` gives them."""
 
 
@@ -151,23 +151,26 @@ def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) 
     found = surprise.surprises(values, local_step, step_s=step_s, past=past.part("surprise"))
     found = _asked(found, own.strengths(values, local_step, step_s=step_s, past=past.part("own")), settings.left_out)
     alike = np.unique(group.series["signal"], return_inverse=True)[1]
-    rate = alarms.false_rates(found.strength, step_s=step_s, alike=alike, past=past.part("rates"))
-    is_told = alarms.raised(rate, budget_per_week=settings.false_alarms_per_week)
+    rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, past=past.part("rates"))
+    is_told = alarms.raised(rates.news, budget_per_week=settings.false_alarms_per_week)
     if group.kind == "linear":
         is_told &= _had_level(panel, past)
-    strongest = np.abs(np.nan_to_num(found.by_detector)).argmax(axis=0).astype(np.int8)
+    strongest = np.abs(np.nan_to_num(found.by_detector[:-1])).argmax(axis=0)
+    strongest = np.where(rates.is_pattern, DETECTORS.index("pattern"), strongest).astype(np.int8)
     expect, scale, usual = (part.astype(np.float32) for part in (found.expected, found.scale, found.usual))
-    return Judged(panel.values, panel.n_checks, expect, scale, usual, rate, is_told, np.ones(rate.shape, np.int32), strongest)
+    reach = np.ones(is_told.shape, np.int32)
+    return Judged(panel.values, panel.n_checks, expect, scale, usual, rates.per_week, is_told, reach, strongest)
 
 
 def _asked(found: surprise.Surprise, further: FloatArray, left_out: Sequence[str]) -> surprise.Surprise:
-    """What the detectors say that are asked: further ones, without those that are left out."""
+    """What the detectors say that are asked: further ones before `pattern`, without those that are left out."""
     if not len(further) and not set(left_out) & set(surprise.DETECTORS):
         return found
     is_asked = np.array([name not in left_out for name in DETECTORS[:-1]])[:, None, None]
     is_judged = np.isfinite(found.strength)
-    by_detector = np.where(is_asked & is_judged, np.nan_to_num(np.concatenate([found.by_detector, further])), 0.0)
-    strongest = np.abs(by_detector).argmax(axis=0)[None]
+    all_of_them = np.concatenate([found.by_detector[:-1], further, found.by_detector[-1:]])
+    by_detector = np.where(is_asked & is_judged, np.nan_to_num(all_of_them), 0.0)
+    strongest = np.abs(by_detector[:-1]).argmax(axis=0)[None]
     strength = np.take_along_axis(by_detector, strongest, axis=0)[0]
     return replace(found, strength=np.where(is_judged, strength, np.nan), by_detector=by_detector)
 

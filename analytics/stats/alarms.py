@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from analytics.stats.past import Past, pieces
 
-__all__ = ["false_rates", "p_values", "raised", "scores"]
+__all__ = ["Rates", "false_rates", "p_values", "raised", "rates", "scores"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
@@ -49,6 +49,9 @@ LEAST_SIZE, PER_OCTAVE, N_BINS = 2.0**-6, 12, 146
 Interpolated, quantiles of normal values are exact to 0.3 %."""
 CENSORED = 0.15
 """Share of the strongest blocks of which only the number counts."""
+PATTERN_SHARE = 0.6
+"""Weight of what only the course of hours shows beside single values: on the uneventful development series it is found less often than
+its rates say, so that both together still happen as often as they say."""
 LEAST_PEAK = 2.0
 """No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
 
@@ -80,8 +83,12 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
     remembered = max(4, round(MEMORY_S / (steps * step_s)))
     rate, first = np.empty(size.shape), past.passed(size.shape[1])
+    prior = None
     for start, stop, _ in pieces(first, size.shape[1], steps):
-        peak, index = _tails(past, len(size), remembered, alike)
+        bulk = past.array("bulk", np.zeros((len(size), N_BINS), np.float32))
+        # It is the same for a whole day.
+        prior = _bulk_index(bulk) if prior is None or (first + start) % (DAY_BLOCKS * steps) == 0 else prior
+        peak, index = _tails(past.array("peaks", np.full((len(size), remembered), np.nan)), prior, alike, np.asarray(bulk.any(axis=1)))
         here = size[:, start:stop].astype(np.float64)
         with np.errstate(divide="ignore", over="ignore"):
             rate[:, start:stop] = _per_week(steps, step_s) * (here / peak[:, None]) ** -index[:, None]
@@ -115,6 +122,48 @@ def _histogram(size: FloatArray) -> FloatArray:
     return np.bincount(row * N_BINS + bins, minlength=len(size) * N_BINS).reshape(len(size), N_BINS).astype(np.float32)
 
 
+class Rates(NamedTuple):
+    """Rates of finds of both kinds, single values and whole courses; arrays of shape (n_series, n_times), NaN where not judged.
+
+    Attributes
+    ----------
+    per_week : episodes a week that are as strange as each point while nothing is wrong
+    news : the same, but that a course counts only while it is getting stranger: that it passes away is nothing to tell
+    is_pattern : points whose course is rarer than their value
+    """
+
+    per_week: FloatArray
+    news: FloatArray
+    is_pattern: BoolArray
+
+
+def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> Rates:
+    """Rates of values and of courses, each by a tail of its own, and of both together.
+
+    Chance finds of both add up. The weighted harmonic mean of p-values bounds that of the least of them however they hang together.
+
+    Parameters
+    ----------
+    strength, pattern : float arrays, shape (n_series, n_times)
+        Of the strongest detector of single values; of the course, negative while it passes away.
+    alike, past : see `false_rates`
+
+    References
+    ----------
+    Wilson (2019), The harmonic mean p-value for combining dependent tests, PNAS 116(4).
+    """
+    past = Past() if past is None else past
+    single = false_rates(strength, step_s=step_s, alike=alike, past=past.part("single"))
+    course = false_rates(pattern, step_s=step_s, alike=alike, past=past.part("pattern"))
+    course = np.where(np.isfinite(course), course / PATTERN_SHARE, np.inf)
+    return Rates(_either(single, course), _either(single, np.where(pattern > 0, course, np.inf)), course < single)
+
+
+def _either(one: FloatArray, other: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        return np.asarray(1 / (1 / one + 1 / other))
+
+
 def p_values(rate: FloatArray) -> FloatArray:
     """Chance that a week in which nothing is wrong brings something as strong."""
     return -np.expm1(-rate)
@@ -139,14 +188,11 @@ def _per_week(steps: int, step_s: int) -> float:
     return float(np.log(2) * WEEK_S / (steps * step_s))
 
 
-def _tails(past: Past, n_series: int, remembered: int, alike: IntArray | None) -> tuple[FloatArray, FloatArray]:
+def _tails(peaks: FloatArray, prior: FloatArray, alike: IntArray | None, has_bulk: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Median peak and index in force, shapes (n_series,)."""
-    peaks = past.array("peaks", np.full((n_series, remembered), np.nan))
-    bulk = past.array("bulk", np.zeros((n_series, N_BINS), np.float32))
-    prior = _bulk_index(bulk)
-    known = np.full(n_series, np.log(USUAL_PEAK)), prior
+    known = np.full(len(peaks), np.log(USUAL_PEAK)), prior
     if alike is not None:
-        known = _pooled(peaks, alike, prior, np.asarray(bulk.any(axis=1)))
+        known = _pooled(peaks, alike, prior, has_bulk)
     return _tail(np.sort(peaks, axis=1), *known)
 
 

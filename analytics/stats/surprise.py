@@ -1,11 +1,13 @@
 """How strange each point of a series is, known at that point: what was expected, how far off it is, and by what spread that is judged.
 
-Three views of one series, each a signed strength in robust standard deviations:
+Five views of one series, each a signed strength in robust standard deviations:
 
 - `forecast`: the next value from the last ones, their medians and the usual course of the day, by a robust regression learnt daily.
 - `course`: the usual course of the day about the median of the last day. It is not dragged along by an event shorter than half a day, so
   that a whole event stays visible; a change that lasts is the new level half a day later.
 - `run`: forecast residuals added up over hours, for a small change that stays.
+- `pulse`: a value that came and went within minutes, seen from both sides; told a step or two later than the others would.
+- `pattern`: how unlike all that has been the course of the last hours is, whatever its values (`stats.pattern`).
 
 All are functions of the values before and at the point, so that a truncated, a longer and a growing series have the same strengths, to the
 last bit. What is remembered of a series is small (`Past`): a week of values as 32-bit numbers, spreads by patches of hours, sums.
@@ -22,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from analytics.stats import robust, trailing
+from analytics.stats import pattern, robust, trailing
 from analytics.stats.past import Past, pieces
 
 __all__ = ["DETECTORS", "Surprise", "surprises"]
@@ -31,7 +33,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
-DETECTORS = ("forecast", "course", "run")
+DETECTORS = ("forecast", "course", "run", "pulse", "pattern")
 
 DAY_S, HOUR_S = 86_400, 3600
 SHORTEST_S = 180
@@ -47,6 +49,10 @@ FEW_STEPS = 4
 
 COURSE_WEIGHT = 0.8
 """The course of a day is known worse than the next value: its strengths count less."""
+PULSE_S = 600
+"""Time after which a value that came back is told at the latest."""
+PATTERN_WEIGHT = 12.0
+"""Strength of a course that is a spread further from all others than courses usually are."""
 RUN_HALF_LIFE_H, RUN_BOUND = 5.0, 10.0
 """Half-life of a run, and the strength by which one point adds to it at most, so that a run is more than one odd point."""
 STRONGEST = 1000.0
@@ -90,8 +96,9 @@ class Surprise:
 
     Attributes
     ----------
-    strength : float array, shape (n_series, n_times); of the strongest detector
-    by_detector : float array, shape (n_detectors, n_series, n_times); in the order of `DETECTORS`
+    strength : float array, shape (n_series, n_times); of the strongest detector but for `pattern`, whose tail is another
+    by_detector : float array, shape (n_detectors, n_series, n_times); in the order of `DETECTORS`. Of `pattern` it is negative once the
+        course has been stranger: what is strange passes away
     expected, scale : float arrays, shape (n_series, n_times); of the forecast, in the unit of the values
     usual : float array, shape (n_series, n_times); the course of the day about the level of the last one: no event drags it along
     """
@@ -233,14 +240,17 @@ def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -
 
     by_course = values - usual
     course_scale = np.maximum(_spread(by_course, steps, past.part("course")), least)
-    expected = short + _expected_change(values, recent, short, [level, course, about], steps, past)
+    change, last_kept = _expected_change(values, recent, short, [level, course, about], steps, past)
+    expected = short + change
     residual = values - expected
     scale = _after_gap(values, np.maximum(_spread(residual, steps, past.part("forecast")), least), course_scale, past)
 
     forecast = _bounded_ratio(residual, scale)
     apart = COURSE_WEIGHT * _bounded_ratio(by_course, course_scale)
-    by_detector = np.stack([forecast, apart, _run(forecast, _has_begun(values, past), steps, past.part("run"))])
-    return Surprise(_strongest(by_detector), by_detector, expected, scale, usual)
+    run = _run(forecast, _has_begun(values, past), steps, past.part("run"))
+    singles = np.stack([forecast, apart, run, _pulse(forecast, last_kept, step_s, past)])
+    strange = _pattern(values, level, recent, steps, step_s, past.part("pattern"))
+    return Surprise(_strongest(singles), np.concatenate([singles, strange[None]]), expected, scale, usual)
 
 
 def _median_before(name: str, values: FloatArray, window: int, past: Past) -> FloatArray:
@@ -324,14 +334,16 @@ def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray, past: Pas
 
 def _expected_change(
     values: FloatArray, recent: FloatArray, short: FloatArray, course: list[FloatArray], steps: _Steps, past: Past
-) -> FloatArray:  # fmt: skip
-    """Difference of the next value from the median of the last hour, by a regression on what was known before."""
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """Difference of the next value from the median of the last hour, by a regression on what was known before, and what it keeps of the
+    last value."""
     unit = trailing.fading_mean(np.abs(values - short), SPREAD_STEPS, past.part("unit"))[:, :-1]
     unit = np.fmax(unit, LEAST_CHANGE * np.abs(short) + np.finfo(float).tiny)
     known = _known_before(recent, short, course, REACH * unit, steps, past)
     design = np.nan_to_num(_bounded_ratio(np.stack([*known, unit]), unit))
     block = max(SPREAD_STEPS, steps.day)
-    return unit * _regress(_bounded_ratio(values - short, unit), design, block, steps.first, past.part("regression"))
+    predicted, kept = _regress(_bounded_ratio(values - short, unit), design, block, steps.first, past.part("regression"))
+    return unit * predicted, kept
 
 
 def _bounded_ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
@@ -358,8 +370,8 @@ def _known_before(
     return [*last, hours, usual - short, usual - before, *ago]
 
 
-def _regress(target: FloatArray, design: FloatArray, block: int, first: int, past: Past) -> FloatArray:
-    """Predictions, shape (n_series, n_times), from coefficients that are learnt anew before each block of columns.
+def _regress(target: FloatArray, design: FloatArray, block: int, first: int, past: Past) -> tuple[FloatArray, FloatArray]:
+    """Predictions from coefficients that are learnt anew before each block of columns, and the first of these; (n_series, n_times) each.
 
     Sums of products of a block are kept, not its rows. Rows far off have bounded weight, by their residual when they came, as soon as a
     quarter of a block is over.
@@ -370,13 +382,14 @@ def _regress(target: FloatArray, design: FloatArray, block: int, first: int, pas
     design : float array, shape (n_terms, n_series, n_times)
     first : number of the first column
     """
-    predicted = np.empty(target.shape)
+    predicted, kept = np.empty((2, *target.shape))
     quarter = max(1, block // 4)
     nothing = np.zeros((len(target), LEARNT_BLOCKS, len(PAIRS)), np.float32)
     weights = _coefficients(past.array("products", nothing))
     for start, stop, begun in pieces(first, target.shape[1], quarter):
         rows, goal = design[:, :, start:stop], target[:, start:stop]
         predicted[:, start:stop] = sum(weights[:, [term]] * row for term, row in enumerate(rows))
+        kept[:, start:stop] = weights[:, [0]]
         seen = np.stack([*rows, goal, predicted[:, start:stop]], axis=1).astype(np.float32)
         over = past.finished("rows", seen, begun, quarter)
         if over is not None:
@@ -386,7 +399,7 @@ def _regress(target: FloatArray, design: FloatArray, block: int, first: int, pas
                 past.pushed("products", sums, nothing)
                 weights = _coefficients(past.array("products", nothing))
             past.keep("sums", np.zeros_like(sums) if is_whole else sums)
-    return predicted
+    return predicted, kept
 
 
 def _coefficients(products: FloatArray) -> FloatArray:
@@ -426,6 +439,50 @@ def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past) 
     # Of independent values of unit variance the fading mean has the variance (1 - kept) / (1 + kept).
     total = trailing.fading_mean(bounded, half_life, past)[:, 1:] * np.sqrt((1 + kept) / (1 - kept))
     return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps, past), 0.5), np.nan)
+
+
+def _pulse(strength: FloatArray, kept: FloatArray, step_s: int, past: Past) -> FloatArray:
+    """Strength of a value one or two steps ago that was odd for what came before and for what came after it.
+
+    Where the next value keeps a part of the last, a pulse is seen twice: as it comes, and the other way round as it goes. The residuals
+    together tell it better than the first alone, by up to the root of two.
+    """
+    n_lags, n_times = PULSE_S // step_s, strength.shape[1]
+    best = np.where(np.isfinite(strength), 0.0, np.nan)
+    if n_lags == 0:
+        return best
+    whole = past.joined("residuals", strength, n_lags)
+    kept = np.clip(kept, 0, 1)
+    for lag in range(1, n_lags + 1):
+        came = whole[:, n_lags - lag :][:, :n_times]
+        both = (came - kept * strength) / np.hypot(1, kept)
+        # What was as strong when it came has been told.
+        best = np.where((np.abs(both) > np.abs(came)) & (np.abs(both) > np.abs(best)), both, best)
+    return best
+
+
+def _pattern(values: FloatArray, level: FloatArray, recent: FloatArray, steps: _Steps, step_s: int, past: Past) -> FloatArray:
+    """How much further than usual the course of the last hours is from all before; negative once it has been further within its length."""
+    reach = pattern.reach(step_s)
+    whole = recent[:, recent.shape[1] - values.shape[1] - reach + 1 :]
+    distance = pattern.distances(whole, values - level, level, least=LEAST_CHANGE, step_s=step_s, past=past)
+    further = PATTERN_WEIGHT * np.fmax(distance - _week_mean(distance, steps, step_s, past.part("usual")), 0)
+    before = past.joined("further", np.nan_to_num(further).astype(np.float32), reach)
+    most = sliding_window_view(before[:, :-1], reach, axis=1).max(axis=2)
+    return np.where(np.isfinite(values), np.where(further.astype(np.float32) >= most, further, -further), np.nan)
+
+
+def _week_mean(size: FloatArray, steps: _Steps, step_s: int, past: Past) -> FloatArray:
+    """Median of the means of the quarters of days of the last week; NaN where none is known."""
+    found = np.empty(size.shape)
+    block = max(FEW, steps.day // 4)
+    none = np.full((len(size), 7 * max(steps.day, FEW) // block), np.nan, np.float32)
+    for start, stop, begun in pieces(steps.first, size.shape[1], block):
+        found[:, start:stop] = robust.median(past.array("means", none))[:, None]
+        over = past.finished("quarter", size[:, start:stop].astype(np.float32), begun, block)
+        if over is not None:
+            past.pushed("means", robust.mean(over), none)
+    return found
 
 
 def _has_begun(values: FloatArray, past: Past) -> BoolArray:

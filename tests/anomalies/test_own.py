@@ -24,7 +24,7 @@ def stuck(values, local_step, *, step_s, past):
 def hanging(monkeypatch):
     """A world in which one response time hangs where it just was, and a detector that sees it."""
     monkeypatch.setattr(own, "DETECTORS", {"stuck": stuck})
-    names = ("forecast", "course", "run", "stuck", "failures")
+    names = ("forecast", "course", "run", "pulse", "stuck", "pattern", "failures")
     monkeypatch.setattr(judge, "DETECTORS", names)
     monkeypatch.setattr(episodes, "DETECTORS", names)
     panel = made.world(rows=(1, 2))
@@ -67,4 +67,4 @@ def test_another_shape_is_refused(monkeypatch):
 
 def test_there_is_none_by_default():
     npt.assert_array_equal(own.strengths(np.zeros((2, 3)), np.arange(3), step_s=300, past=own.Past()), np.empty((0, 2, 3)))
-    assert judge.DETECTORS == ("forecast", "course", "run", "failures")
+    assert judge.DETECTORS == ("forecast", "course", "run", "pulse", "pattern", "failures")

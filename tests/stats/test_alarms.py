@@ -179,3 +179,20 @@ def test_series_of_other_kinds_have_no_say(rng):
     alike = np.array([0, 0, 1, 1])
     together = alarms.false_rates(strength, step_s=STEP_S, alike=alike)
     npt.assert_array_equal(together[2:], alarms.false_rates(strength[2:], step_s=STEP_S, alike=np.zeros(2, np.int64)))
+
+
+def test_finds_of_both_kinds_add_up_and_a_pattern_that_passes_away_is_no_news(rng):
+    single, pattern = rng.standard_t(4, size=(2, 2, 2 * WEEK))
+    found = alarms.rates(single, pattern, step_s=STEP_S)
+    one, other = (alarms.false_rates(strength, step_s=STEP_S) for strength in (single, pattern))
+    npt.assert_allclose(found.per_week, 1 / (1 / one + alarms.PATTERN_SHARE / other))
+    npt.assert_allclose(found.news, np.where(pattern > 0, found.per_week, one))
+    npt.assert_array_equal(found.is_pattern, other < alarms.PATTERN_SHARE * one)
+
+
+def test_where_no_pattern_is_known_the_value_counts_alone():
+    single = np.array([[1.0, 5.0, np.nan]])
+    found = alarms.rates(single, np.full((1, 3), np.nan), step_s=STEP_S)
+    npt.assert_array_equal(found.news, alarms.false_rates(single, step_s=STEP_S))
+    npt.assert_array_equal(found.per_week, found.news)
+    assert not found.is_pattern.any()

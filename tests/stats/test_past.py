@@ -85,8 +85,8 @@ def judged(values, local, step_s, lengths):
 
     def judge(begin, end):
         found = surprise.surprises(values[:, begin:end], local[begin:end], step_s=step_s, past=past.part("values"))
-        rate = alarms.false_rates(found.strength, step_s=step_s, alike=alike, past=past.part("rates"))
-        return rate, found.strength, found.by_detector, found.expected, found.scale, found.usual
+        rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, past=past.part("rates"))
+        return *rates, found.strength, found.by_detector, found.expected, found.scale, found.usual
 
     return in_pieces(judge, values.shape[1], lengths), past.state()
 
@@ -123,12 +123,12 @@ def test_a_series_that_begins_later_is_judged_as_if_it_had_been_known_from_the_b
     past = Past()
     old, alike = np.array([0, 1, 3]), np.array([0, 0, 1, 1])
     found = surprise.surprises(values[old, :first], local[:first], step_s=900, past=past.part("values"))
-    alarms.false_rates(found.strength, step_s=900, alike=alike[old], past=past.part("rates"))
+    alarms.rates(found.strength, found.by_detector[-1], step_s=900, alike=alike[old], past=past.part("rates"))
     past = Past(past.state().rows(np.array([0, 1, -1, 2])))
     found = surprise.surprises(values[:, first:], local[first:], step_s=900, past=past.part("values"))
-    rate = alarms.false_rates(found.strength, step_s=900, alike=alike, past=past.part("rates"))
-    npt.assert_array_equal(rate, whole[0][:, first:])
-    npt.assert_array_equal(found.by_detector, whole[2][..., first:])
+    rates = alarms.rates(found.strength, found.by_detector[-1], step_s=900, alike=alike, past=past.part("rates"))
+    npt.assert_array_equal(rates.per_week, whole[0][:, first:])
+    npt.assert_array_equal(found.by_detector, whole[4][..., first:])
 
 
 @pytest.mark.parametrize("step_s", CADENCES)
@@ -160,5 +160,5 @@ def test_what_is_remembered_of_a_series_is_small():
     values = 100 + np.random.default_rng(5).normal(size=(2, 4032))
     past = Past()
     found = surprise.surprises(values, np.arange(4032), step_s=300, past=past.part("values"))
-    alarms.false_rates(found.strength, step_s=300, past=past.part("rates"))
-    assert past.state().bytes_per_series < 36 * 1024
+    alarms.rates(found.strength, found.by_detector[-1], step_s=300, past=past.part("rates"))
+    assert past.state().bytes_per_series < 44 * 1024

@@ -21,8 +21,9 @@ def judged(values, *, step_s=STEP_S, local=None):
 
 
 def told(values, *, step_s=STEP_S, budget=0.25):
-    rate = alarms.false_rates(judged(values, step_s=step_s).strength, step_s=step_s)
-    return alarms.raised(rate, budget_per_week=budget)
+    found = judged(values, step_s=step_s)
+    rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s)
+    return alarms.raised(rates.news, budget_per_week=budget)
 
 
 def naive_run(strength, half_life):
@@ -75,7 +76,7 @@ def naive_regression(target, design, quarter):
 def test_regression_equals_least_squares_over_all_rows(rng):
     design = rng.normal(size=(400, 9))
     target = design @ rng.normal(size=9) + rng.standard_t(2, size=400)
-    found = surprise._regress(target[None], design.T[:, None], 20, 0, Past())
+    found, _ = surprise._regress(target[None], design.T[:, None], 20, 0, Past())
     npt.assert_allclose(found[0], naive_regression(target, design, 5), rtol=2e-5, atol=2e-5)
 
 
@@ -222,13 +223,51 @@ def test_the_course_follows_the_local_clock_through_its_change(rng):
     assert aware < 0.7 * unaware
 
 
+def naive_pulse(strength, kept, n_lags):
+    """The strongest of the residuals a few steps ago, each with the part of it that came back, where that made it stronger."""
+    result = []
+    for now in range(len(strength)):
+        best = 0.0
+        for lag in range(1, min(n_lags, now) + 1):
+            both = (strength[now - lag] - kept[now] * strength[now]) / (1 + kept[now] ** 2) ** 0.5
+            if abs(both) > abs(strength[now - lag]) and abs(both) > abs(best):
+                best = both
+        result.append(best)
+    return np.array(result)
+
+
+def test_a_pulse_is_told_by_both_its_sides(rng):
+    strength, kept = rng.standard_t(3, size=200), np.repeat(rng.uniform(0, 1, size=4), 50)
+    found = surprise._pulse(strength[None], kept[None], 300, Past())
+    npt.assert_allclose(found[0], naive_pulse(strength, kept, 2))
+    # What is told an hour later is no better than the forecast.
+    npt.assert_array_equal(surprise._pulse(strength[None], kept[None], 3600, Past()), 0)
+
+
+def test_a_single_odd_value_of_a_wandering_series_is_clearer_once_it_is_over(rng):
+    values = 100 + np.cumsum(rng.normal(size=(1, 8 * 288)), axis=1)
+    odd = np.arange(5 * 288, 8 * 288, 24)
+    values[0, odd] += 5
+    found = judged(values, step_s=300)
+    assert np.median(found.by_detector[3, 0, odd + 1]) > 1.2 * np.median(found.by_detector[0, 0, odd])
+
+
+def test_usual_values_in_an_order_that_never_was_are_a_strange_pattern_until_it_passes_away(rng):
+    values = daily(12, rng, step_s=300)
+    event = slice(10 * 288 + 72, 10 * 288 + 108)
+    values[0, event] = values[0, event][::-1].mean() + 30 * np.sign(np.sin(np.arange(36) / 3))
+    found = judged(values, step_s=300).by_detector[4, 0]
+    assert found[event].max() > 5 * np.nanquantile(np.abs(found[3 * 288 : 10 * 288]), 0.99)
+    assert (found[event.stop + 24 : event.stop + 60] < 0).all()
+
+
 def test_missing_local_steps_are_refused():
     with pytest.raises(ValueError, match=r"got \(3,\)"):
         surprise.surprises(np.ones((2, 4)), np.arange(3), step_s=300)
 
 
 def test_no_columns_give_no_columns():
-    assert surprise.surprises(np.empty((3, 0)), np.arange(0), step_s=300).by_detector.shape == (3, 3, 0)
+    assert surprise.surprises(np.empty((3, 0)), np.arange(0), step_s=300).by_detector.shape == (5, 3, 0)
 
 
 def test_the_scale_after_missing_values_counts_them():
