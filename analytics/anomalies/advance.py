@@ -99,6 +99,8 @@ def advance(before: State | None, ref: PanelRef | Panel, *, regions: pd.DataFram
     panel = ref.load() if isinstance(ref, PanelRef) else ref
     if before is not None:
         panel = _continued(before, panel)
+        if not panel.values.shape[1]:
+            return before
     watched, settled = [], []
     for known, mine in _parts(before, panel, regions, settings):
         moved, over = _moved(known, mine, settings)
@@ -200,7 +202,7 @@ def _known(before: State | None, group: Group, panel: Panel, settings: params.An
 def _moved(one: Watched, panel: Panel, settings: params.Anomalies) -> tuple[Watched, list[episodes.Episode]]:
     """Series after the steps of a panel, and the strange stretches that are settled by then."""
     past, step_s = Past(one.past), panel.step_s
-    recent = one.recent.then(judged(panel, one.group, settings, past)) if panel.values.shape[1] else one.recent
+    recent = one.recent.then(judged(panel, one.group, settings, past))
     n_known = past.array("known", np.zeros((len(panel.values), 1), np.int64))
     past.keep("known", n_known + np.isfinite(panel.values).sum(axis=1, keepdims=True))
     start_ms = panel.start_ms - one.recent.n_times * step_s * 1000

@@ -83,17 +83,16 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
     remembered = max(4, round(MEMORY_S / (steps * step_s)))
     rate, first = np.empty(size.shape), past.passed(size.shape[1])
-    prior = None
+    bulk = _Bulk.now(past, len(size))
     for start, stop, _ in pieces(first, size.shape[1], steps):
-        bulk = past.array("bulk", np.zeros((len(size), N_BINS), np.float32))
-        # It is the same for a whole day.
-        prior = _bulk_index(bulk) if prior is None or (first + start) % (DAY_BLOCKS * steps) == 0 else prior
-        peak, index = _tails(past.array("peaks", np.full((len(size), remembered), np.nan)), prior, alike, np.asarray(bulk.any(axis=1)))
+        peak, index = _tails(past, bulk, remembered, alike)
         here = size[:, start:stop].astype(np.float64)
         with np.errstate(divide="ignore", over="ignore"):
             rate[:, start:stop] = _per_week(steps, step_s) * (here / peak[:, None]) ** -index[:, None]
-        passed = first + stop
-        _remember(size[:, start:stop], passed % steps == 0, passed % (DAY_BLOCKS * steps) == 0, steps, remembered, past)
+        is_day = (first + stop) % (DAY_BLOCKS * steps) == 0
+        _remember(size[:, start:stop], (first + stop) % steps == 0, is_day, steps, remembered, past)
+        if is_day:
+            bulk = _Bulk.now(past, len(size))
     return rate
 
 
@@ -188,11 +187,25 @@ def _per_week(steps: int, step_s: int) -> float:
     return float(np.log(2) * WEEK_S / (steps * step_s))
 
 
-def _tails(peaks: FloatArray, prior: FloatArray, alike: IntArray | None, has_bulk: BoolArray) -> tuple[FloatArray, FloatArray]:
+class _Bulk(NamedTuple):
+    """What the bulk of the points says of the tail of each series, until a day is over: its degrees of freedom, if there are any points."""
+
+    degrees: FloatArray
+    is_known: BoolArray
+
+    @classmethod
+    def now(cls, past: Past, n_series: int) -> _Bulk:
+        counted = past.array("bulk", np.zeros((n_series, N_BINS), np.float32))
+        return cls(_bulk_index(counted), np.asarray(counted.any(axis=1)))
+
+
+def _tails(past: Past, bulk: _Bulk, remembered: int, alike: IntArray | None) -> tuple[FloatArray, FloatArray]:
     """Median peak and index in force, shapes (n_series,)."""
-    known = np.full(len(peaks), np.log(USUAL_PEAK)), prior
+    n_series = len(bulk.degrees)
+    peaks = past.array("peaks", np.full((n_series, remembered), np.nan))
+    known = np.full(n_series, np.log(USUAL_PEAK)), bulk.degrees
     if alike is not None:
-        known = _pooled(peaks, alike, prior, has_bulk)
+        known = _pooled(peaks, alike, *bulk)
     return _tail(np.sort(peaks, axis=1), *known)
 
 

@@ -118,6 +118,7 @@ def test_what_is_remembered_does_not_grow_with_the_days():
 def test_steps_that_were_seen_are_passed_over_and_steps_between_are_missing(whole):
     state = onward(onward(None, world(0, 1500)), world(1400))
     assert_same(found(state), whole)
+    assert onward(state, world(1400)) is state
     apart = onward(onward(None, world(0, 1500)), world(1600))
     gap = world()
     gap.values[:, 1500:1600] = np.nan
