@@ -249,7 +249,8 @@ def prune(*, keep_bytes: int) -> int:
 
 def _pooled(jobs: Sequence[_Job], workers: int, module: str) -> Iterator[Any]:
     """As in one process, but computed `workers` at a time; what a lost worker held is given to a fresh pool."""
-    ahead = workers
+    # Results that are kept are read when their turn has come: one that takes long need not hold up those after it.
+    ahead = workers if jobs[0].path is None else len(jobs)
     pa.system_memory_pool().release_unused()
     _start_server(module)
     pool = _start_pool(workers)

@@ -23,6 +23,8 @@ Course = tuple[tuple[int, float], ...]
 """Pairs of a time in ms and what was known from then on."""
 
 YEAR_DAYS = 365.25
+WEEK_POINTS = 60_000
+"""Points judged in the time that a week of a chain costs however little it holds: years of daily checks are worth a second worker."""
 KEY = ["series_id", "kind", "detected_at"]
 TIMES = ("detected_at", "start", "start_low", "start_high", "end", "learnt_from", "learnt_to")
 
@@ -78,7 +80,8 @@ def _found(
 ) -> pd.DataFrame:
     chains = history.weeks(signals, follow.in_ms(masks, now), accepted, follow.places_of(regions), now_ms=to_ms(now))
     work, rows = partial(cohorts.advance, settings=settings), partial(rows_of, settings=settings)
-    found = engine.fold(work, rows, chains, workers=project.workers, points=signals.size)
+    points = signals.size + WEEK_POINTS * sum(len(chain) for chain in chains)
+    found = engine.fold(work, rows, chains, workers=project.workers, points=points)
     parts = [part for part in found if len(part)]
     if not parts:
         return _none()
