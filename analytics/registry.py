@@ -84,8 +84,8 @@ def save(model: Model, *, stage: str, content: bytes | None = None) -> str:
     return model.model_id
 
 
-def load(name: str, *, stage: str) -> Model:
-    """The model of that name that serves.
+def load(name: str, *, stage: str, folder: Path | None = None) -> Model:
+    """The model of that name that serves, or the one in a folder.
 
     Raises
     ------
@@ -94,15 +94,16 @@ def load(name: str, *, stage: str) -> Model:
     ValueError
         If the file is damaged: its contents do not have the id it was saved under.
     """
-    for folder in _folders(stage):
-        if (path := folder / f"{name}.npz").is_file():
+    for place in _folders(stage) if folder is None else [folder]:
+        if (path := place / f"{name}.npz").is_file():
             return _decode(path)
     raise FileNotFoundError(f"model '{name}' of stage '{stage}' has not been fitted yet; run `analytics run {stage}`")
 
 
-def models(stage: str) -> list[str]:
-    """Names of the fitted models of a stage."""
-    return sorted({path.stem for folder in _folders(stage) if folder.is_dir() for path in folder.glob("*.npz")})
+def models(stage: str, *, folder: Path | None = None) -> list[str]:
+    """Names of the fitted models of a stage, or of those in a folder."""
+    places = _folders(stage) if folder is None else [folder]
+    return sorted({path.stem for place in places if place.is_dir() for path in place.glob("*.npz")})
 
 
 def _folders(stage: str) -> list[Path]:

@@ -8,27 +8,16 @@ import pytest
 
 from analytics import cli, params, store, watch
 from tests import projects
-from tests.watched import CUT, ROWS, chain
+from tests.watched import CUT, ROWS, begin, bring, chain, feed
 
 TABLES = ("scores", "anomalies", "anomaly_members", "anomaly_course", "suppressed", "alerts", "alert_changes")
 NBSP = "\u00a0"
 
 
-def feed(root, until):
-    """The file that a monitor writes: what it has measured by then."""
-    ROWS[ROWS["time"] < until].to_csv(root / "checks.csv", index=False)
-
-
 @pytest.fixture
 def watched(project):
     """A project whose chain has run until the cut."""
-    options = {"kind": "files", "path": "checks.csv"}
-    channels = {"lines": {"kind": "file", "path": "told.jsonl", "at_least": "info"}}
-    chosen = params.Params(project={"zone": "UTC", "workers": 1}, sources={"web": options}, delivery={"channels": channels})
-    (project / "params.yaml").write_text(params.dump(chosen), encoding="utf-8")
-    feed(project, CUT)
-    watch.collect("web", options, root=project, now=CUT)
-    chain()
+    begin(project)
     return project
 
 
@@ -104,9 +93,7 @@ def test_nothing_of_the_chain_is_written(watched):
 def test_what_the_chain_knows_later_counts(watched):
     look(watched, 30)
     assert known("alerts")["state"].tolist() == ["updated"]
-    watch.collect("web", params.load(watched / "params.yaml").sources["web"], root=watched, now=CUT + pd.Timedelta(minutes=30))
-    feed(watched, CUT + pd.Timedelta(minutes=90))
-    watch.collect("web", params.load(watched / "params.yaml").sources["web"], root=watched, now=CUT + pd.Timedelta(minutes=90))
+    bring(watched, CUT + pd.Timedelta(minutes=90))
     chain()
     assert known("alerts")["state"].tolist() == ["resolved"]
 
@@ -129,8 +116,7 @@ def test_two_passes_at_once_are_one(watched):
 
 
 def test_a_source_that_fails_is_said_and_the_stored_rows_are_judged(watched):
-    feed(watched, CUT + pd.Timedelta(minutes=30))
-    watch.collect("web", params.load(watched / "params.yaml").sources["web"], root=watched, now=CUT + pd.Timedelta(minutes=30))
+    bring(watched, CUT + pd.Timedelta(minutes=30))
     (watched / "checks.csv").unlink()
     seen = watch.watch(watched, clock=CUT + pd.Timedelta(minutes=30))
     assert "checks.csv" in seen.problems[0]

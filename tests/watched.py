@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from analytics import alerts, anomalies, params, session, store
+from analytics.sources.collect import collect
 from tests import projects
 
 START = pd.Timestamp("2026-03-02T00:00Z")
@@ -53,3 +56,26 @@ def chain():
     store.save(raised.alerts, "alerts")
     store.save(raised.changes, "alert_changes")
     session._session.stage = None
+
+
+SOURCE = {"kind": "files", "path": "checks.csv"}
+
+
+def feed(root: Path, until: pd.Timestamp) -> None:
+    """The file that a monitor writes: what it has measured by then."""
+    ROWS[ROWS["time"] < until].to_csv(root / "checks.csv", index=False)
+
+
+def begin(root: Path) -> None:
+    """A project that collects this file and tells into another; its chain has run until the cut."""
+    channels = {"lines": {"kind": "file", "path": "told.jsonl", "at_least": "info"}}
+    chosen = params.Params(project={"zone": "UTC", "workers": 1}, sources={"web": SOURCE}, delivery={"channels": channels})
+    (root / "params.yaml").write_text(params.dump(chosen), encoding="utf-8")
+    bring(root, CUT)
+    chain()
+
+
+def bring(root: Path, until: pd.Timestamp) -> None:
+    """Measure and collect until then."""
+    feed(root, until)
+    collect("web", SOURCE, root=root, now=until)

@@ -15,7 +15,7 @@ from analytics.anomalies.found import Found
 from analytics.anomalies.judge import Group, Judged
 from analytics.stats import past
 
-__all__ = ["CODE", "asked", "from_model", "name_of", "to_model"]
+__all__ = ["CODE", "JUDGED_BY", "asked", "from_model", "name_of", "to_model"]
 
 CODE = "analytics.anomalies.advance"
 """Module that says with all it imports what a stored state means."""

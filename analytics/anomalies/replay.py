@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import params, session, store, words
+from analytics import params, registry, session, store, words
 from analytics.anomalies import calibration, explain
-from analytics.anomalies.find import Anomalies, find_anomalies
+from analytics.anomalies.find import STAGE, Anomalies, anomalies_of, find_anomalies
 from analytics.anomalies.judge import GAP_S
-from analytics.anomalies.models import asked
+from analytics.anomalies.models import JUDGED_BY, asked
+from analytics.anomalies.stored import stored_detectors
+from analytics.panel import Panels
 
-__all__ = ["BUDGETS", "Replay", "budgets", "compare", "replay"]
+__all__ = ["BUDGETS", "Replay", "budgets", "compare", "difference", "listed", "replay"]
 
 BUDGETS = (0.5, 1.0, 2.0)
 """Budgets whose cost the page tells, as multiples of the one in use."""
@@ -31,13 +34,42 @@ class Replay:
 
     Attributes
     ----------
+    begin : from when on they are counted
     figures : what, now, then; a row for each figure
     gained, lost : alarms that only the other settings, or only those in use, tell
     """
 
+    begin: pd.Timestamp
     figures: pd.DataFrame
     gained: pd.DataFrame
     lost: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _History:
+    """What has been published until `now`: panels `signals`, tables, and what people have said of anomalies."""
+
+    signals: Panels
+    series: pd.DataFrame
+    regions: pd.DataFrame
+    masks: pd.DataFrame
+    coverage: pd.DataFrame
+    events: pd.DataFrame
+    outages: pd.DataFrame
+    feedback: pd.DataFrame
+    now: pd.Timestamp
+
+    @classmethod
+    def published(cls) -> _History:
+        with session.published():
+            now, names = store.now(), ("series", "regions", "masks", "coverage", "events", "outages")
+            loaded = {name: store.load(name) for name in names}
+            return cls(store.panels("signals").between(None, now), **loaded, feedback=store.decisions("feedback"), now=now)
+
+    def compared(self, found: list[Anomalies], settings: list[params.Anomalies], *, weeks: float) -> Replay:
+        """Both side by side, over the newest weeks."""
+        known = [calibration.causes(one.anomalies, self.masks, self.events, self.outages, self.feedback) for one in found]
+        return compare(found, known, [one.false_alarms_per_week for one in settings], self.outages, weeks=weeks, now=self.now)
 
 
 def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[str]:
@@ -50,21 +82,57 @@ def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[
     ValueError
         For a parameter of another stage, or one that does not exist.
     """
-    chosen = params.load(session.root() / "params.yaml")
+    chosen, history = params.load(session.root() / "params.yaml"), _History.published()
     then = params.section(chosen, "anomalies", _overrides(texts))
-    with session.published():
-        signals, now = store.panels("signals"), store.now()
-        series, regions, masks, coverage = (store.load(name) for name in ("series", "regions", "masks", "coverage"))
-        events, outages, feedback = store.load("events"), store.load("outages"), store.decisions("feedback")
-    tables = series, regions, masks, coverage, feedback
     if asked(then) != asked(chosen.anomalies):
         say("detecting again: this takes as long as the stage")
+    settings = [chosen.anomalies, then]
     found = [
-        find_anomalies(signals, *tables, settings=settings, project=chosen.project, now=now) for settings in (chosen.anomalies, then)
+        find_anomalies(history.signals, history.series, history.regions, history.masks, history.coverage, history.feedback,
+                       settings=one, project=chosen.project, now=history.now)
+        for one in settings
     ]  # fmt: skip
-    known = [calibration.causes(one.anomalies, masks, events, outages, feedback) for one in found]
-    allowed = [settings.false_alarms_per_week for settings in (chosen.anomalies, then)]
-    return _lines(compare(found, known, allowed, outages, weeks=weeks, now=now), texts, weeks=weeks, zone=chosen.project.zone, now=now)
+    compared = history.compared(found, settings, weeks=weeks)
+    return _lines(compared, ("now", f"with {' '.join(texts)}"), zone=chosen.project.zone, now=history.now)
+
+
+def difference(one: Path, other: Path) -> list[str]:
+    """What two folders of stored detectors tell of the published history since the younger ones were stored, side by side, in lines.
+
+    Each goes on from what it remembers; rules that decide what is told are those in use.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder holds none.
+    ValueError
+        If they were stored by other code, or nothing has come since they were stored.
+    """
+    chosen, history = params.load(session.root() / "params.yaml"), _History.published()
+    both = [stored_detectors(folder) for folder in (one, other)]
+    begin, zone = max(detectors.known_to for detectors in both), chosen.project.zone
+    if begin >= history.now:
+        raise ValueError(f"nothing has come since {words.moment(begin, zone, year=True)}, when the younger detectors were stored")
+    settings = [chosen.anomalies.model_copy(update={name: getattr(detectors.settings, name) for name in JUDGED_BY}) for detectors in both]
+    found = [
+        anomalies_of(detectors.judging(history.signals, regions=history.regions).found(), history.series, history.masks, history.coverage,
+                     history.feedback, settings=own, project=chosen.project, now=history.now)
+        for detectors, own in zip(both, settings, strict=True)
+    ]  # fmt: skip
+    compared = history.compared(found, settings, weeks=(history.now - begin) / pd.Timedelta(weeks=1))
+    return _lines(compared, (str(one), str(other)), zone=zone, now=history.now)
+
+
+def listed(*, zone: str) -> list[str]:
+    """The stored detectors, a line each: id, name, what they have seen."""
+    with session.published():
+        models = [registry.load(name, stage=STAGE) for name in registry.models(STAGE)]
+    lines = []
+    for model in models:
+        known_from, known_to = (words.moment(pd.Timestamp(at), zone, year=True) for at in model.lineage["window"])
+        n_series = sum(len(group["series"]) for group in model.parameters["groups"])
+        lines.append(f"{model.model_id}  {model.name:<12} {words.counted(n_series, 'series', 'series')}, {known_from} to {known_to}")
+    return lines or ["no detectors are stored yet; run `analytics run --all`"]
 
 
 def _overrides(texts: list[str]) -> dict[str, Any]:
@@ -76,7 +144,7 @@ def _overrides(texts: list[str]) -> dict[str, Any]:
 
 
 def compare(
-    found: list[Anomalies], causes: list[pd.Series], allowed: list[float], outages: pd.DataFrame, *, weeks: int, now: pd.Timestamp
+    found: list[Anomalies], causes: list[pd.Series], allowed: list[float], outages: pd.DataFrame, *, weeks: float, now: pd.Timestamp
 ) -> Replay:  # fmt: skip
     """Alarms of the newest weeks, of the settings in use and of others.
 
@@ -98,7 +166,7 @@ def compare(
         "confirmed outages told": [f"{n_caught(recent, one)} of {len(recent)}" for one in told],
     }
     rows = [(what, *pair) for what, pair in figures.items()]
-    return Replay(pd.DataFrame(rows, columns=["what", "now", "then"]), _only(told[1], told[0]), _only(told[0], told[1]))
+    return Replay(begin, pd.DataFrame(rows, columns=["what", "now", "then"]), _only(told[1], told[0]), _only(told[0], told[1]))
 
 
 def _rates(counts: list[int], weeks: list[float]) -> list[str]:
@@ -143,10 +211,10 @@ def _ends(stretches: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray
     return begin.astype(np.int64) / 1000, np.where(np.isnat(end), np.inf, end.astype(np.int64) / 1000)
 
 
-def _lines(found: Replay, texts: list[str], *, weeks: int, zone: str, now: pd.Timestamp) -> list[str]:
-    head = f"{words.counted(weeks, 'week')} until {words.moment(now, zone, year=True)}"
-    width = max(len(row.now) for row in found.figures.itertuples())
-    lines = [f"{head:<34}{'now':>{max(width, 8)}}   with {' '.join(texts)}"]
+def _lines(found: Replay, names: tuple[str, str], *, zone: str, now: pd.Timestamp) -> list[str]:
+    head = f"{words.duration((now - found.begin).total_seconds())} until {words.moment(now, zone, year=True)}"
+    width = max(len(names[0]), *(len(row.now) for row in found.figures.itertuples()))
+    lines = [f"{head:<34}{names[0]:>{max(width, 8)}}   {names[1]}"]
     lines += [f"  {row.what:<32}{row.now:>{max(width, 8)}}   {row.then}" for row in found.figures.itertuples()]
     for name, rows in (("gained", found.gained), ("lost", found.lost)):
         lines.append(f"{name}: {words.counted(len(rows), 'alarm')}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 
@@ -40,13 +41,18 @@ class Detectors:
                 states[name] = advance(before, new, regions=regions, settings=self.settings)
         return replace(self, states=states)
 
+    @property
+    def known_to(self) -> pd.Timestamp:
+        """End of the newest step that one of them has seen."""
+        return pd.Timestamp(max(state.known_to_ms for state in self.states.values()), unit="ms", tz="UTC")
+
     def found(self) -> Found:
         """What was strange since they were stored, and what went on then."""
         return Found.together([found(state) for state in self.states.values()])
 
 
-def stored_detectors() -> Detectors:
-    """The detectors that serve.
+def stored_detectors(folder: Path | None = None) -> Detectors:
+    """The detectors that serve, or those in a folder.
 
     Raises
     ------
@@ -55,10 +61,12 @@ def stored_detectors() -> Detectors:
     ValueError
         If they were stored by other code: what they remember may mean something else now.
     """
-    models = [registry.load(name, stage=STAGE) for name in registry.models(STAGE)]
+    where = "stored yet; run `analytics run --all`" if folder is None else f"in {folder}"
+    models = [registry.load(name, stage=STAGE, folder=folder) for name in registry.models(STAGE, folder=folder)]
     if not models:
-        raise FileNotFoundError("no detectors are stored yet; run `analytics run --all`")
+        raise FileNotFoundError(f"no detectors are {where}")
     if any(model.lineage["code"] != engine.code_digest(CODE) for model in models):
-        raise ValueError("the stored detectors were made by another version of this program; run `analytics run --all`")
+        raise ValueError(f"the detectors {'stored' if folder is None else where} were made by another version of this program; "
+                         "run `analytics run --all` with this one")  # fmt: skip
     settings = params.Anomalies(**models[0].parameters["settings"])
     return Detectors({model.name: from_model(model) for model in models}, settings)

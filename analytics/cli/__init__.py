@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from analytics.cli import alerts, base, chain, drift, project
+from analytics.cli import alerts, base, chain, drift, models, project
 from analytics.cli.base import FAILED, STOPPED, WRONG_USE
 from analytics.runner import client
 
@@ -58,6 +58,6 @@ def _command(arguments: list[str]) -> int:
 def _parser() -> base.Parser:
     parser = base.Parser(prog="analytics", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for topic in (chain, alerts, drift, project):
+    for topic in (chain, alerts, drift, models, project):
         topic.add(commands)
     return parser
