@@ -55,6 +55,8 @@ PATTERN_WEIGHT = 12.0
 """Strength of a course that is a spread further from all others than courses usually are."""
 RUN_HALF_LIFE_H, RUN_BOUND = 5.0, 10.0
 """Half-life of a run, and the strength by which one point adds to it at most, so that a run is more than one odd point."""
+STILL_APART = 0.5
+"""Spreads from the course of the day by which values still show what a run has added up: less than a single value is off by chance."""
 STRONGEST = 1000.0
 """Strengths beyond are all the same; a series that never moved has no spread to tell them apart."""
 
@@ -248,6 +250,8 @@ def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -
     forecast = _bounded_ratio(residual, scale)
     apart = COURSE_WEIGHT * _bounded_ratio(by_course, course_scale)
     run = _run(forecast, _has_begun(values, past), steps, past.part("run"))
+    # What was added up fades over hours; once the values are back it says nothing.
+    run = np.where(_still_apart(np.sign(run) * apart, steps, past), run, 0 * run)
     singles = np.stack([forecast, apart, run, _pulse(forecast, last_kept, step_s, past)])
     strange = _pattern(values, level, recent, steps, step_s, past.part("pattern"))
     return Surprise(_strongest(singles), np.concatenate([singles, strange[None]]), expected, scale, usual)
@@ -439,6 +443,13 @@ def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past) 
     # Of independent values of unit variance the fading mean has the variance (1 - kept) / (1 + kept).
     total = trailing.fading_mean(bounded, half_life, past)[:, 1:] * np.sqrt((1 + kept) / (1 - kept))
     return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps, past), 0.5), np.nan)
+
+
+def _still_apart(apart: FloatArray, steps: _Steps, past: Past) -> BoolArray:
+    """Whether most values of the last hour were apart from the course of the day, to the side that is counted as positive."""
+    window = max(3, steps.hour)
+    whole = past.joined("apart", apart.astype(np.float32), trailing.reach(window))
+    return np.asarray(trailing.median(whole, window) >= STILL_APART)
 
 
 def _pulse(strength: FloatArray, kept: FloatArray, step_s: int, past: Past) -> FloatArray:
