@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import math
 import os
 import selectors
 import shutil
@@ -27,6 +28,8 @@ from analytics.runner import client
 __all__ = ["import_stack", "parent"]
 
 WAIT_S = 0.02
+PATIENCE_S = 10.0
+"""So long an interrupted stage may take to clean up, s."""
 SHARED = ("scipy.special", "analytics.engine", "analytics.expected", "analytics.params", "analytics.plots.style", "analytics.words")
 """What several stages use: a single one imports it when it needs it."""
 
@@ -165,7 +168,8 @@ def _be_command(request: dict[str, Any], streams: list[int], run_stage: Callable
 
 
 def _wait(child: int, connection: socket.socket, lifeline: int) -> int:
-    """Exit code of the stage; it is interrupted when the command that asked, or the whole run, is gone."""
+    """Exit code of the stage; it is interrupted when the command that asked, or the whole run, is gone, and killed if that does not end it."""
+    killed_at = math.inf
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
         selector.register(lifeline, selectors.EVENT_READ)
@@ -176,7 +180,11 @@ def _wait(child: int, connection: socket.socket, lifeline: int) -> int:
                 return code if code >= 0 else 128 - code
             if not selector.get_map():
                 time.sleep(WAIT_S)
+                if time.monotonic() > killed_at:
+                    # Its own children die with it.
+                    os.kill(child, signal.SIGKILL)
             elif selector.select(WAIT_S):
                 os.kill(child, signal.SIGINT)
+                killed_at = time.monotonic() + PATIENCE_S
                 selector.unregister(connection)
                 selector.unregister(lifeline)
