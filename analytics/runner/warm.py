@@ -168,7 +168,7 @@ def _be_command(request: dict[str, Any], streams: list[int], run_stage: Callable
 
 
 def _wait(child: int, connection: socket.socket, lifeline: int) -> int:
-    """Exit code of the stage; it is interrupted when the command that asked, or the whole run, is gone, and killed if that does not end it."""
+    """Exit code of the stage; it is interrupted when the command that asked, or the whole run, is gone, and killed if it goes on."""
     killed_at = math.inf
     with selectors.DefaultSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)

@@ -60,9 +60,9 @@ def test_an_outage_is_told_by_an_alarm_of_its_service_while_it_lasts():
 
 
 def test_lines_name_what_is_gained_and_lost():
-    lines = replay._lines(both([SLOW], [SHORT]), ["anomalies.min_points=1"], weeks=1, zone="UTC", now=NOW)
+    lines = replay._lines(both([SLOW], [SHORT]), ("now", "with anomalies.min_points=1"), zone="UTC", now=NOW)
     text = "\n".join(lines).replace("\u00a0", " ")
-    assert lines[0].replace("\u00a0", " ").startswith("1 week until 16 Mar 2026 00:00")
+    assert lines[0].replace("\u00a0", " ").startswith("7 d until 16 Mar 2026 00:00")
     assert lines[0].endswith("now   with anomalies.min_points=1")
     assert "gained: 1 alarm\n    8  db in eu was 100 % slower than expected for 5 min on 9 Mar 15:00  [short]" in text
     assert "lost: 1 alarm\n   50  web in eu was 100 % slower" in text
