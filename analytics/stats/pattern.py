@@ -56,6 +56,7 @@ def _piece(step_s: int) -> int:
 def distances(filled: FloatArray, off: FloatArray, level: FloatArray, *, least: float, step_s: int, past: Past) -> FloatArray:
     """Distance of the course up to each column to the nearest one that was over by the begin of its quarter of a day, in spreads.
 
+    It is looked at when a piece is over: hours hardly change within one, and a column in between tells what was known then.
     The distance is the root of the weighted mean square difference of the pieces; the spread is the mean size of the deviations from the
     level of the last day.
 
@@ -87,8 +88,13 @@ def distances(filled: FloatArray, off: FloatArray, level: FloatArray, *, least: 
             past.keep("middle", middle)
             past.keep("unit", np.fmax(spread[:, start], least * np.abs(middle)) + np.finfo(np.float32).tiny)
         known = past.array("pieces", none)
-        course = means[:, start : stop + (PIECES - 1) * size]
-        found[:, start:stop] = _nearest(known, course, size, weights, past)
+        ends = np.flatnonzero((begun + np.arange(stop - start) + 1) % size == 0)
+        # The distance that was known before, and those of the pieces that are over by each column.
+        last = past.array("last", np.full((len(off), 1), np.nan))
+        course = means[:, start + ends[:, None] + size * np.arange(PIECES)]
+        whole = np.concatenate([last, _nearest(known, course, weights, past)], axis=1)
+        found[:, start:stop] = whole[:, np.searchsorted(ends, np.arange(stop - start), side="right")]
+        past.keep("last", whole[:, -1:])
         over = past.finished("block", means[:, start + (PIECES - 1) * size : stop + (PIECES - 1) * size], begun, _block(step_s))
         if over is not None:
             past.keep("pieces", np.concatenate([known, over[:, size - 1 :: size]], axis=1)[:, -known.shape[1] :])
@@ -111,16 +117,16 @@ def _weights(step_s: int) -> FloatArray:
     return np.rint(WEIGHT * 0.5 ** (np.arange(PIECES)[::-1] / half_life)).astype(np.float32)
 
 
-def _nearest(known: FloatArray, course: FloatArray, size: int, weights: FloatArray, past: Past) -> FloatArray:
-    """Distance of the course that ends with each column to the nearest known one, shape (n_series, n_times)."""
-    frame = [past.array(name, np.full(len(known), np.nan))[:, None] for name in ("middle", "unit")]
-    known, course = (_rounded(one, *frame) for one in (known, course))
-    n_times = course.shape[1] - (PIECES - 1) * size
-    found = np.empty((len(known), n_times))
-    at_once = max(1, CELLS // (known.shape[1] * n_times))
+def _nearest(known: FloatArray, course: FloatArray, weights: FloatArray, past: Past) -> FloatArray:
+    """Distance of each course, shape (n_series, n_courses, PIECES), to the nearest known one, shape (n_series, n_courses)."""
+    middle, unit = (past.array(name, np.full(len(known), np.nan)) for name in ("middle", "unit"))
+    seen = _rounded(known, middle[:, None], unit[:, None])
+    course = _rounded(course, middle[:, None, None], unit[:, None, None])
+    found = np.empty(course.shape[:2])
+    at_once = max(1, CELLS // (seen.shape[1] * max(PIECES, course.shape[1])))
     for first in range(0, len(known), at_once):
         rows = slice(first, first + at_once)
-        found[rows] = _least(known[rows], course[rows], size, weights)
+        found[rows] = _least(seen[rows], course[rows], weights)
     return found
 
 
@@ -130,25 +136,25 @@ def _rounded(values: FloatArray, middle: FloatArray, unit: FloatArray) -> FloatA
         return np.clip(np.rint((values - middle) / unit * LEVELS), -MOST, MOST).astype(np.float32)
 
 
-def _least(known: FloatArray, course: FloatArray, size: int, weights: FloatArray) -> FloatArray:
-    """Least distance of the course that ends with each column to one of consecutive pieces, shape (n_series, n_times)."""
-    (known, is_known, norm), (course, is_whole, own) = _courses(known, 1, weights), _courses(course, size, weights)
+def _least(seen: FloatArray, course: FloatArray, weights: FloatArray) -> FloatArray:
+    """Least distance of each course, shape (n_series, n_courses, PIECES), to one of consecutive pieces of what was seen."""
+    known, is_known, norm = _consecutive(seen, weights)
+    is_there = np.isfinite(course)
+    course = np.where(is_there, course, np.float32(0))
     # (a - b) ** 2 = a ** 2 + b ** 2 - 2 a b, of which a product of matrices does most.
     both = (course * (-2 * weights)) @ np.swapaxes(known, 1, 2)
     both += np.where(is_known, norm, np.inf)[:, None, :]
-    least = np.maximum(both.min(axis=2) + own, 0)
-    is_found = is_whole & (is_known.sum(axis=1) >= FEW)[:, None]
+    least = np.maximum(both.min(axis=2) + (course * course * weights).sum(axis=2), 0)
+    is_found = is_there.all(axis=2) & (is_known.sum(axis=1) >= FEW)[:, None]
     return np.where(is_found, np.sqrt(least / weights.sum(dtype=np.float64)) / LEVELS, np.nan)
 
 
-def _courses(values: FloatArray, size: int, weights: FloatArray) -> tuple[FloatArray, BoolArray, FloatArray]:
-    """Pieces of the course that ends with each column, (n_series, n_times, PIECES); whether all are there; sums of their squares."""
-    is_missing = np.isnan(values)
-    values = np.where(is_missing, np.float32(0), values)
-    squares, n = values * values, values.shape[1] - (PIECES - 1) * size
-    norm, is_whole = np.zeros((len(values), n), np.float32), np.ones((len(values), n), bool)
+def _consecutive(seen: FloatArray, weights: FloatArray) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Courses of consecutive pieces, (n_series, n_courses, PIECES); whether all are there; weighted sums of their squares."""
+    is_there, n = np.isfinite(seen), seen.shape[1] - PIECES + 1
+    seen = np.where(is_there, seen, np.float32(0))
+    squares, norm, is_whole = seen * seen, np.zeros((len(seen), n), np.float32), np.ones((len(seen), n), bool)
     for piece, weight in enumerate(weights):
-        part = slice(piece * size, piece * size + n)
-        norm += weight * squares[:, part]
-        is_whole &= ~is_missing[:, part]
-    return np.ascontiguousarray(sliding_window_view(values, (PIECES - 1) * size + 1, axis=1)[:, :, ::size]), is_whole, norm
+        norm += weight * squares[:, piece : piece + n]
+        is_whole &= is_there[:, piece : piece + n]
+    return np.ascontiguousarray(sliding_window_view(seen, PIECES, axis=1)), is_whole, norm

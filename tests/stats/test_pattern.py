@@ -94,3 +94,16 @@ def test_distances_do_not_depend_on_the_unit(scale):
 def test_distances_are_the_same_however_the_columns_are_cut(step_s, lengths):
     values = np.random.default_rng(2).normal(size=(2, 400)).cumsum(axis=1) % 11
     npt.assert_array_equal(distances(values, step_s=step_s, lengths=lengths), distances(values, step_s=step_s))
+
+
+def test_distances_are_looked_at_when_a_piece_is_over(rng):
+    values = rng.normal(size=(1, 3 * 288)).cumsum(axis=1) % 11
+    found = distances(values, step_s=300)[0]
+    known = np.isfinite(found)
+    assert known[-1]
+    changes = np.flatnonzero(known[1:] & (found[1:] != found[:-1])) + 1
+    npt.assert_array_equal(changes % 4, 3)
+    # The same as of the means of the pieces.
+    means = values.reshape(1, -1, 4).mean(axis=2)
+    near = distances(means)[0]
+    assert np.corrcoef(found[3::4][np.isfinite(near)], near[np.isfinite(near)])[0, 1] > 0.9
