@@ -116,6 +116,8 @@ def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
     since = pd.Timestamp(week_start(to_ms(_chain_knows())), unit="ms", tz="UTC")
     found = _in_blocks_of(ingest.survey(list(chosen.sources), params=chosen.ingest, project=chosen.project), published["series"])
     newest = replace(found, weeks=[week for week in found.weeks if week.monday_ms >= to_ms(since)])
+    # Weeks that are over by now are in what was published.
+    store.drop_panels("signals")
     measured = ingest.measure(newest, params=chosen.ingest, project=chosen.project, keep=False)
     known = ingest.catalogue(newest, measured)
     store.save(_with_earlier(measured.series, published["series"]), "series")

@@ -107,6 +107,14 @@ def test_the_newest_scores_are_kept_and_an_outage_has_a_high_one(watched):
     assert score["api", "availability"] == 0
 
 
+def test_panels_of_weeks_that_the_chain_knows_are_not_kept(watched):
+    folder = watched / "data" / "live" / "panels" / "signals"
+    folder.mkdir(parents=True)
+    (folder / "b0000-300s-20260302.parquet").write_bytes(b"of last week")
+    look(watched, 5)
+    assert [path.name for path in folder.iterdir()] == ["b0000-300s-20260309.parquet"]
+
+
 def test_two_passes_at_once_are_one(watched):
     import filelock
 

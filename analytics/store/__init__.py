@@ -5,7 +5,7 @@ from analytics.store.decisions import decide, decisions
 from analytics.store.declared import declared_services
 from analytics.store.files import DiskFull, digest, naming_full_disk, write_atomically
 from analytics.store.frames import known_until, load, mark_newest, newest, now, save
-from analytics.store.panels import block_of, cut, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
+from analytics.store.panels import block_of, cut, drop_panels, encode_panel, n_blocks, panel_file_name, panels, read_panel, write_panels
 from analytics.store.raw import (
     Appended,
     RawDay,
@@ -45,6 +45,7 @@ __all__ = [
     "decisions",
     "declared_services",
     "digest",
+    "drop_panels",
     "encode_panel",
     "known_until",
     "load",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shutil
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,7 +25,7 @@ from analytics.panel import WEEK_MS, Panel, PanelRef, Panels, to_ms, week_start
 from analytics.store import frames
 from analytics.store.files import digest, open_parquet, parquet_bytes, write_atomically
 
-__all__ = ["block_of", "cut", "encode_panel", "n_blocks", "panel_file_name", "panels", "read_panel", "write_panels"]
+__all__ = ["block_of", "cut", "drop_panels", "encode_panel", "n_blocks", "panel_file_name", "panels", "read_panel", "write_panels"]
 
 PANEL_FORMAT = 1
 SERVICES_PER_BLOCK = 8
@@ -89,6 +90,11 @@ def write_panels(name: str, files: Iterable[tuple[str, bytes]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in files:
         write_atomically(folder / file, content)
+
+
+def drop_panels(name: str) -> None:
+    """Remove the panels of that name from where results go."""
+    shutil.rmtree(session.out() / "panels" / name, ignore_errors=True)
 
 
 def panels(name: str) -> Panels:
