@@ -87,7 +87,7 @@ def _watch(root: Path, clock: pd.Timestamp, is_collected: bool, is_sent: bool, s
     before = tell.known_alerts()
     with session.live():
         newest = _measure(chosen, clock)
-        now = min(newest.signals.end or clock, clock)
+        now = min(newest.signals.end or _chain_knows(), clock)
         raised = _raise(newest, chosen, now)
         _save(newest, raised, now)
     lines = [f"judged until {words.moment(now, zone)}", *_news(before, raised.alerts), *_silent(newest.series, now, clock, zone)]
@@ -124,7 +124,8 @@ def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
     earlier = published["masks"][published["masks"]["start"] < since]
     # What was declared is in both; what the checks of earlier weeks have shown is only in what was published.
     masks = _together(earlier, known.masks).drop_duplicates(list(tables.TABLES["masks"].key), keep="last", ignore_index=True)
-    signals = Panels([_until(ref, clock) for ref in store.panels("signals").between(since, None)])
+    written = store.panels("signals").between(since, None) if newest.weeks else Panels([])
+    signals = Panels([_until(ref, clock) for ref in written])
     return _Newest(since, signals, store.load("series"), measured.coverage, masks, known)
 
 

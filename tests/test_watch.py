@@ -152,6 +152,14 @@ def test_silence_is_said(watched):
     assert f"  nothing has come since 13{NBSP}Mar{NBSP}00:00: are the sources still fed?" in seen.lines
 
 
+def test_without_anything_new_it_knows_what_the_chain_does(project):
+    monday = CUT - pd.Timedelta(days=4)
+    begin(project, until=monday)
+    seen = watch.watch(project, clock=monday + pd.Timedelta(minutes=20), is_collected=False)
+    assert seen.now == monday
+    assert f"  nothing has come since 9{NBSP}Mar{NBSP}00:00: are the sources still fed?" in seen.lines
+
+
 def test_the_silent_are_named(watched):
     clock = CUT + pd.Timedelta(minutes=60)
     feed(watched, CUT)

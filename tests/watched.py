@@ -66,12 +66,12 @@ def feed(root: Path, until: pd.Timestamp) -> None:
     ROWS[ROWS["time"] < until].to_csv(root / "checks.csv", index=False)
 
 
-def begin(root: Path) -> None:
-    """A project that collects this file and tells into another; its chain has run until the cut."""
+def begin(root: Path, *, until: pd.Timestamp = CUT) -> None:
+    """A project that collects this file and tells into another; its chain has run until the cut, or another time."""
     channels = {"lines": {"kind": "file", "path": "told.jsonl", "at_least": "info"}}
     chosen = params.Params(project={"zone": "UTC", "workers": 1}, sources={"web": SOURCE}, delivery={"channels": channels})
     (root / "params.yaml").write_text(params.dump(chosen), encoding="utf-8")
-    bring(root, CUT)
+    bring(root, until)
     chain()
 
 
