@@ -57,6 +57,8 @@ RUN_HALF_LIFE_H, RUN_BOUND = 5.0, 10.0
 """Half-life of a run, and the strength by which one point adds to it at most, so that a run is more than one odd point."""
 STILL_APART = 0.5
 """Spreads from the course of the day by which values still show what a run has added up: less than a single value is off by chance."""
+BACK = 2.0
+"""Spreads from the course of the day beyond which a forecast follows something that is going on: 19 of 20 values lie within."""
 STRONGEST = 1000.0
 """Strengths beyond are all the same; a series that never moved has no spread to tell them apart."""
 
@@ -252,7 +254,9 @@ def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -
     run = _run(forecast, _has_begun(values, past), steps, past.part("run"))
     # What was added up fades over hours; once the values are back it says nothing.
     run = np.where(_still_apart(np.sign(run) * apart, steps, past), run, 0 * run)
-    singles = np.stack([forecast, apart, run, _pulse(forecast, last_kept, step_s, past)])
+    # A value that came back to the course of the day was odd for what came before it, and is no pulse.
+    is_back = (np.abs(expected - usual) > BACK * course_scale) & (np.abs(by_course) < np.abs(expected - usual) / 2)
+    singles = np.stack([forecast, apart, run, _pulse(forecast, np.where(is_back, np.nan, forecast), last_kept, step_s, past)])
     strange = _pattern(values, level, recent, steps, step_s, past.part("pattern"))
     return Surprise(_strongest(singles), np.concatenate([singles, strange[None]]), expected, scale, usual)
 
@@ -446,13 +450,13 @@ def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past) 
 
 
 def _still_apart(apart: FloatArray, steps: _Steps, past: Past) -> BoolArray:
-    """Whether most values of the last hour were apart from the course of the day, to the side that is counted as positive."""
-    window = max(3, steps.hour)
+    """Whether most values of the last half an hour were apart from the course of the day, to the side that is counted as positive."""
+    window = max(3, steps.hour // 2)
     whole = past.joined("apart", apart.astype(np.float32), trailing.reach(window))
     return np.asarray(trailing.median(whole, window) >= STILL_APART)
 
 
-def _pulse(strength: FloatArray, kept: FloatArray, step_s: int, past: Past) -> FloatArray:
+def _pulse(strength: FloatArray, odd: FloatArray, kept: FloatArray, step_s: int, past: Past) -> FloatArray:
     """Strength of a value one or two steps ago that was odd for what came before and for what came after it.
 
     Where the next value keeps a part of the last, a pulse is seen twice: as it comes, and the other way round as it goes. The residuals
@@ -462,7 +466,7 @@ def _pulse(strength: FloatArray, kept: FloatArray, step_s: int, past: Past) -> F
     best = np.where(np.isfinite(strength), 0.0, np.nan)
     if n_lags == 0:
         return best
-    whole = past.joined("residuals", strength, n_lags)
+    whole = past.joined("residuals", odd, n_lags)
     kept = np.clip(kept, 0, 1)
     for lag in range(1, n_lags + 1):
         came = whole[:, n_lags - lag :][:, :n_times]

@@ -91,7 +91,7 @@ def test_a_slow_hour_in_two_regions_is_one_anomaly_with_its_effect_and_its_cours
     assert pd.isna(web.region)
     assert abs(web.start - at(15, 10)) <= pd.Timedelta(minutes=5)
     assert web.detected_at <= at(15, 10, 10)
-    assert abs(web.end - at(15, 11)) <= pd.Timedelta(minutes=40)
+    assert abs(web.end - at(15, 11)) <= pd.Timedelta(minutes=30)
     assert web.effect == pytest.approx(2.0, abs=0.3)
     assert web.exposure_factor == 1.0
     course = whole.course[whole.course["anomaly_id"] == web.anomaly_id]
