@@ -41,8 +41,8 @@ power of 4.2. The first guess is that of short hourly series, the heaviest."""
 PEAK_BLOCKS, INDEX_BLOCKS = 8.0, 350.0
 """Weight of the prior in blocks: two days for the usual peak, twelve weeks for the index, which is known much worse."""
 BULK_POINTS = 1400.0
-"""Weight of the prior in points for the shape of the bulk: five days at 5 minutes, two months at one hour. The bulk fades over two weeks, so
-that it never holds more than 20 days."""
+"""Weight of the prior in points for the shape of the bulk: five days at 5 minutes, two months at one hour. The bulk fades over two weeks:
+it never holds more than 20 days."""
 BULK = np.array([0.7, 0.9])
 """Quantiles whose ratio shows the degrees of freedom: a tenth of the points may be strange."""
 LEAST_SIZE, PER_OCTAVE, N_BINS = 2.0**-6, 12, 146

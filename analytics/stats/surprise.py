@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from analytics.stats import pattern, robust, trailing
+from analytics.stats import pattern, regression, robust, trailing
 from analytics.stats.past import Past, pieces
 
 __all__ = ["DETECTORS", "Surprise", "surprises"]
@@ -78,20 +78,11 @@ nothing and some are huge), of which the largest is taken. Below 1, as the large
 LEAST_CHANGE = 0.01
 """Smallest spread, as a share of the level: changes of a few percent are of no interest, however still a series is."""
 
-LEARNT_BLOCKS = 17
-"""Blocks that the regression remembers: the quarters of the first day, then days, two weeks in all; in one the weekly term is seen once."""
-HUBER = 1.5
-"""Residuals beyond this many spreads of their quarter of a block have bounded influence (96 % efficiency at the normal: Huber 1981, Robust
-Statistics)."""
-RIDGE = 1.0
-"""Weight of the first coefficients, in values: a day of 5-minute values outweighs it 288 times."""
 REACH = 3.0
 """The last values count as far off by no more than this many mean deviations: an odd one is neither expected to stay nor does its end
 surprise."""
 FIRST_COEFFICIENTS = (0.4, 0.1, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0)
 """Before anything is learnt: half way from the median of the last hour to the last values."""
-PAIRS = np.array([(one, other) for one in range(len(FIRST_COEFFICIENTS)) for other in range(one, len(FIRST_COEFFICIENTS) + 1)])
-"""Products of terms of the regression that are summed up; the goal counts as the last term."""
 
 
 @dataclass(frozen=True)
@@ -350,7 +341,10 @@ def _expected_change(
     known = _known_before(recent, short, course, REACH * unit, steps, past)
     design = np.nan_to_num(_bounded_ratio(np.stack([*known, unit]), unit))
     block = max(SPREAD_STEPS, steps.day)
-    predicted, kept = _regress(_bounded_ratio(values - short, unit), design, block, steps.first, past.part("regression"))
+    goal = _bounded_ratio(values - short, unit)
+    predicted, kept = regression.predicted(
+        goal, design, block=block, first=steps.first, coefficients=FIRST_COEFFICIENTS, past=past.part("regression")
+    )
     return unit * predicted, kept
 
 
@@ -376,67 +370,6 @@ def _known_before(
     days = [trailing.median_at(about, steps.ago[:, [day]]) for day in (0, 6)]
     ago = [level - short + np.where(np.isfinite(one), one, daily) for one in days]
     return [*last, hours, usual - short, usual - before, *ago]
-
-
-def _regress(target: FloatArray, design: FloatArray, block: int, first: int, past: Past) -> tuple[FloatArray, FloatArray]:
-    """Predictions from coefficients that are learnt anew before each block of columns, and the first of these; (n_series, n_times) each.
-
-    Sums of products of a block are kept, not its rows. Rows far off have bounded weight, by their residual when they came, as soon as a
-    quarter of a block is over.
-
-    Parameters
-    ----------
-    target : float array, shape (n_series, n_times)
-    design : float array, shape (n_terms, n_series, n_times)
-    first : number of the first column
-    """
-    predicted, kept = np.empty((2, *target.shape))
-    quarter = max(1, block // 4)
-    nothing = np.zeros((len(target), LEARNT_BLOCKS, len(PAIRS)), np.float32)
-    weights = _coefficients(past.array("products", nothing))
-    for start, stop, begun in pieces(first, target.shape[1], quarter):
-        rows, goal = design[:, :, start:stop], target[:, start:stop]
-        predicted[:, start:stop] = sum(weights[:, [term]] * row for term, row in enumerate(rows))
-        kept[:, start:stop] = weights[:, [0]]
-        seen = np.stack([*rows, goal, predicted[:, start:stop]], axis=1).astype(np.float32)
-        over = past.finished("rows", seen, begun, quarter)
-        if over is not None:
-            sums = past.array("sums", np.zeros_like(nothing[:, 0])) + _products(over)
-            is_whole = first + stop <= 4 * quarter or (first + stop) % (4 * quarter) == 0
-            if is_whole:
-                past.pushed("products", sums, nothing)
-                weights = _coefficients(past.array("products", nothing))
-            past.keep("sums", np.zeros_like(sums) if is_whole else sums)
-    return predicted, kept
-
-
-def _coefficients(products: FloatArray) -> FloatArray:
-    """Of the regression over the blocks whose sums of products are known, shape (n_series, n_terms)."""
-    n_terms = len(FIRST_COEFFICIENTS)
-    total = np.zeros((len(products), n_terms, n_terms + 1))
-    total[:, PAIRS[:, 0], PAIRS[:, 1]] = products.sum(axis=1, dtype=np.float64)
-    # Only the upper half is summed up.
-    upper, lower = PAIRS[PAIRS[:, 1] < n_terms].T
-    total[:, lower, upper] = total[:, upper, lower]
-    gram = total[:, :, :n_terms] + RIDGE * np.eye(n_terms)
-    moment = total[:, :, n_terms:] + RIDGE * np.array(FIRST_COEFFICIENTS)[:, None]
-    return np.asarray(np.linalg.solve(gram, moment)[:, :, 0])
-
-
-def _products(seen: FloatArray) -> FloatArray:
-    """Weighted sums of products of rows with each other and with the goal, shape (n_series, n_pairs).
-
-    Parameters
-    ----------
-    seen : float array, shape (n_series, n_terms + 2, n_times)
-        Rows, goal, prediction.
-    """
-    parts, size = np.nan_to_num(seen[:, :-1].astype(np.float64)), np.abs(seen[:, -2] - seen[:, -1])
-    spread = robust.NORMAL_CONSISTENCY * robust.median(size)[:, None] + np.finfo(float).eps
-    weight = np.nan_to_num(1 / np.maximum(1, size / (HUBER * spread)))
-    weighted = parts[:, :-1] * weight[:, None]
-    gram = weighted @ np.swapaxes(parts, 1, 2)
-    return np.asarray(gram[:, PAIRS[:, 0], PAIRS[:, 1]], np.float32)
 
 
 def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past) -> FloatArray:

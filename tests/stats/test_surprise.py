@@ -54,32 +54,6 @@ def test_expected_and_scale_explain_the_strength_of_the_forecast(rng):
     npt.assert_allclose(found.by_detector[0], (values - found.expected) / found.scale)
 
 
-def naive_regression(target, design, quarter):
-    """Least squares over the rows of the blocks before: each quarter of the first one, then blocks of four, as far as remembered."""
-    width = design.shape[1]
-    predicted, past, unfinished = np.empty(len(target)), [], []
-    for start in range(0, len(target), quarter):
-        here = slice(start, start + quarter)
-        kept = past[-surprise.LEARNT_BLOCKS :]
-        rows = np.concatenate([np.eye(width) * surprise.RIDGE**0.5, *(one[0] for one in kept)])
-        goals = np.concatenate([np.array(surprise.FIRST_COEFFICIENTS) * surprise.RIDGE**0.5, *(one[1] for one in kept)])
-        predicted[here] = design[here] @ np.linalg.lstsq(rows, goals, rcond=None)[0]
-        size = np.abs(target[here] - predicted[here])
-        root = np.sqrt(1 / np.maximum(1, size / (surprise.HUBER * 1.4826 * np.median(size) + 1e-15)))
-        unfinished.append((design[here] * root[:, None], target[here] * root))
-        if start < 4 * quarter or len(unfinished) == 4:
-            past.append(tuple(np.concatenate(parts) for parts in zip(*unfinished, strict=True)))
-            unfinished = []
-    return predicted
-
-
-def test_regression_equals_least_squares_over_all_rows(rng):
-    design = rng.normal(size=(400, 9))
-    target = design @ rng.normal(size=9) + rng.standard_t(2, size=400)
-    found, _ = surprise._regress(target[None], design.T[:, None], 20, 0, Past())
-    npt.assert_allclose(found[0], naive_regression(target, design, 5), rtol=2e-5, atol=2e-5)
-
-
 def test_run_equals_naive_loop(rng):
     strength = rng.normal(size=80)
     half_life = surprise.RUN_HALF_LIFE_H * 4
