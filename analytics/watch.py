@@ -174,8 +174,9 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
     """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here."""
     project, settings = chosen.project, chosen.anomalies
     detectors = _detectors(newest)
+    known = anomalies.Known(newest.series, newest.known.regions, newest.masks, newest.coverage, store.decisions("feedback"))
     strange = anomalies.anomalies_of(
-        detectors.found(), newest.series, newest.masks, newest.coverage, store.decisions("feedback"),
+        detectors.found(), known,
         settings=settings.model_copy(update={"false_alarms_per_week": detectors.settings.false_alarms_per_week}), project=project, now=now,
     )  # fmt: skip
     store.save(strange.scores, "scores")

@@ -42,10 +42,8 @@ def chain():
     projects.ingest_all()
     chosen = params.load(store.root() / "params.yaml")
     store.begin("anomalies")
-    found = anomalies.find_anomalies(
-        store.panels("signals"), store.load("series"), store.load("regions"), store.load("masks"), store.load("coverage"),
-        store.decisions("feedback"), settings=chosen.anomalies, project=chosen.project, now=store.now(),
-    )  # fmt: skip
+    known, now = anomalies.Known.loaded(), store.now()
+    found = anomalies.find_anomalies(store.panels("signals"), known, settings=chosen.anomalies, project=chosen.project, now=now)
     anomalies.save(found)
     store.begin("alerts")
     loaded = {name: store.load(name) for name in ("services", "series", "dependencies", "masks")}

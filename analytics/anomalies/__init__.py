@@ -3,7 +3,7 @@
 from analytics.anomalies import explain, says, shows
 from analytics.anomalies.calibration import causes, realised
 from analytics.anomalies.course import Course, look_at
-from analytics.anomalies.find import Anomalies, anomalies_of, find_anomalies, save
+from analytics.anomalies.find import Anomalies, Known, anomalies_of, find_anomalies, save
 from analytics.anomalies.found import Found
 from analytics.anomalies.replay import budgets
 from analytics.anomalies.stored import Detectors, stored_detectors
@@ -14,6 +14,7 @@ __all__ = [
     "Course",
     "Detectors",
     "Found",
+    "Known",
     "Trial",
     "anomalies_of",
     "budgets",

@@ -18,10 +18,27 @@ from analytics.anomalies.weeks import judge_blocks
 from analytics.panel import Panels
 from analytics.stats import alarms
 
-__all__ = ["STAGE", "Anomalies", "anomalies_of", "find_anomalies", "save"]
+__all__ = ["STAGE", "Anomalies", "Known", "anomalies_of", "find_anomalies", "save"]
 
 STAGE = "anomalies"
 WEEK = pd.Timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known beside the signals: tables of these names, and the rows of `data/decisions/feedback.csv`."""
+
+    series: pd.DataFrame
+    regions: pd.DataFrame
+    masks: pd.DataFrame
+    coverage: pd.DataFrame
+    feedback: pd.DataFrame
+
+    @classmethod
+    def loaded(cls) -> Known:
+        """As they are stored."""
+        series, regions, masks, coverage = (store.load(name) for name in ("series", "regions", "masks", "coverage"))
+        return cls(series, regions, masks, coverage, store.decisions("feedback"))
 
 
 @dataclass(frozen=True)
@@ -55,54 +72,31 @@ class Anomalies:
 
 
 def find_anomalies(
-    signals: Panels,
-    series: pd.DataFrame,
-    regions: pd.DataFrame,
-    masks: pd.DataFrame,
-    coverage: pd.DataFrame,
-    feedback: pd.DataFrame,
-    *,
-    settings: params.Anomalies,
-    project: params.Project,
-    now: pd.Timestamp,
-) -> Anomalies:
-    """Anomalies known at `now`, the newest first.
-
-    Parameters
-    ----------
-    series, regions, masks, coverage : tables of these names
-    feedback : rows of `data/decisions/feedback.csv`
-    """
-    blocks = list(judge_blocks(signals.between(None, now), regions=regions, settings=settings, workers=project.workers))
+    signals: Panels, known: Known, *, settings: params.Anomalies, project: params.Project, now: pd.Timestamp
+) -> Anomalies:  # fmt: skip
+    """Anomalies known at `now`, the newest first."""
+    blocks = list(judge_blocks(signals.between(None, now), regions=known.regions, settings=settings, workers=project.workers))
     found = Found.together([block.found for block in blocks])
-    described = anomalies_of(found, series, masks, coverage, feedback, settings=settings, project=project, now=now)
+    described = anomalies_of(found, known, settings=settings, project=project, now=now)
     return replace(described, models=tuple(block.model for block in blocks))
 
 
 def anomalies_of(
-    found: Found,
-    series: pd.DataFrame,
-    masks: pd.DataFrame,
-    coverage: pd.DataFrame,
-    feedback: pd.DataFrame,
-    *,
-    settings: params.Anomalies,
-    project: params.Project,
-    now: pd.Timestamp,
-) -> Anomalies:
-    """Strange stretches of series as the anomalies of their services. Parameters as of `find_anomalies`."""
+    found: Found, known: Known, *, settings: params.Anomalies, project: params.Project, now: pd.Timestamp
+) -> Anomalies:  # fmt: skip
+    """Strange stretches of series as the anomalies of their services."""
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
-    known = found.episodes.merge(series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
-    known = known.assign(anomaly_id=join(known, near=pd.Timedelta(seconds=settings.near_s)))
-    details = known.assign(**_chance(known["per_week"])).sort_values(["anomaly_id", "series_id", "start"], ignore_index=True)
-    judged = series[series["series_id"].isin(set(found.weeks.index))]
+    episodes = found.episodes.merge(known.series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
+    episodes = episodes.assign(anomaly_id=join(episodes, near=pd.Timedelta(seconds=settings.near_s)))
+    details = episodes.assign(**_chance(episodes["per_week"])).sort_values(["anomaly_id", "series_id", "start"], ignore_index=True)
+    judged = known.series[known.series["series_id"].isin(set(found.weeks.index))]
     n_series = judged.groupby("service", observed=True)["series_id"].nunique()
-    share = _shares(series, coverage, now)
+    share = _shares(known.series, known.coverage, now)
     course = course_of(details, found.looks, n_series, share)
     anomalies = _anomalies(details, course, share, settings, now)
     course = _with_ends(course, anomalies, details)
     anomalies = anomalies.assign(explanation=explain.explanations(anomalies, details, settings=settings, zone=project.zone))
-    kept_back = suppressed(anomalies, details, masks, feedback, settings=settings, zone=project.zone)
+    kept_back = suppressed(anomalies, details, known.masks, known.feedback, settings=settings, zone=project.zone)
     weeks = judged.assign(weeks=judged["series_id"].map(found.weeks)).groupby("service", observed=True)["weeks"].max()
     newest_first = anomalies.sort_values(["start", "anomaly_id"], ascending=[False, True])
     return Anomalies(

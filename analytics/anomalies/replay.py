@@ -13,7 +13,7 @@ import pandas as pd
 
 from analytics import params, registry, session, store, words
 from analytics.anomalies import calibration, explain
-from analytics.anomalies.find import STAGE, Anomalies, anomalies_of, find_anomalies
+from analytics.anomalies.find import STAGE, Anomalies, Known, anomalies_of, find_anomalies
 from analytics.anomalies.judge import GAP_S
 from analytics.anomalies.models import JUDGED_BY, asked
 from analytics.anomalies.stored import stored_detectors
@@ -50,25 +50,20 @@ class _History:
     """What has been published until `now`: panels `signals`, tables, and what people have said of anomalies."""
 
     signals: Panels
-    series: pd.DataFrame
-    regions: pd.DataFrame
-    masks: pd.DataFrame
-    coverage: pd.DataFrame
+    known: Known
     events: pd.DataFrame
     outages: pd.DataFrame
-    feedback: pd.DataFrame
     now: pd.Timestamp
 
     @classmethod
     def published(cls) -> _History:
         with session.published():
-            now, names = store.now(), ("series", "regions", "masks", "coverage", "events", "outages")
-            loaded = {name: store.load(name) for name in names}
-            return cls(store.panels("signals").between(None, now), **loaded, feedback=store.decisions("feedback"), now=now)
+            now = store.now()
+            return cls(store.panels("signals").between(None, now), Known.loaded(), store.load("events"), store.load("outages"), now)
 
     def compared(self, found: list[Anomalies], settings: list[params.Anomalies], *, weeks: float) -> Replay:
         """Both side by side, over the newest weeks."""
-        known = [calibration.causes(one.anomalies, self.masks, self.events, self.outages, self.feedback) for one in found]
+        known = [calibration.causes(one.anomalies, self.known.masks, self.events, self.outages, self.known.feedback) for one in found]
         return compare(found, known, [one.false_alarms_per_week for one in settings], self.outages, weeks=weeks, now=self.now)
 
 
@@ -87,11 +82,7 @@ def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[
     if asked(then) != asked(chosen.anomalies):
         say("detecting again: this takes as long as the stage")
     settings = [chosen.anomalies, then]
-    found = [
-        find_anomalies(history.signals, history.series, history.regions, history.masks, history.coverage, history.feedback,
-                       settings=one, project=chosen.project, now=history.now)
-        for one in settings
-    ]  # fmt: skip
+    found = [find_anomalies(history.signals, history.known, settings=one, project=chosen.project, now=history.now) for one in settings]
     compared = history.compared(found, settings, weeks=weeks)
     return _lines(compared, ("now", f"with {' '.join(texts)}"), zone=chosen.project.zone, now=history.now)
 
@@ -114,11 +105,11 @@ def difference(one: Path, other: Path) -> list[str]:
     if begin >= history.now:
         raise ValueError(f"nothing has come since {words.moment(begin, zone, year=True)}, when the younger detectors were stored")
     settings = [chosen.anomalies.model_copy(update={name: getattr(detectors.settings, name) for name in JUDGED_BY}) for detectors in both]
+    judged = [detectors.judging(history.signals, regions=history.known.regions).found() for detectors in both]
     found = [
-        anomalies_of(detectors.judging(history.signals, regions=history.regions).found(), history.series, history.masks, history.coverage,
-                     history.feedback, settings=own, project=chosen.project, now=history.now)
-        for detectors, own in zip(both, settings, strict=True)
-    ]  # fmt: skip
+        anomalies_of(strange, history.known, settings=own, project=chosen.project, now=history.now)
+        for strange, own in zip(judged, settings, strict=True)
+    ]
     compared = history.compared(found, settings, weeks=(history.now - begin) / pd.Timedelta(weeks=1))
     return _lines(compared, (str(one), str(other)), zone=zone, now=history.now)
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from analytics import engine, params, store
 from analytics.anomalies.advance import detect
-from analytics.anomalies.find import Anomalies, anomalies_of
+from analytics.anomalies.find import Anomalies, Known, anomalies_of
 from analytics.anomalies.found import Found
 from analytics.anomalies.judge import GAP_S
 from analytics.anomalies.models import asked
@@ -109,11 +109,7 @@ PUT = ["service", "region", "kind", "start", "end", "is_caught", "delay_s"]
 def try_out(
     signals: Panels,
     found: Anomalies,
-    series: pd.DataFrame,
-    regions: pd.DataFrame,
-    masks: pd.DataFrame,
-    coverage: pd.DataFrame,
-    feedback: pd.DataFrame,
+    known: Known,
     *,
     settings: params.Anomalies,
     project: params.Project,
@@ -124,19 +120,16 @@ def try_out(
     Parameters
     ----------
     found : what `find_anomalies` has found: nothing is put where something was strange already
-    signals, series, regions, masks, coverage, feedback : as of `find_anomalies`
     """
     sample = sample_of(signals, settings=settings, now=now)
     services = {name for ref in sample.refs for name in ref.series["service"]}
-    parts = Found.together(list(engine.map(partial(detect_with_put, regions=regions, settings=asked(settings)), sample.refs)))
+    parts = Found.together(list(engine.map(partial(detect_with_put, regions=known.regions, settings=asked(settings)), sample.refs)))
     # Series into which nothing was put are looked at as well: all share the price.
     beside = [name for ref in signals for name, of in zip(ref.series["series_id"], ref.series["service"], strict=True) if of in services]
     weeks = parts.weeks.reindex(parts.weeks.index.union(beside), fill_value=0.0)
-    told = anomalies_of(
-        replace(parts, weeks=weeks), series, masks, coverage, feedback, settings=settings, project=project, now=sample.end
-    )  # fmt: skip
+    told = anomalies_of(replace(parts, weeks=weeks), known, settings=settings, project=project, now=sample.end)
     near = pd.Timedelta(seconds=max(settings.near_s, GAP_S))
-    rows = [row for ref in sample.refs for row in _rows(ref, found.anomalies, masks, near)]
+    rows = [row for ref in sample.refs for row in _rows(ref, found.anomalies, known.masks, near)]
     return Trial(_caught(pd.DataFrame(rows, columns=PUT[:-2]), told, near), len(services), sample.tested_from, sample.end)
 
 

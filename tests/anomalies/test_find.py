@@ -57,7 +57,7 @@ def found(signals=None, *, now=None, masks=NO_MASKS, labels=(), **settings):
     named = [ref.series for ref in signals] or [world()[0].series.head(0)]
     series = pd.concat(named, ignore_index=True).assign(unit="ms")
     return anomalies.find_anomalies(
-        signals, series, REGIONS, masks, COVERAGE, feedback(*labels),
+        signals, anomalies.Known(series, REGIONS, masks, COVERAGE, feedback(*labels)),
         settings=SETTINGS.model_copy(update=settings), project=PROJECT, now=START + pd.Timedelta(days=DAYS) if now is None else now,
     )  # fmt: skip
 

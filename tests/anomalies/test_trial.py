@@ -51,9 +51,9 @@ def values(seed=5):
 def tried(signals, *, now=NOW, **settings):
     chosen = SETTINGS.model_copy(update=settings)
     series = pd.concat([ref.series for ref in signals], ignore_index=True)
-    tables = series, REGIONS, MASKS, COVERAGE, FEEDBACK
-    found = find_anomalies(signals.between(None, now), *tables, settings=chosen, project=PROJECT, now=now)
-    return found, anomalies.try_out(signals.between(None, now), found, *tables, settings=chosen, project=PROJECT, now=now)
+    known = anomalies.Known(series, REGIONS, MASKS, COVERAGE, FEEDBACK)
+    found = find_anomalies(signals.between(None, now), known, settings=chosen, project=PROJECT, now=now)
+    return found, anomalies.try_out(signals.between(None, now), found, known, settings=chosen, project=PROJECT, now=now)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,8 @@ def test_the_copy_of_some_weeks_says_what_the_whole_history_would(signals, sampl
     (ref,) = sample.refs
     copy = trial.put_into(signals[0].load(), trial.plan(ref)).between(None, NOW)
     strange = detect(copy, regions=REGIONS, settings=SETTINGS)
-    told = anomalies_of(strange, signals[0].series, MASKS, COVERAGE, FEEDBACK, settings=SETTINGS, project=PROJECT, now=NOW).alarms
+    known = anomalies.Known(signals[0].series, REGIONS, MASKS, COVERAGE, FEEDBACK)
+    told = anomalies_of(strange, known, settings=SETTINGS, project=PROJECT, now=NOW).alarms
     agreed = [
         row.is_caught
         == bool(((told["service"] == row.service) & (told["detected_at"] > row.start) & (told["detected_at"] <= row.end + HALF_HOUR)).any())
@@ -203,6 +204,6 @@ def test_a_trial_can_be_left_out(signals):
 
 def test_nothing_measured_is_nothing_tried():
     series = pd.DataFrame(columns=["series_id", "service", "region", "signal", "unit", "step_s"])
-    tables = series, REGIONS, MASKS, COVERAGE, FEEDBACK
-    nothing = find_anomalies(Panels([]), *tables, settings=SETTINGS, project=PROJECT, now=NOW)
-    assert anomalies.try_out(Panels([]), nothing, *tables, settings=SETTINGS, project=PROJECT, now=NOW).put.empty
+    known = anomalies.Known(series, REGIONS, MASKS, COVERAGE, FEEDBACK)
+    nothing = find_anomalies(Panels([]), known, settings=SETTINGS, project=PROJECT, now=NOW)
+    assert anomalies.try_out(Panels([]), nothing, known, settings=SETTINGS, project=PROJECT, now=NOW).put.empty
