@@ -38,11 +38,11 @@ def naive_rates(size, steps, remembered, per_week):
     """Rates of one series without gaps, a block at a time."""
     result = np.empty(len(size))
     for block in range(-(-len(size) // steps)):
-        first = max(0, block - remembered)
         if block % alarms.DAY_BLOCKS == 0:
+            known = range(max(0, block - remembered), block)
             age = (block - 1 - np.arange(block * steps) // steps) // alarms.DAY_BLOCKS
             prior = naive_bulk_index(size[: block * steps], 0.5 ** (age * alarms.DAY_BLOCKS / (remembered / 2)))
-        peaks = sorted(np.log(max(size[one * steps : (one + 1) * steps].max(), alarms.LEAST_PEAK)) for one in range(first, block))
+        peaks = sorted(np.log(max(size[one * steps : (one + 1) * steps].max(), alarms.LEAST_PEAK)) for one in known)
         middle = peaks[round(0.5 * (len(peaks) - 1))] if peaks else np.log(alarms.USUAL_PEAK)
         limit = peaks[round((1 - alarms.CENSORED) * (len(peaks) - 1))] if peaks else middle
         counted = sum(middle < peak <= limit for peak in peaks)
