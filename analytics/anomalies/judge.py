@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,8 @@ def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) 
     clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=group.zone, holidays="")
     local_step = clock.local_ms // (step_s * 1000)
     values = expected.transform(panel.values, group.kind)
-    found = surprise.surprises(values, local_step, step_s=step_s, past=past.part("surprise"))
+    noise = partial(expected.least_noise, kind=group.kind)
+    found = surprise.surprises(values, local_step, step_s=step_s, noise=noise, past=past.part("surprise"))
     found = _asked(found, own.strengths(values, local_step, step_s=step_s, past=past.part("own")), settings.left_out)
     alike = np.unique(group.series["signal"], return_inverse=True)[1]
     rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, past=past.part("rates"))

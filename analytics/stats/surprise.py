@@ -17,6 +17,7 @@ them moved the recall at one false alarm a week by more than 0.04, most by less 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = ["DETECTORS", "Surprise", "surprises"]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Noise = Callable[[FloatArray], FloatArray]
 
 DETECTORS = ("forecast", "course", "run", "pulse", "pattern")
 
@@ -155,7 +157,9 @@ def _n_patches(week: int) -> int:
     return -(-week // PATCH) + 1
 
 
-def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Past | None = None) -> Surprise:
+def surprises(
+    values: FloatArray, local_step: IntArray, *, step_s: int, noise: Noise | None = None, past: Past | None = None
+) -> Surprise:  # fmt: skip
     """Strength of each point, from it and the points before it.
 
     Parameters
@@ -164,6 +168,7 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Pa
         On a regular grid; NaN is missing.
     local_step : int array, shape (n_times,)
         Number of the step on the local clock (local time over `step_s`), which jumps where the clock is changed.
+    noise : standard deviation that single values have at some levels at least, whatever has been seen; None: unknown
     past : what is known of the columns before; moves on
 
     Raises
@@ -176,13 +181,18 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Pa
     past = Past() if past is None else past
     together = -(-SHORTEST_S // step_s)
     judge = _judged if together == 1 else _of_fine
+    noise = _unknown_noise if noise is None else noise
     at_once = max(CELLS // max(1, len(values)), round(DAY_S / step_s))
     parts = [_nothing(len(values))]
     for first in range(0, values.shape[1], at_once):
         some = slice(first, first + at_once)
-        parts.append(judge(values[:, some].astype(np.float64), local_step[some], step_s, past))
+        parts.append(judge(values[:, some].astype(np.float64), local_step[some], step_s, noise, past))
     names = [part.name for part in fields(Surprise)]
     return Surprise(**{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names})
+
+
+def _unknown_noise(level: FloatArray) -> FloatArray:
+    return np.zeros_like(level)
 
 
 def _nothing(n_series: int, n_times: int = 0) -> Surprise:
@@ -191,7 +201,7 @@ def _nothing(n_series: int, n_times: int = 0) -> Surprise:
     return Surprise(nothing, np.full((len(DETECTORS), n_series, n_times), np.nan), nothing, nothing, nothing)
 
 
-def _of_fine(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -> Surprise:
+def _of_fine(values: FloatArray, local_step: IntArray, step_s: int, noise: Noise, past: Past) -> Surprise:
     """Surprise of values so fine that the means of blocks of them are judged, as it is known at each of them."""
     together = -(-SHORTEST_S // step_s)
     # Blocks begin where the clock says, not where the series does: the first one may lack its first columns.
@@ -207,7 +217,8 @@ def _of_fine(values: FloatArray, local_step: IntArray, step_s: int, past: Past) 
     found = _nothing(len(values))
     if n_blocks:
         means = trailing.mean([whole[:, first:over:together] for first in range(together)])
-        found = _judged(means, local[:over:together] // together, step_s * together, past)
+        local_block = local[:over:together] // together
+        found = _judged(means, local_block, step_s * together, lambda level: noise(level) / np.sqrt(together), past)
     # In the last column of a block that block is known, before it the one before.
     at = (np.arange(len(local_step)) + len(begun) + 1) // together
     return Surprise(**{part.name: _known(part.name, getattr(found, part.name), at, values, past.part("shown")) for part in fields(found)})
@@ -222,7 +233,7 @@ def _known(name: str, part: FloatArray, at: IntArray, values: FloatArray, past: 
     return np.where(np.isfinite(values), whole[..., at], np.nan)
 
 
-def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -> Surprise:
+def _judged(values: FloatArray, local_step: IntArray, step_s: int, noise: Noise, past: Past) -> Surprise:
     """Surprise at the cadence of the values."""
     steps = _steps(local_step, step_s, past)
     level = _median_before("level", values, max(steps.day, SPREAD_STEPS), past)
@@ -231,7 +242,7 @@ def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -
     usual = level + (course if steps.day >= FEW_STEPS else 0.0)
     recent = past.joined("filled", _filled(values, level, course, past).astype(np.float32), steps.week)
     short = _last(recent, max(3, steps.hour), values.shape[1])
-    least = LEAST_CHANGE * np.abs(short)
+    least = np.maximum(LEAST_CHANGE * np.abs(short), noise(short))
 
     by_course = values - usual
     course_scale = np.maximum(_spread(by_course, steps, past.part("course")), least)
