@@ -109,7 +109,7 @@ class Anomalies(Section):
     )
     min_relative_effect: float = Field(0.15, ge=0, description="smallest deviation that is told, as a fraction of what was expected")
     min_latency_effect_ms: float = Field(5.0, ge=0, description="... and of a response time, ms")
-    min_failing_share: float = Field(0.02, ge=0, le=1, description="smallest share of checks failing beside the usual that is told")
+    min_failing_share: float = Field(0.01, ge=0, le=1, description="smallest share of checks failing beside the usual that is told")
     min_points: int = Field(1, ge=1, description="strange steps that a series needs by itself to be told")
     min_failed_checks: int = Field(2, ge=1, description="failed checks that a series needs by itself to be told")
     min_regions: int = Field(1, ge=1, description="regions that must show it")

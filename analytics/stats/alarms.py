@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,22 +192,20 @@ def _tails(past: Past, rows: tuple[int, ...], remembered: int, kinds: IntArray) 
     """Median peak and index of each row, in force until a day is over."""
     bulk = past.array("bulk", np.zeros((*rows, N_BINS), np.float32))
     peaks = past.array("peaks", np.full((*rows, remembered), np.nan))
-    degrees, has_begun = _bulk_index(bulk), np.asarray(bulk.any(axis=-1))
-    prior = np.stack([np.full(rows, np.log(USUAL_PEAK)), degrees])
+    prior = np.stack([np.full(rows, np.log(USUAL_PEAK)), _bulk_index(bulk)])
     views = [(slice(None), *place) for place in np.ndindex(rows[1:])]
     for kind, view in itertools.product(np.unique(kinds), views):
         here = (kinds == kind, *view[1:])
         if here[0].sum() > 1:
-            prior[:, *here] = _pooled(peaks[here], degrees[here], has_begun[here])
+            prior[:, *here] = _pooled(peaks[here], bulk[here])
     return _tail(np.sort(peaks, axis=-1), *prior)
 
 
-def _pooled(peaks: FloatArray, degrees: FloatArray, has_begun: BoolArray) -> FloatArray:
+def _pooled(peaks: FloatArray, bulk: FloatArray) -> FloatArray:
     """Logarithm of the median peak and index of series that are alike, shape (2, 1): what each of them is supposed to have."""
     # Series that have not begun have no say, not even in the last digit.
-    prior = math.fsum(degrees[has_begun]) / has_begun.sum() if has_begun.any() else USUAL_INDEX
     ranked = np.sort(peaks[np.isfinite(peaks)])[None]
-    peak, index = _tail(ranked, np.array([np.log(USUAL_PEAK)]), np.array([prior]))
+    peak, index = _tail(ranked, np.array([np.log(USUAL_PEAK)]), _bulk_index(bulk.sum(axis=0, keepdims=True)))
     return np.stack([np.log(peak), index])
 
 

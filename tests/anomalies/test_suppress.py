@@ -40,8 +40,8 @@ def test_what_chance_makes_too_often_is_not():
         (episode(effect=-0.16), True),
         (episode(effect=0.16, expected=20.0), False),
         (episode("web/eu/requests", effect=0.16, expected=20.0), True),
-        (episode("web/eu/availability", effect=0.019, expected=0.999), False),
-        (episode("web/eu/availability", effect=0.021, expected=0.999), True),
+        (episode("web/eu/availability", effect=0.009, expected=0.999), False),
+        (episode("web/eu/availability", effect=0.011, expected=0.999), True),
     ],
 )
 def test_what_is_too_small_to_matter_is_not(row, is_told):

@@ -188,6 +188,14 @@ def test_a_new_series_is_seen_earlier_where_others_like_it_are_known(rng):
     assert told > 0.9
 
 
+def test_a_young_fleet_knows_its_tail_sooner_than_one_series(rng):
+    strength = rng.normal(size=(30, 2 * DAY))
+    strength[:, -1] = 8
+    alone, together = (alarms.false_rates(strength, step_s=STEP_S, alike=alike)[:, -1] for alike in (None, np.zeros(30, np.int64)))
+    assert (alone > 1).all()
+    assert (together < 0.5).all()
+
+
 def test_series_of_other_kinds_have_no_say(rng):
     strength = rng.standard_t(3, size=(4, 14 * DAY))
     alike = np.array([0, 0, 1, 1])

@@ -64,6 +64,14 @@ def test_what_always_fails_is_usual_after_a_while():
     assert rate[-PER_DAY:].min() > 1
 
 
+def test_what_has_failed_from_the_first_is_usual_before_a_day_is_over():
+    rng = np.random.default_rng(7)
+    n_checks = np.full((200, PER_DAY), 10.0)
+    failed = rng.binomial(10, 0.5, n_checks.shape).astype(float)
+    rate = judge_failures(failed, n_checks, step_s=STEP_S).per_week
+    assert (rate[:, PER_DAY // 4 :] <= 0.25).any(axis=1).mean() < 0.05
+
+
 @pytest.mark.parametrize("budget", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize(("usual", "n"), [(0.001, 5), (0.01, 1), (0.05, 5)])
 def test_chance_makes_at_most_what_is_said(usual, n, budget):
