@@ -107,6 +107,9 @@ class Anomalies(Section):
     false_alarms_per_week: float = Field(
         0.25, gt=0.001, le=100, description="alarm budget: false alarms a week that a service may cost, over all its signals and regions"
     )
+    fleet_false_alarms_per_week: float = Field(
+        7.0, gt=0.001, description="... and all services together: of so many services that it is less, each may cost an equal part"
+    )
     min_relative_effect: float = Field(0.15, ge=0, description="smallest deviation that is told, as a fraction of what was expected")
     min_latency_effect_ms: float = Field(5.0, ge=0, description="... and of a response time, ms")
     min_failing_share: float = Field(0.01, ge=0, le=1, description="smallest share of checks failing beside the usual that is told")

@@ -114,7 +114,7 @@ def ledger_summary(found: Anomalies) -> pd.DataFrame:
     return pd.DataFrame({"reason": [REASON_WORDS[name] for name in counts.index], "n": counts.to_numpy()})
 
 
-def services_table(found: Anomalies, budget: float) -> pd.DataFrame:
+def services_table(found: Anomalies) -> pd.DataFrame:
     """Per service: alarms, how many a week, what chance is allowed, the gravest."""
     alarms = found.alarms
     n = alarms.groupby("service", observed=True).size().reindex(found.weeks.index, fill_value=0)
@@ -125,7 +125,7 @@ def services_table(found: Anomalies, budget: float) -> pd.DataFrame:
             "service": found.weeks.index.astype("object"),
             "n_alarms": n.to_numpy(),
             "per_week": n.to_numpy() / found.weeks.to_numpy(float),
-            "by_chance": budget * found.weeks.to_numpy(float),
+            "by_chance": found.budget * found.weeks.to_numpy(float),
             "n_suppressed": kept_back.groupby("service", observed=True).size().reindex(found.weeks.index, fill_value=0).to_numpy(),
             "severity": worst.to_numpy(),
         }
