@@ -29,7 +29,8 @@ def test_what_chance_makes_too_often_is_not():
     assert kept_back(episode(), per_week=0.3) == [
         (
             "budget",
-            "chance makes as much 0.3 times a week in this service; the budget is 0.25 (anomalies.false_alarms_per_week, fleet_false_alarms_per_week)",
+            "chance makes as much 0.3 times a week in this service; the budget is 0.25 "
+            "(anomalies.false_alarms_per_week, fleet_false_alarms_per_week)",
         )
     ]
     assert kept_back(episode(), per_week=0.3, false_alarms_per_week=1.0) == []
