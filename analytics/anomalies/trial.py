@@ -61,7 +61,9 @@ KINDS = (
     Kind("half of the requests missing for half an hour", "requests", -0.5, 30),
     Kind("9 of 10 requests missing for half an hour", "requests", -0.9, 30),
 )
-SIGNALS = ("latency_ms", "availability", "requests")
+LATENCIES = ("latency_ms", "latency_p95_ms")
+"""What is slow is slow in both."""
+SIGNALS = (*LATENCIES, "availability", "requests")
 
 
 class Put(NamedTuple):
@@ -219,9 +221,9 @@ def put_into(panel: Panel, puts: Sequence[Put]) -> Panel:
         kind, steps = KINDS[put.kind], slice(put.first, put.stop)
         here = _are_in(panel.series, {(put.service, put.region)})
         for row in np.flatnonzero(here):
-            if signals[row] == kind.signal:
+            if signals[row] == kind.signal or {kind.signal, signals[row]} == set(LATENCIES):
                 values[row, steps] = _changed(values[row, steps], n_checks[row, steps], kind)
-            elif kind.signal == "availability" and kind.size == 1 and signals[row] == "latency_ms":
+            elif kind.signal == "availability" and kind.size == 1 and signals[row] in LATENCIES:
                 # No answer, no response time.
                 values[row, steps], n_checks[row, steps] = np.nan, 0
     return replace(panel, values=values, n_checks=n_checks)
