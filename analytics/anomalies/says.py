@@ -178,7 +178,9 @@ def trial_sentence(trial: Trial, zone: str) -> str:
     return (
         f"{words.counted(n, 'anomaly', 'anomalies')} of known kind and size were put into a copy of "
         f"{words.counted(trial.n_services, 'service')} ({words.span(trial.start, trial.end, zone)}), each in one region and where nothing "
-        f"was strange; {words.count(caught)} {'was' if caught == 1 else 'were'} told, by the rules and the budget in use."
+        f"was strange; {words.count(caught)} {'was' if caught == 1 else 'were'} told, by the rules and the budget in use. All series of a "
+        "service share its budget: what shows in one of many must be that much stranger. The last column is what a budget of "
+        f"{words.number(trial.for_more, 2)} a week would tell."
     )
 
 

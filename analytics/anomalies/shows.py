@@ -155,11 +155,13 @@ def budget_table(realised: pd.DataFrame) -> pd.DataFrame:
 
 
 def trial_table(trial: Trial) -> pd.DataFrame:
-    """Of each kind of anomaly that was put in: how many, the share caught with its exact interval, and after how long it was known."""
+    """Of each kind of anomaly put in: how many, the share told with its exact interval, after how long, the share for a larger budget."""
     order = [kind.name for kind in KINDS if kind.name in set(trial.put["kind"])]
     of = trial.put.groupby("kind")
-    rows = pd.DataFrame({"n": of.size(), "n_caught": of["is_caught"].sum(), "delay_s": of["delay_s"].median()}).reindex(order)
+    shares = {"n": of.size(), "n_caught": of["is_caught"].sum(), "for_more": of["is_caught_for_more"].mean()}
+    rows = pd.DataFrame({**shares, "delay_s": of["delay_s"].median()}).reindex(order)
     low, high = rates.share_interval(rows["n_caught"].to_numpy(float), rows["n"].to_numpy(float), level=LEVEL)
     ends = [words.interval(*pair, lambda share: words.percent(share, 0)) for pair in zip(low, high, strict=True)]
     share = rows["n_caught"] / rows["n"]
-    return rows.assign(share=share, interval=ends).reset_index(names="what")[["what", "n", "share", "interval", "delay_s"]]
+    names = ["what", "n", "share", "interval", "delay_s", "for_more"]
+    return rows.assign(share=share, interval=ends).reset_index(names="what")[names]
