@@ -149,7 +149,7 @@ def test_a_pass_that_is_killed_leaves_what_was_known(watched, monkeypatch):
 def test_silence_is_said(watched):
     feed(watched, CUT)
     seen = watch.watch(watched, clock=CUT + pd.Timedelta(minutes=20))
-    assert f"  nothing has come since 13{NBSP}Mar{NBSP}00:00: are the sources still fed?" in seen.lines
+    assert f"  silent     all services: no data since 13{NBSP}Mar{NBSP}00:00" in seen.lines
 
 
 def test_without_anything_new_it_knows_what_the_chain_does(project):
@@ -157,7 +157,7 @@ def test_without_anything_new_it_knows_what_the_chain_does(project):
     begin(project, until=monday)
     seen = watch.watch(project, clock=monday + pd.Timedelta(minutes=20), is_collected=False)
     assert seen.now == monday
-    assert f"  nothing has come since 9{NBSP}Mar{NBSP}00:00: are the sources still fed?" in seen.lines
+    assert f"  silent     all services: no data since 9{NBSP}Mar{NBSP}00:00" in seen.lines
 
 
 def test_the_silent_are_named(watched):
@@ -166,7 +166,7 @@ def test_the_silent_are_named(watched):
     late = ROWS[(ROWS["time"] >= CUT) & (ROWS["time"] < clock) & (ROWS["service"] != "db")]
     late.to_csv(watched / "checks.csv", mode="a", header=False, index=False)
     seen = watch.watch(watched, clock=clock)
-    assert f"  silent     db in default since 13{NBSP}Mar{NBSP}00:00" in seen.lines
+    assert f"  silent     db: no data in default since 13{NBSP}Mar{NBSP}00:00" in seen.lines
 
 
 def test_without_a_chain_the_remedy_is_named(project):

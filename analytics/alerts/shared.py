@@ -13,6 +13,7 @@ import pandas as pd
 
 from analytics import params
 from analytics.alerts.life import Alert, Change, level_of
+from analytics.alerts.of_silence import ALL_SERVICES
 from analytics.stats import together
 
 __all__ = ["Fate", "fates"]
@@ -49,12 +50,13 @@ def fates(alerts: Sequence[Alert], series: pd.DataFrame, *, settings: params.Ale
     alerts : those that would be told
     series : table `series`: which services are measured where
     """
-    mine = [alert for alert in alerts if alert.lead.direction != "improvement"]
+    mine = [alert for alert in alerts if alert.lead.direction != "improvement" and alert.lead.service != ALL_SERVICES]
+    until = series["last"] + pd.to_timedelta(series["step_s"], unit="s")
 
     def measured(place: str, rows: IntArray) -> int:
         """Services that are measured there when it begins: what ended years ago, or began since, has no part in it."""
         at = pd.Timestamp(mine[rows[0]].start)
-        here = (series["first"] <= at) & (series["last"] >= at) & ((series["region"] == place) | (place == ""))
+        here = (series["first"] <= at) & (until >= at) & ((series["region"] == place) | (place == ""))
         return int(series.loc[here, "service"].nunique())
 
     def enough(place: str, n_services: int, rows: IntArray) -> bool:
