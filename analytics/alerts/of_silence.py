@@ -294,13 +294,13 @@ def _row(members: Sequence[_Silence], at: float, severity: float, streams: pd.Da
 def _rows_of_all(pauses: pd.DataFrame, series: pd.DataFrame, settings: params.Alerts, now: float) -> Iterator[dict[str, object]]:
     """Rows of the findings that nothing came of anything: as grave as the silence of all services together."""
     start, back = pauses["start"].to_numpy(np.float64), pauses["back_at"].to_numpy(np.float64)
-    since = np.full(len(pauses), _seconds(series["first"]).min())
-    step_s = np.full(len(pauses), float(series["step_s"].min()))
+    first, step = _seconds(series["first"]), series["step_s"].to_numpy(np.float64)
+    until = _seconds(series["last"]) + step
+    step_s = np.array([step[first < at].min() for at in start])
     length = np.where(np.isinf(back), np.nan, back - start)
-    patient = _patience(np.zeros(len(pauses), np.int64), start, length, since, step_s, settings)
-    first, until = _seconds(series["first"]), _seconds(series["last"]) + series["step_s"].to_numpy(np.float64)
+    patient = _patience(np.zeros(len(pauses), np.int64), start, length, np.full(len(pauses), first.min()), step_s, settings)
     for place in np.flatnonzero((start + patient < back) & (start + patient <= now)):
-        here = series[(first <= start[place]) & (until >= start[place])]
+        here = series[(first < start[place]) & (until > start[place] - settings.ended_s)]
         services, regions = here["service"].unique(), here["region"].unique()
         row = {
             "finding_id": _id(ALL_SERVICES, start[place]),
