@@ -86,9 +86,12 @@ def _watch(root: Path, clock: pd.Timestamp, is_collected: bool, is_sent: bool, s
     with session.live():
         newest = _measure(chosen, clock)
         now = min(newest.signals.end or _chain_knows(), clock)
-        raised, until = _raise(newest, chosen, now, clock)
+        silent = alerts.findings_of_silences(newest.gaps, newest.series, newest.masks, settings=chosen.alerts, now=clock)
+        # That nothing comes any more is known by the clock alone.
+        until = clock if (silent["known_at"] > now).any() else now
+        raised = _raise(newest, silent, chosen, now, until)
         _save(raised, until)
-    lines = [f"judged until {words.moment(now, zone)}", *_news(before, raised.alerts), *_silent(raised.alerts, zone)]
+    lines = [f"judged until {words.moment(now, zone)}", *_news(before, raised.alerts), *_silent(raised.alerts, silent, zone)]
     if not is_sent or not chosen.delivery.channels:
         return Watched(now, lines, problems)
     said = tell.send(root, is_dry=False, now=clock)
@@ -169,10 +172,13 @@ def _until(ref: PanelRef, clock: pd.Timestamp) -> PanelRef:
     return replace(ref, end_ms=max(ref.start_ms, min(ref.end_ms, to_ms(clock) // step_ms * step_ms)))
 
 
-def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp, clock: pd.Timestamp) -> tuple[alerts.Raised, pd.Timestamp]:
-    """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here.
+def _raise(newest: _Newest, silent: pd.DataFrame, chosen: params.Params, now: pd.Timestamp, until: pd.Timestamp) -> alerts.Raised:
+    """Alerts as they are known: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here.
 
-    And until when that is: `now`, or where nothing comes any more, which is known by the clock alone, that.
+    Parameters
+    ----------
+    silent : findings of silences
+    now, until : end of the newest step that is judged; time of the alerts
     """
     project, settings = chosen.project, chosen.anomalies
     detectors = _detectors(newest)
@@ -186,9 +192,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp, clock: pd.
     for name, table in told.items():
         store.save(table, name)
     drifts = _published("drifts", "drift_members")
-    silent = alerts.findings_of_silences(newest.gaps, newest.series, newest.masks, settings=chosen.alerts, now=clock)
-    until = clock if (silent["known_at"] > now).any() else now
-    raised = alerts.raise_alerts(
+    return alerts.raise_alerts(
         alerts.findings_of_drifts(
             drifts["drifts"], drifts["drift_members"], newest.series, newest.known.events, store.decisions("rebaselines"), zone=project.zone
         ),
@@ -203,7 +207,6 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp, clock: pd.
         zone=project.zone,
         now=until,
     )
-    return raised, until
 
 
 def _detectors(newest: _Newest) -> anomalies.Detectors:
@@ -247,9 +250,11 @@ def _news(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     return [*lines, f"  {words.counted(int((~is_over).sum()), 'open alert')}"]
 
 
-def _silent(raised: pd.DataFrame, zone: str) -> list[str]:
+def _silent(raised: pd.DataFrame, silent: pd.DataFrame, zone: str) -> list[str]:
     """Of which nothing comes, of what somebody is told."""
-    is_open = (raised["finding"] == "silence") & (raised["state"] != "resolved") & raised["silenced_by"].isna()
-    rows = raised[is_open].sort_values(["start", "title"])
+    newest = silent.sort_values("known_at", kind="stable").drop_duplicates("finding_id", keep="last")
+    still = newest.loc[newest["state"] == "open", "service"]
+    is_told = (raised["finding"] == "silence") & (raised["state"] != "resolved") & raised["silenced_by"].isna()
+    rows = raised[is_told & raised["service"].isin(still)].sort_values(["start", "title"])
     lines = [f"  silent     {row.title} since {words.moment(row.start, zone)}" for row in rows.head(SHOWN).itertuples()]
     return lines + [f"             and {len(rows) - SHOWN} more"] * (len(rows) > SHOWN)

@@ -12,7 +12,7 @@ __all__ = ["change_text", "shared_text", "shared_title", "text", "title"]
 
 DIRECTIONS = {"regression": "worse", "improvement": "better", "neutral": "neither better nor worse"}
 OVER = {"accepted": "it was accepted as the new normal", "reverted": "it went back", "expired": "it was given up after its time"}
-ENDED = "nothing came any more, it counts as ended"
+ENDED = "it counts as ended"
 UNKNOWN = "nothing was declared near its start"
 WHY = {"silence": f"{UNKNOWN}; the service, the way to it, or what measures it"}
 """Where no reason was declared; of some kinds of findings there are only so many."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analytics import params, tables, words
-from analytics.stats.patience import patience
+from analytics.stats.patience import WEEK_S, patience
 
 __all__ = ["ALL_SERVICES", "findings_of_silences"]
 
@@ -121,7 +121,7 @@ def findings_of_silences(
     heard = _Heard(pauses["start"].to_numpy(), pauses["back_at"].to_numpy())
     streams = _streams(series)
     silences = _silences(_pauses(gaps, streams, masks), heard, settings, _s(now))
-    rows: list[dict[str, object]] = list(_rows_of_all(pauses, series, settings, _s(now)))
+    rows = list(_rows_of_all(pauses, streams, silences, settings, _s(now)))
     for service, mine in groupby(silences, attrgetter("service")):
         rows += _rows_of_service(list(mine), streams[streams["service"] == service], heard, _s(now))
     return _typed(rows)
@@ -132,7 +132,7 @@ def _s(time: Any) -> float:
 
 
 def _seconds(times: pd.Series) -> FloatArray:
-    return (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
+    return (pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
 
 
 def _pauses_of_all(gaps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
@@ -181,22 +181,17 @@ def _is_masked(pauses: pd.DataFrame, masks: pd.DataFrame) -> npt.NDArray[np.bool
         is_in = ((pauses["start"] >= start - step) & (pauses["end"] <= end + step)).to_numpy(bool)
         for name in ("service", "region"):
             if not pd.isna(getattr(mask, name)):
-                is_in &= (pauses[name] == getattr(mask, name)).to_numpy(bool)
+                is_in = is_in & (pauses[name] == getattr(mask, name)).to_numpy(bool)
         found |= is_in
     return found
 
 
-def _least(step_s: FloatArray, settings: params.Alerts) -> FloatArray:
-    return np.maximum(settings.silent_steps * step_s, settings.silent_s)
-
-
 def _patience(
-    stream: npt.NDArray[np.int64], start: FloatArray, length: FloatArray, since: FloatArray, step_s: FloatArray, settings: params.Alerts
+    stream: npt.NDArray[np.int64], start: FloatArray, length: FloatArray, step_s: FloatArray, settings: params.Alerts
 ) -> FloatArray:
-    return patience(
-        stream, start, length, since, per_week=settings.silences_per_week, memory_s=7 * 86_400 * settings.silence_weeks,
-        least_s=_least(step_s, settings),
-    )  # fmt: skip
+    least_s = np.maximum(settings.silent_steps * step_s, settings.silent_s)
+    memory_s = WEEK_S * settings.silence_weeks
+    return patience(stream, start, length, per_week=settings.silences_per_week, memory_s=memory_s, least_s=least_s)
 
 
 def _silences(pauses: pd.DataFrame, heard: _Heard, settings: params.Alerts, now: float) -> list[_Silence]:
@@ -204,11 +199,11 @@ def _silences(pauses: pd.DataFrame, heard: _Heard, settings: params.Alerts, now:
     if pauses.empty:
         return []
     start, back = pauses["start"].to_numpy(np.float64), pauses["back_at"].to_numpy(np.float64)
-    since, step_s = pauses["first"].to_numpy(np.float64), pauses["step_s"].to_numpy(np.float64)
+    step_s = pauses["step_s"].to_numpy(np.float64)
     begun = heard.at(start)
-    length = np.where(pauses["is_masked"] | np.isinf(back), np.nan, heard.at(np.where(np.isinf(back), now, back)) - begun)
+    length = np.where(pauses["is_masked"] | np.isinf(back), np.nan, heard.at(np.where(np.isinf(back), start, back)) - begun)
     number = np.cumsum((pauses["series_id"] != pauses["series_id"].shift()).to_numpy(np.int64))
-    patient = _patience(number, start, length, since, step_s, settings)
+    patient = _patience(number, start, length, step_s, settings)
     known_at = heard.when(begun + patient)
     ended_at = heard.when(begun + np.maximum(settings.ended_s, ENDED_PATIENCES * patient))
     rows = pauses.assign(known_at=known_at, ended_at=ended_at, patience_s=patient)
@@ -226,7 +221,7 @@ def _rows_of_service(silences: Sequence[_Silence], streams: pd.DataFrame, heard:
             grown = heard.when(heard.at(np.array(first.start)) + first.patience_s * np.array(GROWS)).tolist()
             before: dict[str, object] = {}
             for at in sorted(at for at in {*moments, *grown} if first.known_at <= at <= min(until, now)):
-                row = _row(members, at, _severity(silences, streams, first, heard, at), streams, before)
+                row = _row(members, at, _severity(silences, streams, first, heard, at), streams, before, now)
                 if {**row, "known_at": None} != {**before, "known_at": None}:
                     yield row
                 before = row
@@ -260,8 +255,10 @@ def _grown(lasted_s: float, patience_s: float) -> float:
     return 1 - float(2.0 ** (-lasted_s / (HALF_PATIENCES * patience_s)))
 
 
-def _row(members: Sequence[_Silence], at: float, severity: float, streams: pd.DataFrame, before: dict[str, object]) -> dict[str, object]:
-    """What was known of a finding at a time; once it is over, what was known before."""
+def _row(
+    members: Sequence[_Silence], at: float, severity: float, streams: pd.DataFrame, before: dict[str, object], now: float
+) -> dict[str, object]:
+    """What was known of a finding at a time; once it is over, what was known before. Only the words know of later what came back."""
     first, is_open = members[0], [silence for silence in members if silence.is_open(at)]
     if is_open:
         here = _measured(streams[streams["region"] == first.region], members, at)
@@ -276,8 +273,7 @@ def _row(members: Sequence[_Silence], at: float, severity: float, streams: pd.Da
         }
     elif all(silence.has_ended(at) for silence in members if silence.known_at <= at):
         end = max(silence.ended_at for silence in members if silence.known_at <= at)
-        size = f"for {words.duration(end - first.start)}: it counts as ended"
-        said = {**before, "what": f"{before['what']} any more", "size": size, "state": "expired", "end": end}
+        said = {**before, **_ended(first, end, str(before["what"]), now), "state": "expired", "end": end}
     else:
         end = max(silence.end for silence in members if silence.known_at <= at and not silence.has_ended(at))
         said = {**before, "size": f"for {words.duration(end - first.start)}", "state": "over", "end": end}
@@ -291,22 +287,31 @@ def _row(members: Sequence[_Silence], at: float, severity: float, streams: pd.Da
     }
 
 
-def _rows_of_all(pauses: pd.DataFrame, series: pd.DataFrame, settings: params.Alerts, now: float) -> Iterator[dict[str, object]]:
+def _ended(first: _Silence, end: float, what: str, now: float) -> dict[str, object]:
+    """Words for what was silent for so long that it counts as ended, whether or not it came back since."""
+    lasted = words.duration(end - first.start)
+    if first.back_at <= now:
+        return {"what": what, "size": f"for {words.duration(first.end - first.start)}; after {lasted} it counted as ended"}
+    return {"what": f"{what} any more", "size": f"for {lasted}: it counts as ended"}
+
+
+def _rows_of_all(
+    pauses: pd.DataFrame, streams: pd.DataFrame, silences: Sequence[_Silence], settings: params.Alerts, now: float
+) -> Iterator[dict[str, object]]:
     """Rows of the findings that nothing came of anything: as grave as the silence of all services together."""
     start, back = pauses["start"].to_numpy(np.float64), pauses["back_at"].to_numpy(np.float64)
-    first, step = _seconds(series["first"]), series["step_s"].to_numpy(np.float64)
-    until = _seconds(series["last"]) + step
-    step_s = np.array([step[first < at].min() for at in start])
+    first, step = streams["first"].to_numpy(np.float64), streams["step_s"].to_numpy(np.float64)
+    step_s = np.array([step[first < at].min(initial=math.inf) for at in start])
     length = np.where(np.isinf(back), np.nan, back - start)
-    patient = _patience(np.zeros(len(pauses), np.int64), start, length, np.full(len(pauses), first.min()), step_s, settings)
+    patient = _patience(np.zeros(len(pauses), np.int64), start, length, step_s, settings)
     for place in np.flatnonzero((start + patient < back) & (start + patient <= now)):
-        here = series[(first < start[place]) & (until > start[place] - settings.ended_s)]
+        here = _measured(streams, silences, start[place])
         services, regions = here["service"].unique(), here["region"].unique()
         row = {
             "finding_id": _id(ALL_SERVICES, start[place]),
             "service": services[0] if len(services) == 1 else ALL_SERVICES,
             "region": regions[0] if len(services) == len(regions) == 1 else None,
-            "signals": sorted(here["signal"].unique()) if len(services) == 1 else ["any"],
+            "signals": sorted({signal for signals in here["signals"] for signal in signals}) if len(services) == 1 else ["any"],
             "start": start[place],
             "what": "no data",
             "end": None,
@@ -331,6 +336,7 @@ def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Rows in the columns and types of `tables.FINDINGS`."""
     told = {"finding": "silence", "direction": "regression", "event": None, "evidence": "ingest.html#where-the-data-have-holes"}
     found = pd.DataFrame([{**row, **told} for row in rows], columns=tables.FINDINGS.names)
+    found["region"] = found["region"].astype("object").where(found["region"].notna(), None)
     for name in ("known_at", "start", "end"):
         ms = (pd.to_numeric(found[name]) * 1000).round().astype("Int64")
         found[name] = pd.to_datetime(ms, unit="ms", utc=True).astype("datetime64[ms, UTC]")
