@@ -139,9 +139,9 @@ def _pauses_of_all(gaps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
     """Pauses of all series together, in order: start, end, back_at; the last one goes on."""
     mine = gaps[gaps["series_id"].isna()].sort_values("start")
     rows = pd.DataFrame({"start": _seconds(mine["start"]), "end": _seconds(mine["end"]), "back_at": _seconds(mine["known_at"])})
-    last, step = _seconds(series["last"]), series["step_s"].to_numpy(np.float64)
-    # End of the shortest step that the newest value may stand for.
-    until = np.min((last + step)[last + step > last.max()])
+    last = _seconds(series["last"])
+    # Of several that have a value in the newest step the shortest says most.
+    until = last.max() + series["step_s"].to_numpy(np.float64)[last == last.max()].min()
     rows.loc[len(rows)] = [until, math.inf, math.inf]
     return rows
 

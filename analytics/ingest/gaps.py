@@ -19,7 +19,7 @@ __all__ = ["gaps_between", "gaps_table", "gaps_within", "with_earlier_gaps"]
 IntArray = npt.NDArray[np.int64]
 
 LEAST_STEPS = 2
-"""A single step without a value is the rounding of a schedule to a grid."""
+"""Steps of which at least one has a value where there is no gap: a single one without is the rounding of a schedule to a grid."""
 
 ALL = ""
 """In place of a series: all of them."""
@@ -74,10 +74,11 @@ def _ends(parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ends_of_all(parts: pd.DataFrame) -> pd.DataFrame:
-    """The same of all series together; of several that begin at once the shortest step says most."""
+    """The same of all series together: the step that was over first, and the one that began last."""
     ends = _ends(parts).assign(series_id=ALL)
-    far = ends["start"].where(ends["is_first"], -ends["start"])
-    return ends.assign(far=far).sort_values(["part", "is_first", "far", "step_ms"]).drop_duplicates(["part", "is_first"])
+    ends["end"] = ends["start"] + ends["step_ms"]
+    far = ends["end"].where(ends["is_first"], -ends["start"])
+    return ends.assign(far=far).sort_values(["part", "is_first", "far", "start", "end"]).drop_duplicates(["part", "is_first"])
 
 
 def _between(ends: pd.DataFrame) -> pd.DataFrame:
@@ -89,16 +90,22 @@ def _between(ends: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gaps_of_all(starts: IntArray, steps: IntArray) -> pd.DataFrame:
-    """Gaps of all series from the steps in which any has a value; of several that begin at once the shortest says most."""
-    order = np.lexsort((steps, starts))
-    kept = order[np.diff(starts[order], prepend=-1) > 0]
+    """Gaps of all series from the steps in which any has a value.
+
+    In the order in which they were over: that something came in the hour since ten is not known before eleven, and tells nothing new if
+    something has come at half past ten.
+    """
+    order = np.lexsort((starts, starts + steps))
+    before = np.maximum.accumulate(np.append(-1, starts[order]))[:-1]
+    kept = order[starts[order] > before]
     return _gaps(np.full(len(kept), ALL, object), starts[kept], steps[kept])
 
 
 def _gaps(of: npt.NDArray[Any], starts: IntArray, steps: IntArray, where: npt.NDArray[np.bool_] | None = None) -> pd.DataFrame:
     """Where too many steps are missing between a step with a value and the next of the same series (and `where` says so, of the first)."""
     ends = starts + steps
-    is_wide = (starts[1:] - ends[:-1] >= LEAST_STEPS * steps[:-1]) & (of[1:] == of[:-1])
+    # Until the next step is over: a long one that begins soon says something as late.
+    is_wide = (ends[1:] - ends[:-1] > LEAST_STEPS * steps[:-1]) & (of[1:] == of[:-1])
     if where is not None:
         is_wide &= where[:-1]
     place = np.flatnonzero(is_wide)

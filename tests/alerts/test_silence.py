@@ -36,18 +36,21 @@ class World:
 
     def tables(self, now=None):
         """As they are when only the steps are known that are over."""
-        series, gaps, together = [], [], {}
+        series, gaps, arrivals, together = [], [], [], []
         for number, ((service, region, signal), (times, step)) in enumerate(self.came.items()):
             known = [time for time in times if now is None or time + step <= now]
             if not known:
                 continue
             row = {"series_id": f"{number:04d}", "service": service, "region": region, "signal": signal, "step_s": 60 * step}
             series.append(row | {"origin": "check", "first": at(known[0]), "last": at(known[-1])})
-            for time in known:
-                together[time] = min(step, together.get(time, step))
+            arrivals += [(time + step, time, step) for time in known]
             if signal not in ("latency_ms", "latency_p95_ms"):
                 gaps += between(f"{number:04d}", [(time, step) for time in known])
-        gaps += between(None, sorted(together.items()))
+        for _, time, step in sorted(arrivals):
+            # What was known later of an earlier time tells nothing new.
+            if not together or time > together[-1][0]:
+                together.append((time, step))
+        gaps += between(None, together)
         return pd.DataFrame(series), times_of(pd.DataFrame(gaps, columns=["series_id", "start", "end", "known_at"]))
 
 
@@ -57,11 +60,11 @@ def times_of(gaps):
 
 
 def between(series_id, known):
-    """Gaps of two steps and more between steps with a value."""
+    """Gaps between steps with a value: more than two steps until it is known that values came again."""
     return [
         {"series_id": series_id, "start": at(one + step), "end": at(other), "known_at": at(other + after)}
         for (one, step), (other, after) in itertools.pairwise(known)
-        if other - one - step >= 2 * step
+        if other + after - one - step > 2 * step
     ]
 
 
