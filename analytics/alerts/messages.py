@@ -12,7 +12,6 @@ __all__ = ["change_text", "shared_text", "shared_title", "text", "title"]
 
 DIRECTIONS = {"regression": "worse", "improvement": "better", "neutral": "neither better nor worse"}
 OVER = {"accepted": "it was accepted as the new normal", "reverted": "it went back", "expired": "it was given up after its time"}
-ENDED = "it counts as ended"
 UNKNOWN = "nothing was declared near its start"
 WHY = {"silence": f"{UNKNOWN}; the service, the way to it, or what measures it"}
 """Where no reason was declared; of some kinds of findings there are only so many."""
@@ -91,7 +90,9 @@ def _since(alert: Alert, zone: str) -> str:
     if alert.end is None:
         return said
     last = alert.findings[0]
-    why = ENDED if (last.finding, last.state) == ("silence", "expired") else OVER.get(last.state)
+    if (last.finding, last.state) == ("silence", "expired"):
+        return f"{said}; counts as ended since {_moment(alert.end, zone)}"
+    why = OVER.get(last.state)
     return f"{said}; over {_moment(alert.end, zone)}" + (f", {why}" if why else "")
 
 

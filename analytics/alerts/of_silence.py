@@ -43,8 +43,20 @@ ENDED_PATIENCES = 2.0
 
 
 @dataclass(frozen=True)
+class _Stream:
+    """What can fall silent: a series, or the checks of a service in a region, which are `n_series`; from `first` (s since 1970) on."""
+
+    service: str
+    region: str
+    series_id: str
+    signals: tuple[str, ...]
+    n_series: int
+    first: float
+
+
+@dataclass(frozen=True)
 class _Silence:
-    """A stream (a series, or the checks of a service in a region) that was silent for longer than usual; times in s since 1970.
+    """A stream that was silent for longer than usual; times in s since 1970.
 
     `end` and `back_at`, when values came again and when that was known, are infinite while none have; `ended_at`: from then on it counts as
     ended; `closed_at` is the earlier of the two.
@@ -122,8 +134,9 @@ def findings_of_silences(
     streams = _streams(series)
     silences = _silences(_pauses(gaps, streams, masks), heard, settings, _s(now))
     rows = list(_rows_of_all(pauses, streams, silences, settings, _s(now)))
+    known = {service: _read(mine) for service, mine in streams.groupby("service", observed=True)}
     for service, mine in groupby(silences, attrgetter("service")):
-        rows += _rows_of_service(list(mine), streams[streams["service"] == service], heard, _s(now))
+        rows += _rows_of_service(list(mine), known[service], heard, _s(now))
     return _typed(rows)
 
 
@@ -212,7 +225,7 @@ def _silences(pauses: pd.DataFrame, heard: _Heard, settings: params.Alerts, now:
     return [_Silence(**row) for row in told[names].to_dict("records")]
 
 
-def _rows_of_service(silences: Sequence[_Silence], streams: pd.DataFrame, heard: _Heard, now: float) -> Iterator[dict[str, object]]:
+def _rows_of_service(silences: Sequence[_Silence], streams: Sequence[_Stream], heard: _Heard, now: float) -> Iterator[dict[str, object]]:
     """Rows of the findings of one service: at each time at which more was known of it."""
     moments = {moment for silence in silences for moment in (silence.known_at, silence.closed_at)}
     for _, mine in groupby(silences, attrgetter("region")):
@@ -238,15 +251,19 @@ def _episodes(silences: Iterable[_Silence]) -> list[list[_Silence]]:
     return found
 
 
-def _measured(streams: pd.DataFrame, silences: Sequence[_Silence], at: float) -> pd.DataFrame:
+def _read(streams: pd.DataFrame) -> list[_Stream]:
+    return [_Stream(**row) for row in streams[list(_Stream.__dataclass_fields__)].to_dict("records")]
+
+
+def _measured(streams: Iterable[_Stream], silences: Iterable[_Silence], at: float) -> list[_Stream]:
     """Streams that had begun, and have not ended."""
     ended = {silence.series_id for silence in silences if silence.has_ended(at)}
-    return streams[(streams["first"] < at) & ~streams["series_id"].isin(ended)]
+    return [stream for stream in streams if stream.first < at and stream.series_id not in ended]
 
 
-def _severity(silences: Sequence[_Silence], streams: pd.DataFrame, first: _Silence, heard: _Heard, at: float) -> float:
+def _severity(silences: Sequence[_Silence], streams: Sequence[_Stream], first: _Silence, heard: _Heard, at: float) -> float:
     n_silent = sum(silence.n_series for silence in silences if silence.is_open(at))
-    share = n_silent / max(1, int(_measured(streams, silences, at)["n_series"].sum()))
+    share = n_silent / max(1, sum(stream.n_series for stream in _measured(streams, silences, at)))
     lasted = float(heard.at(np.array(at)) - heard.at(np.array(first.start)))
     return 100 * _grown(lasted, first.patience_s) * math.sqrt(min(1.0, share))
 
@@ -256,12 +273,12 @@ def _grown(lasted_s: float, patience_s: float) -> float:
 
 
 def _row(
-    members: Sequence[_Silence], at: float, severity: float, streams: pd.DataFrame, before: dict[str, object], now: float
+    members: Sequence[_Silence], at: float, severity: float, streams: Sequence[_Stream], before: dict[str, object], now: float
 ) -> dict[str, object]:
     """What was known of a finding at a time; once it is over, what was known before. Only the words know of later what came back."""
     first, is_open = members[0], [silence for silence in members if silence.is_open(at)]
     if is_open:
-        here = _measured(streams[streams["region"] == first.region], members, at)
+        here = _measured((stream for stream in streams if stream.region == first.region), members, at)
         names = [silence.name for silence in is_open]
         said: dict[str, object] = {
             "what": "no data" if len(is_open) == len(here) else f"no {words.listed(names)}",
@@ -304,14 +321,15 @@ def _rows_of_all(
     step_s = np.array([step[first < at].min(initial=math.inf) for at in start])
     length = np.where(np.isinf(back), np.nan, back - start)
     patient = _patience(np.zeros(len(pauses), np.int64), start, length, step_s, settings)
+    known = _read(streams)
     for place in np.flatnonzero((start + patient < back) & (start + patient <= now)):
-        here = _measured(streams, silences, start[place])
-        services, regions = here["service"].unique(), here["region"].unique()
+        here = _measured(known, silences, start[place])
+        services, regions = ({getattr(stream, name) for stream in here} for name in ("service", "region"))
         row = {
             "finding_id": _id(ALL_SERVICES, start[place]),
-            "service": services[0] if len(services) == 1 else ALL_SERVICES,
-            "region": regions[0] if len(services) == len(regions) == 1 else None,
-            "signals": sorted({signal for signals in here["signals"] for signal in signals}) if len(services) == 1 else ["any"],
+            "service": here[0].service if len(services) == 1 else ALL_SERVICES,
+            "region": here[0].region if len(services) == len(regions) == 1 else None,
+            "signals": sorted({signal for stream in here for signal in stream.signals}) if len(services) == 1 else ["any"],
             "start": start[place],
             "what": "no data",
             "end": None,

@@ -236,7 +236,7 @@ def test_what_is_silent_for_a_day_has_ended_and_is_told_so_once():
     alert = raised(world).alerts.iloc[0]
     assert (alert["state"], alert["end"]) == ("resolved", at(1540))
     assert plain(alert["title"]) == "web: no data any more in eu"
-    assert "it counts as ended" in alert["text"]
+    assert "Since: 2 Mar 2026 01:40, known 2 Mar 2026 01:55; counts as ended since 3 Mar 2026 01:40" in plain(alert["text"])
     assert raised(world).changes["change"].tolist() == ["opened", "escalated", "resolved"]
 
 
