@@ -51,6 +51,7 @@ class _Stream:
     series_id: str
     signals: tuple[str, ...]
     n_series: int
+    step_s: int
     first: float
 
 
@@ -221,7 +222,9 @@ def _silences(pauses: pd.DataFrame, heard: _Heard, settings: params.Alerts, now:
     ended_at = heard.when(begun + np.maximum(settings.ended_s, ENDED_PATIENCES * patient))
     rows = pauses.assign(known_at=known_at, ended_at=ended_at, patience_s=patient)
     names = list(_Silence.__dataclass_fields__)
-    told = rows[(known_at < back) & (known_at <= now)].sort_values(["service", "region", "known_at", "stream"])
+    # What was never heard for that long cannot be missed for it.
+    is_heard = start - pauses["first"].to_numpy(np.float64) >= patient
+    told = rows[is_heard & (known_at < back) & (known_at <= now)].sort_values(["service", "region", "known_at", "stream"])
     return [_Silence(**row) for row in told[names].to_dict("records")]
 
 
@@ -312,18 +315,25 @@ def _ended(first: _Silence, end: float, what: str, now: float) -> dict[str, obje
     return {"what": f"{what} any more", "size": f"for {lasted}: it counts as ended"}
 
 
+def _usual_step(streams: Sequence[_Stream]) -> float:
+    """Median: where one service is checked every minute and all others every hour, its silence is not that of all."""
+    steps = sorted(stream.step_s for stream in streams)
+    return float(steps[(len(steps) - 1) // 2]) if steps else math.inf
+
+
 def _rows_of_all(
     pauses: pd.DataFrame, streams: pd.DataFrame, silences: Sequence[_Silence], settings: params.Alerts, now: float
 ) -> Iterator[dict[str, object]]:
     """Rows of the findings that nothing came of anything: as grave as the silence of all services together."""
     start, back = pauses["start"].to_numpy(np.float64), pauses["back_at"].to_numpy(np.float64)
-    first, step = streams["first"].to_numpy(np.float64), streams["step_s"].to_numpy(np.float64)
-    step_s = np.array([step[first < at].min(initial=math.inf) for at in start])
+    known = _read(streams)
+    measured = [_measured(known, silences, at) for at in start]
+    step_s = np.array([_usual_step(here) for here in measured])
     length = np.where(np.isinf(back), np.nan, back - start)
     patient = _patience(np.zeros(len(pauses), np.int64), start, length, step_s, settings)
-    known = _read(streams)
-    for place in np.flatnonzero((start + patient < back) & (start + patient <= now)):
-        here = _measured(known, silences, start[place])
+    is_heard = start - streams["first"].min() >= patient
+    for place in np.flatnonzero(is_heard & (start + patient < back) & (start + patient <= now)):
+        here = measured[place]
         services, regions = ({getattr(stream, name) for stream in here} for name in ("service", "region"))
         row = {
             "finding_id": _id(ALL_SERVICES, start[place]),

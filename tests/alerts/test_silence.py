@@ -143,6 +143,11 @@ def test_of_coarse_steps_it_takes_longer():
     assert opened(found(world)) == [(1200 + 180, "web", "eu")]
 
 
+def test_what_came_a_few_times_only_is_not_missed():
+    assert opened(found(World(1000).add("db").add("web", (10, 1000)))) == []
+    assert opened(found(World(1000).add("db").add("web", (15, 1000)))) == [(30, "web", "eu")]
+
+
 def nights(n, *, minutes=60):
     return [(1440 * night + 120, 1440 * night + 120 + minutes) for night in range(n)]
 
@@ -340,6 +345,13 @@ def test_it_is_as_grave_as_all_of_them_together():
 
 def test_of_a_single_service_it_has_its_name():
     assert opened(found(fleet((100, 400), n=1))) == [(115, "s0", "eu")]
+
+
+def test_the_patience_for_all_is_that_of_most_of_those_who_are_measured():
+    world = World(9000).add("web", until=1000).add("slow", (6000, 6180), (8000, 8900), step=60).add("slower", (8000, 8900), step=60)
+    # The clock of what is heard stands until the hour in which web stopped has been over once more.
+    assert opened(found(world, 5000)) == [(1095, "web", "eu")]
+    assert opened(found(world))[-1] == (8000 + 40 + 180, "all services", None)
 
 
 def test_who_does_not_come_back_when_the_others_do_is_told_after_its_patience():
