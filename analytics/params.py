@@ -141,6 +141,15 @@ class Alerts(Section):
     shared_services: int = Field(3, ge=2, description="alerts of so many services of a region at once ...")
     shared_share: float = Field(0.5, gt=0, le=1, description="... and of this share of those measured there are one alert, as a fraction")
     shared_within_s: int = Field(600, ge=0, description="at once: within this time of the first, s")
+    silent_s: int = Field(
+        600, ge=0, description="a service of which nothing comes for so long is told, s; where data come in batches more ..."
+    )
+    silent_steps: int = Field(3, ge=2, description="... if it is so many steps of the series ...")
+    silences_per_week: float = Field(
+        0.1, gt=0.001, le=100, description="... and longer than all but so many of its own pauses a week: what is usual is waited for"
+    )
+    silence_weeks: int = Field(8, ge=1, le=52, description="pauses that this is learnt from, weeks")
+    ended_s: int = Field(86400, ge=600, description="what is silent for longer has ended: that is told, and it is open no longer, s")
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Alerts:

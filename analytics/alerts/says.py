@@ -106,6 +106,9 @@ def rules(settings: params.Alerts) -> str:
         f"{words.duration(settings.reopen_s)}. An alert is resolved once all of it has been over for {words.duration(settings.quiet_s)}. "
         f"Alerts that begin within {words.duration(settings.shared_within_s)} in {settings.shared_services} or more services of a region, "
         f"and in {words.percent(settings.shared_share, 0)} of those measured there, are told as one, as grave as all of them together. "
+        f"A service of which nothing comes is told after {words.duration(settings.silent_s)} and {settings.silent_steps} steps, later "
+        f"where its own pauses are longer than that more than {words.number(settings.silences_per_week)} times a week; whatever is silent "
+        f"for {words.duration(settings.ended_s)} and twice its patience has ended. "
         "Nobody is told of what lies in declared maintenance, of what somebody silenced (data/decisions/silences.csv), and of what begins "
         "with an alert, as urgent, of a service it stands on: its declared parent or a declared dependency."
     )
