@@ -57,7 +57,9 @@ LEAST_PEAK = 2.0
 """No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
 
 
-def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> FloatArray:
+def false_rates(
+    strength: FloatArray, *, step_s: int, alike: IntArray | None = None, is_open: BoolArray | None = None, past: Past | None = None
+) -> FloatArray:  # fmt: skip
     """Episodes a week that reach the strength of each point while nothing is wrong, told by the blocks before the point's own.
 
     Parameters
@@ -67,6 +69,8 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     alike : int array, shape (n_series,), optional
         Series with the same number have tails of a kind: what a series has not shown yet is taken from all of them together. Without it
         each stands for itself.
+    is_open : bool array, shape (n_times,), optional
+        Points of which nothing is learnt: they are judged more leniently than others.
     past : what is known of the columns before; moves on
 
     Returns
@@ -81,6 +85,7 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     """
     past = Past() if past is None else past
     size = np.abs(strength).astype(np.float32)
+    learnt = size if is_open is None else np.where(is_open, np.float32(np.nan), size)
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
     remembered = max(4, round(MEMORY_S / (steps * step_s)))
     rate, first = np.empty(size.shape), past.passed(size.shape[1])
@@ -91,7 +96,7 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
         with np.errstate(divide="ignore", over="ignore"):
             rate[:, start:stop] = _per_week(steps, step_s) * (here / peak[:, None]) ** -index[:, None]
         is_day = (first + stop) % (DAY_BLOCKS * steps) == 0
-        _remember(size[:, start:stop], (first + stop) % steps == 0, is_day, steps, remembered, past)
+        _remember(learnt[:, start:stop], (first + stop) % steps == 0, is_day, steps, remembered, past)
         if is_day:
             bulk = _Bulk.now(past, len(size))
     return rate
@@ -137,7 +142,15 @@ class Rates(NamedTuple):
     is_pattern: BoolArray
 
 
-def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> Rates:
+def rates(
+    strength: FloatArray,
+    pattern: FloatArray,
+    *,
+    step_s: int,
+    alike: IntArray | None = None,
+    is_open: BoolArray | None = None,
+    past: Past | None = None,
+) -> Rates:
     """Rates of values and of courses, each by a tail of its own, and of both together.
 
     Chance finds of both add up. The weighted harmonic mean of p-values bounds that of the least of them however they hang together.
@@ -146,15 +159,15 @@ def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntA
     ----------
     strength, pattern : float arrays, shape (n_series, n_times)
         Of the strongest detector of single values; of the course, negative while it passes away.
-    alike, past : see `false_rates`
+    alike, is_open, past : see `false_rates`
 
     References
     ----------
     Wilson (2019), The harmonic mean p-value for combining dependent tests, PNAS 116(4).
     """
     past = Past() if past is None else past
-    single = false_rates(strength, step_s=step_s, alike=alike, past=past.part("single"))
-    course = false_rates(pattern, step_s=step_s, alike=alike, past=past.part("pattern"))
+    single = false_rates(strength, step_s=step_s, alike=alike, is_open=is_open, past=past.part("single"))
+    course = false_rates(pattern, step_s=step_s, alike=alike, is_open=is_open, past=past.part("pattern"))
     course = np.where(np.isfinite(course), course / PATTERN_SHARE, np.inf)
     return Rates(_either(single, course), _either(single, np.where(pattern > 0, course, np.inf)), course < single)
 
