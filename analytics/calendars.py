@@ -150,11 +150,11 @@ def clock(start_ms: int, n_times: int, *, step_s: int, zone: str, holidays: str 
 
 
 def is_holiday(local_ms: npt.NDArray[np.int64], calendar: str) -> npt.NDArray[np.bool_]:
-    """Whether local times (ms since 1970 there), the oldest first, lie on a holiday of a calendar code or empty, shape (n_times,)."""
+    """Whether local times (ms since 1970 there) lie on a holiday of a calendar code or empty, shape (n_times,)."""
     if not calendar or not len(local_ms):
         return np.zeros(len(local_ms), bool)
     days = local_ms // DAY_MS
-    first, last = (np.datetime64(int(day), "D").item() for day in days[[0, -1]])
+    first, last = (np.datetime64(int(day), "D").item() for day in (days.min(), days.max()))
     return np.isin(days, [(day - date(1970, 1, 1)).days for day in holiday_dates(calendar, first, last)])
 
 

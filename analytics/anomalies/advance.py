@@ -75,7 +75,7 @@ def detect(ref: PanelRef | Panel, *, regions: pd.DataFrame, settings: params.Ano
 
     Parameters
     ----------
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
     """
     return found(advance(None, ref, regions=regions, settings=settings))
 
@@ -89,7 +89,7 @@ def advance(before: State | None, ref: PanelRef | Panel, *, regions: pd.DataFram
     Parameters
     ----------
     before : None: they have seen nothing
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
 
     Raises
     ------

@@ -179,8 +179,9 @@ def _days(clock: calendars.Clock, calendar: str) -> rest.Days | None:
     day = calendars.DAY_MS
     is_after, is_night = (calendars.is_holiday(clock.local_ms - late, calendar) for late in (day, NIGHT_MS))
     is_rest, was_rest, will_rest = (_is_rest(clock.local_ms + later, calendar) for later in (0, -day, day))
-    is_odd = clock.is_holiday | is_after
-    return rest.Days(is_rest, is_odd, is_odd & (clock.is_holiday | is_night | (was_rest & will_rest & ~is_rest)))
+    # A working day between two days of rest is a holiday to some.
+    is_bridge = was_rest & will_rest & ~is_rest
+    return rest.Days(is_rest, clock.is_holiday | is_after | is_bridge, clock.is_holiday | is_night | is_bridge)
 
 
 def _is_rest(local_ms: IntArray, calendar: str) -> BoolArray:

@@ -43,7 +43,7 @@ def judge_blocks(signals: Panels, *, regions: pd.DataFrame, settings: params.Ano
 
     Parameters
     ----------
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
     """
     chains = [weeks(ref) for ref in signals if ref.start_ms < ref.end_ms]
     places = regions[["region", "zone", "holidays"]].reset_index(drop=True)

@@ -30,7 +30,7 @@ class Days:
     Attributes
     ----------
     is_rest : on a weekend or a holiday
-    is_odd : on a holiday or the day after one
+    is_odd : on a holiday, the day after one or a bridge between days of rest
     is_open : nobody knows whether it will be like a working day or like a day of rest
     """
 

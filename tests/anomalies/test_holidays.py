@@ -70,6 +70,19 @@ def caught(values, days, calendar):
     return np.mean([hits[:, first : first + 2].any(axis=1) for first in at])
 
 
+def kinds_at_noon_and_at_two(start, n_days):
+    """Rest, odd and open days from a day on, in Germany, and whether they are open at two in the morning."""
+    clock = calendars.clock(to_ms(pd.Timestamp(start, tz="UTC")), 24 * n_days, step_s=3600, zone="UTC", holidays="DE")
+    days = judge._days(clock, "DE")
+    return [tuple("".join("-x"[int(one)] for one in part[hour::24]) for part in vars(days).values()) for hour in (12, 2)]
+
+
+def test_days_after_holidays_are_odd_and_bridges_and_the_night_after_are_open():
+    # Wednesday to Monday about Thursday, 1 May; Saturday to Thursday about Tuesday, 3 October.
+    assert kinds_at_noon_and_at_two("2025-04-30", 6) == [("-x-xx-", "-xx---", "-xx---"), ("-x-xx-", "-xx---", "-xx---")]
+    assert kinds_at_noon_and_at_two("2023-09-30", 6) == [("xx-x--", "--xxx-", "--xx--"), ("xx-x--", "--xxx-", "--xxx-")]
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_holidays_and_the_days_after_bring_no_more_alarms_than_they_may(keeps):
     hits = told(requests(keeps), CALENDAR)
