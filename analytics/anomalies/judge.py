@@ -32,6 +32,12 @@ NOWHERE = ("UTC", "")
 NIGHT_MS = 4 * 3_600_000
 """What a holiday lasts after midnight, ms: nobody goes to bed on the stroke of twelve."""
 
+BEFORE_DAYS, AFTER_DAYS = 3, 9
+"""Days about a holiday: a bridge before it and the day before that, the day after it and the week in which that is left out."""
+
+LONG_S = 3600
+"""Steps so long that what lies beyond is looked for in more than a day: all of them are near."""
+
 LEVEL_DAYS = (7, 28)
 """Days from which on it shows whether a series has a level, and days that it is told by."""
 
@@ -181,7 +187,10 @@ def _days(clock: calendars.Clock, calendar: str) -> rest.Days | None:
     is_rest, was_rest, will_rest = (_is_rest(clock.local_ms + later, calendar) for later in (0, -day, day))
     # A working day between two days of rest is a holiday to some.
     is_bridge = was_rest & will_rest & ~is_rest
-    return rest.Days(is_rest, clock.is_holiday | is_after | is_bridge, clock.is_holiday | is_night | is_bridge)
+    is_near = np.full(is_rest.shape, clock.step_s > LONG_S)
+    for days in range(-BEFORE_DAYS, AFTER_DAYS + 1):
+        is_near |= calendars.is_holiday(clock.local_ms - days * day, calendar)
+    return rest.Days(is_rest, clock.is_holiday | is_after | is_bridge, clock.is_holiday | is_night | is_bridge, is_near)
 
 
 def _is_rest(local_ms: IntArray, calendar: str) -> BoolArray:

@@ -32,11 +32,13 @@ class Days:
     is_rest : on a weekend or a holiday
     is_odd : on a holiday, the day after one or a bridge between days of rest
     is_open : nobody knows whether it will be like a working day or like a day of rest
+    is_near : so near to an odd day, up to a day before it and a week after it, that what is usual by the kind of the day is asked for
     """
 
     is_rest: BoolArray
     is_odd: BoolArray
     is_open: BoolArray
+    is_near: BoolArray
 
     def at(self, columns: IntArray | slice) -> Days:
         """Those of some columns."""
@@ -92,7 +94,8 @@ def references(ago: IntArray, days: Days, *, width: int, past: Past) -> Referenc
 
 
 def bounds(recent: FloatArray, values: FloatArray, found: References, *, window: int, past: Past) -> tuple[FloatArray, FloatArray]:
-    """Least and largest value that is usual at each column, shape (n_series, n_times) each; NaN where nothing of the kind is known.
+    """Least and largest value that is usual at each column, shape (n_series, n_times) each; NaN where nothing of the kind is known, or
+    no odd day is near.
 
     On a working day the median of those before, twice; on a day of rest from the least to the largest of those before, as a Sunday need not
     be like a Saturday; on an open day both. All are moved by the median of what lay beyond in the last `window` columns.
@@ -102,18 +105,27 @@ def bounds(recent: FloatArray, values: FloatArray, found: References, *, window:
     recent : float array, shape (n_series, n_before + n_times)
         Values without gaps, as `found` numbers them.
     """
-    low = trailing.median_at(recent, found.work).astype(np.float64)
-    high, is_closed = low.copy(), found.days.is_rest & ~found.days.is_open
-    low[:, is_closed], high[:, is_closed] = np.nan, np.nan
-    may_rest = np.flatnonzero(found.days.is_rest | found.days.is_open)
-    if len(may_rest):
-        there = found.rest[may_rest]
-        seen = np.where(there >= 0, recent[:, there], np.nan)
-        low[:, may_rest] = np.fmin(low[:, may_rest], np.fmin.reduce(seen, axis=2))
-        high[:, may_rest] = np.fmax(high[:, may_rest], np.fmax.reduce(seen, axis=2))
+    low, high = np.full((2, *values.shape), np.nan)
+    near = np.flatnonzero(found.days.is_near)
+    if len(near):
+        low[:, near], high[:, near] = _of_kind(recent, found, near)
     off = past.joined("off", (values - np.clip(values, low, high)).astype(np.float32), trailing.reach(window) + 1)
-    level = trailing.median(off[:, :-1], window)
+    level = trailing.median(off[:, :-1], window) if len(near) else 0.0
     return low + level, high + level
+
+
+def _of_kind(recent: FloatArray, found: References, columns: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Least and largest value that days of their kind had at some columns."""
+    is_rest, is_open = found.days.is_rest[columns], found.days.is_open[columns]
+    work = np.full((len(recent), len(columns)), np.nan)
+    may_work, may_rest = np.flatnonzero(is_open | ~is_rest), np.flatnonzero(is_open | is_rest)
+    work[:, may_work] = trailing.median_at(recent, found.work[columns[may_work]])
+    there = found.rest[columns[may_rest]]
+    seen = np.where(there >= 0, recent[:, there], np.nan)
+    low, high = work, work.copy()
+    low[:, may_rest] = np.fmin(low[:, may_rest], np.fmin.reduce(seen, axis=2))
+    high[:, may_rest] = np.fmax(high[:, may_rest], np.fmax.reduce(seen, axis=2))
+    return low, high
 
 
 class Nearest(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from analytics import calendars, params
 from analytics.anomalies import judge
 from analytics.panel import Panel, to_ms
+from analytics.stats import surprise
 from analytics.stats.past import Past
 
 # From midnight of a Monday in Berlin on. Good Friday and Easter Monday are in weeks four and five, 1 May in six, Ascension Day in ten, Whit
@@ -74,13 +76,26 @@ def kinds_at_noon_and_at_two(start, n_days):
     """Rest, odd and open days from a day on, in Germany, and whether they are open at two in the morning."""
     clock = calendars.clock(to_ms(pd.Timestamp(start, tz="UTC")), 24 * n_days, step_s=3600, zone="UTC", holidays="DE")
     days = judge._days(clock, "DE")
-    return [tuple("".join("-x"[int(one)] for one in part[hour::24]) for part in vars(days).values()) for hour in (12, 2)]
+    return [
+        tuple("".join("-x"[int(one)] for one in part[hour::24]) for part in (days.is_rest, days.is_odd, days.is_open)) for hour in (12, 2)
+    ]
 
 
 def test_days_after_holidays_are_odd_and_bridges_and_the_night_after_are_open():
     # Wednesday to Monday about Thursday, 1 May; Saturday to Thursday about Tuesday, 3 October.
     assert kinds_at_noon_and_at_two("2025-04-30", 6) == [("-x-xx-", "-xx---", "-xx---"), ("-x-xx-", "-xx---", "-xx---")]
     assert kinds_at_noon_and_at_two("2023-09-30", 6) == [("xx-x--", "--xxx-", "--xx--"), ("xx-x--", "--xxx-", "--xxx-")]
+
+
+def test_what_is_far_from_all_holidays_need_not_be_known():
+    values, local_step = np.log(requests(True)[:4].astype(float) + 1), CLOCK.local_ms // 3_600_000
+    days = judge._days(CLOCK, CALENDAR)
+    assert 0.3 < days.is_near.mean() < 0.8
+    near, all_of_them = (
+        surprise.surprises(values, local_step, step_s=STEP_S, days=given)
+        for given in (days, replace(days, is_near=np.ones_like(days.is_near)))
+    )
+    np.testing.assert_array_equal(near.by_detector, all_of_them.by_detector)
 
 
 @pytest.mark.parametrize("keeps", [True, False])

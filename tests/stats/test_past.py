@@ -84,7 +84,7 @@ def days_of(local, step_s):
     """Two days of rest of seven, a holiday every fifth day, which is open for an hour more."""
     day, later = (steps * step_s // 86_400 for steps in (local, local - 3600 // step_s))
     is_holiday = day % 5 == 3
-    return rest.Days((day % 7 >= 5) | is_holiday, is_holiday | ((day - 1) % 5 == 3), is_holiday | (later % 5 == 3))
+    return rest.Days((day % 7 >= 5) | is_holiday, is_holiday | ((day - 1) % 5 == 3), is_holiday | (later % 5 == 3), day % 11 > 1)
 
 
 def judged(values, local, step_s, lengths, days=None):

@@ -16,6 +16,7 @@ IS_REST = np.array([0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0], bool)
 IS_ODD = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0], bool)
 IS_OPEN = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0], bool)
 COLUMN = np.arange(12)
+ALWAYS = np.ones(12, bool)
 WIDTH = 7
 KEEPS = [10, 10, 10, 10, 10, 5, 5, 10, 10, 5, 10, 10]
 """A service that keeps holidays as it keeps Sundays."""
@@ -28,7 +29,7 @@ def ago():
 
 
 def found_of(is_open=IS_OPEN):
-    return rest.references(ago(), rest.Days(IS_REST, IS_ODD, is_open), width=WIDTH, past=Past())
+    return rest.references(ago(), rest.Days(IS_REST, IS_ODD, is_open, ALWAYS), width=WIDTH, past=Past())
 
 
 def days_of(columns):
@@ -66,8 +67,7 @@ def test_a_holiday_and_the_day_after_say_nothing_of_ordinary_days():
 
 
 def test_odd_days_are_looked_at_where_there_are_no_others():
-    always = np.ones(12, bool)
-    npt.assert_array_equal(rest.references(ago(), rest.Days(always, always, always), width=WIDTH, past=Past()).ordinary, ago())
+    npt.assert_array_equal(rest.references(ago(), rest.Days(ALWAYS, ALWAYS, ALWAYS, ALWAYS), width=WIDTH, past=Past()).ordinary, ago())
 
 
 def test_what_lies_between_working_days_and_days_of_rest_is_usual_on_a_holiday():
@@ -99,7 +99,7 @@ def test_nearest_is_the_value_itself_within_and_a_bound_beyond(value, usual):
 
 def test_what_is_likely_is_what_was_nearest_before_but_where_a_day_of_another_kind_begins():
     values, recent = arguments([*KEEPS[:9], 7, 9, 8])
-    always = rest.Days(IS_REST | (COLUMN >= 9), IS_ODD | (COLUMN >= 9), COLUMN >= 9)
+    always = rest.Days(IS_REST | (COLUMN >= 9), IS_ODD | (COLUMN >= 9), COLUMN >= 9, ALWAYS)
     found = rest.nearest(values, recent, rest.references(ago(), always, width=WIDTH, past=Past()), window=3, past=Past())
     npt.assert_array_equal(found.likely[0, 8:12], [10, 7, 7, 9])
 
@@ -114,7 +114,7 @@ def test_nearest_is_never_further_than_working_days_or_days_of_rest(value):
 def test_a_calendar_without_holidays_changes_nothing(step_s, rng):
     values, local = 100 + 5 * rng.standard_t(3, size=(2, 900)), np.arange(900)
     none = np.zeros(900, bool)
-    days = rest.Days(local * step_s // 86_400 % 7 >= 5, none, none)
+    days = rest.Days(local * step_s // 86_400 % 7 >= 5, none, none, ~none)
     plain, known = (surprise.surprises(values, local, step_s=step_s, days=given_days) for given_days in (None, days))
     npt.assert_array_equal(known.by_detector, plain.by_detector)
     npt.assert_array_equal(known.usual, plain.usual)
