@@ -63,8 +63,9 @@ class World:
         return lfilter([sd * np.sqrt(1 - kept**2)], [1, -kept], rng.standard_normal((n, self.n_times)), axis=1)
 
     def values(self, service, signal, n, rng):
-        day, late = np.exp(-0.5 * ((self.hour - 13) / 4.2) ** 2), 0.8 * np.exp(-0.5 * ((self.hour - 20.2) / 2.7) ** 2)
-        load = (0.13 + 0.87 * np.cbrt(day**3 + late**3)) * self.share(service) * np.exp(self.wander(rng, n, 0.05, 7))
+        # The evening lasts until after midnight.
+        day, late = (np.exp(-0.5 * (((self.hour - top + 12) % 24 - 12) / width) ** 2) for top, width in ((13, 4.2), (20.2, 2.7)))
+        load = (0.13 + 0.87 * np.cbrt(day**3 + (0.8 * late) ** 3)) * self.share(service) * np.exp(self.wander(rng, n, 0.05, 7))
         noise = 0.03 * rng.standard_t(5, (n, self.n_times))
         if signal == "requests":
             mean = load * np.geomspace(40, 4000, n)[:, None] * self.step_s / 300
