@@ -221,7 +221,8 @@ def rules(found: Anomalies, settings: params.Anomalies) -> str:
     """How it was done, as markdown."""
     return (
         "Every value is compared with what its own past leads to expect: a robust forecast from the minutes before, the same time of day "
-        "and of the week; failed checks with the share that usually fails (binomial counts in windows from one step to a day). How often "
+        "and of the week, on a holiday of the region anything between working days and days of rest; failed checks with the share that "
+        "usually fails (binomial counts in windows from one step to a day). How often "
         "chance makes as much in a week is learnt from each series itself, from its episodes and not from its points. What begins within "
         f"{words.duration(settings.near_s)} of each other in one service is one anomaly; several series share the price of having looked "
         "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance makes as much at most "

@@ -57,7 +57,9 @@ LEAST_PEAK = 2.0
 """No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
 
 
-def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> FloatArray:
+def false_rates(
+    strength: FloatArray, *, step_s: int, alike: IntArray | None = None, is_open: BoolArray | None = None, past: Past | None = None
+) -> FloatArray:  # fmt: skip
     """Episodes a week that reach the strength of each point while nothing is wrong, told by the days before the point's own.
 
     Parameters
@@ -67,6 +69,8 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     alike : int array, shape (n_series,), optional
         Series with the same number have tails of a kind: what a series has not shown yet is taken from all of them together. Without it
         each stands for itself.
+    is_open : bool array, shape (n_times,), optional
+        Points of which nothing is learnt: they are judged more leniently than others.
     past : what is known of the columns before; moves on
 
     Returns
@@ -81,6 +85,7 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     """
     past = Past() if past is None else past
     size = np.abs(strength).astype(np.float32)
+    learnt = size if is_open is None else np.where(is_open, np.float32(np.nan), size)
     rows, n_times = size.shape[:-1], size.shape[-1]
     kinds = np.arange(rows[0]) if alike is None else alike
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
@@ -91,7 +96,7 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
         here = size[..., start:stop].astype(np.float64)
         with np.errstate(divide="ignore", over="ignore"):
             rate[..., start:stop] = _per_week(steps, step_s) * (here / peak[..., None]) ** -index[..., None]
-        over = past.finished("day", size[..., start:stop], begun, day)
+        over = past.finished("day", learnt[..., start:stop], begun, day)
         if over is not None:
             _remember(over, remembered, past)
             peak, index = _tails(past, rows, remembered, kinds)
@@ -138,7 +143,15 @@ class Rates(NamedTuple):
     is_pattern: BoolArray
 
 
-def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> Rates:
+def rates(
+    strength: FloatArray,
+    pattern: FloatArray,
+    *,
+    step_s: int,
+    alike: IntArray | None = None,
+    is_open: BoolArray | None = None,
+    past: Past | None = None,
+) -> Rates:
     """Rates of values and of courses, each by a tail of its own, and of both together.
 
     Chance finds of both add up. The weighted harmonic mean of p-values bounds that of the least of them however they hang together.
@@ -147,13 +160,13 @@ def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntA
     ----------
     strength, pattern : float arrays, shape (n_series, n_times)
         Of the strongest detector of single values; of the course, negative while it passes away.
-    alike, past : see `false_rates`
+    alike, is_open, past : see `false_rates`
 
     References
     ----------
     Wilson (2019), The harmonic mean p-value for combining dependent tests, PNAS 116(4).
     """
-    both = false_rates(np.stack([strength, pattern], axis=1), step_s=step_s, alike=alike, past=past)
+    both = false_rates(np.stack([strength, pattern], axis=1), step_s=step_s, alike=alike, is_open=is_open, past=past)
     single, course = both[:, 0], both[:, 1] / PATTERN_SHARE
     course = np.where(np.isfinite(course), course, np.inf)
     return Rates(_either(single, course), _either(single, np.where(pattern > 0, course, np.inf)), course < single)
