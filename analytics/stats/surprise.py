@@ -73,7 +73,8 @@ PATCH = 4
 MEAN_DEVIATION = 1.2533
 """Standard deviation over mean absolute deviation of a normal variable."""
 BOUND = 4.0
-"""Residuals count in the local spread up to so many spreads of the week: an event must not hide the next one."""
+"""Residuals count in the local spread up to so many spreads of the week: an event must not hide the next one. A missing value counts as
+that: where values pause something is wrong more often than not, and without it what comes after gaps was told three times as often."""
 WEEK_PART, NEAR_PART, TIME_PART, HEAVY_PART = 0.5, 0.7, 0.8, 0.25
 """Parts of the spreads of the last week, the last hours, this time of the day, and of the mean size of residuals (large where most are
 nothing and some are huge), of which the largest is taken. Below 1, as the largest of several estimates is too large on average."""
