@@ -109,6 +109,18 @@ def test_a_large_hour_on_a_still_series_is_as_large_as_it_was():
     assert told.direction == "regression"
 
 
+@pytest.mark.parametrize("n_steps", [1, 2, 12])
+def test_the_value_that_is_told_is_one_that_was_strange(n_steps):
+    """Not the value at which it was seen to be over."""
+    values = latency(7)
+    values[step(17, 3) : step(17, 3) + n_steps] *= 4
+    one = found(made.signals({("web", "eu"): values}, start=START, signal="latency_ms")).anomalies
+    told = one[(one["start"] <= at(17, 3)) & (one["start"] > at(17, 2))]
+    assert len(told) == 1
+    assert (told["observed"] > told["high"]).all()
+    assert (told["observed"] / told["expected"] > 3).all()
+
+
 def test_failing_checks_are_told_with_the_share_that_fails(whole):
     db = next(whole.alarms[whole.alarms["service"] == "db"].sort_values("severity", ascending=False).itertuples())
     assert (db.signal, db.region, db.direction) == ("availability", "eu", "regression")
