@@ -188,7 +188,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
         alerts.findings_of_drifts(
             drifts["drifts"], drifts["drift_members"], newest.series, newest.known.events, store.decisions("rebaselines"), zone=project.zone
         ),
-        alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"]),
+        alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"], newest.known.events, zone=project.zone),
         services=newest.known.services,
         series=newest.series,
         dependencies=newest.known.dependencies,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 from analytics import tables, words
+from analytics.alerts import declared
 
 __all__ = ["findings_of_anomalies"]
 
 
-def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppressed: pd.DataFrame) -> pd.DataFrame:
+def findings_of_anomalies(
+    anomalies: pd.DataFrame, course: pd.DataFrame, suppressed: pd.DataFrame, events: pd.DataFrame, *, zone: str
+) -> pd.DataFrame:  # fmt: skip
     """Anomalies that are alarms as findings, in the columns of `tables.FINDINGS`: a row for each time at which more was known.
 
     Parameters
     ----------
-    anomalies, course, suppressed : tables `anomalies`, `anomaly_course`, `suppressed`
+    anomalies, course, suppressed, events : tables `anomalies`, `anomaly_course`, `suppressed`, `events`
     """
     alarms = anomalies[~anomalies["anomaly_id"].isin(suppressed["anomaly_id"])]
     known = course.rename(columns={"severity": "severity_then", "effect": "effect_then"})
@@ -35,7 +38,7 @@ def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppres
             "direction": rows["direction"],
             "what": [words.deviation(row.signal, row.effect) for row in rows.itertuples()],
             "size": [_size(row) for row in rows.itertuples()],
-            "event": None,
+            "event": declared.near(rows, events, zone=zone),
             "evidence": "anomalies.html#" + rows["anomaly_id"],
         },
         columns=tables.FINDINGS.names,
