@@ -141,11 +141,11 @@ def test_short_names_end_as_they_do_where_that_tells_them_apart():
         ("level", 0.18, ["latency_ms", "latency_p95_ms"], "web became 18 % slower on 3 Mar"),
         ("level", -0.18, ["latency_p95_ms"], "web became 18 % faster on 3 Mar"),
         ("level", -0.5, ["cpu", "requests"], "cpu and requests of web fell by 50 % on 3 Mar"),
-        ("spread", 0.4, ["latency_ms"], "response times of web scatter 40 % more since 3 Mar"),
-        ("spread", -0.4, ["cpu"], "cpu of web scatter 40 % less since 3 Mar"),
-        ("season", 0.3, ["cpu"], "the day of web swings 30 % more since 3 Mar"),
-        ("tail", 0.0447, ["latency_ms"], "4.5 more of 100 answers of web are slow since 3 Mar"),
-        ("availability", -0.0056, ["availability"], "0.56 fewer of 100 checks of web fail since 3 Mar"),
+        ("spread", 0.4, ["latency_ms"], "response times of web have scattered 40 % more since 3 Mar"),
+        ("spread", -0.4, ["cpu"], "cpu of web has scattered 40 % less since 3 Mar"),
+        ("season", 0.3, ["cpu"], "the daily swing of web has been 30 % larger since 3 Mar"),
+        ("tail", 0.0447, ["latency_ms"], "4.5 more of 100 answers of web have been slow since 3 Mar"),
+        ("availability", -0.0056, ["availability"], "0.56 fewer of 100 checks of web have failed since 3 Mar"),
     ],
 )
 def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said):
@@ -161,9 +161,9 @@ def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said)
         ("level", 0.5, 2.333, "a and b became 50 to 233 % slower on 3 Mar"),
         ("level", 2.333, None, "a and b became 3.3 times as slow on 3 Mar"),
         ("level", 2.333, 15.08, "a and b became 3.3 to 16 times as slow on 3 Mar"),
-        ("spread", 1.99, None, "response times of a and b scatter 3 times as much since 3 Mar"),
-        ("season", 1.5, None, "the day of a and b swings 2.5 times as much since 3 Mar"),
-        ("tail", 0.01, 0.021, "1 to 2.1 more of 100 answers of a and b are slow since 3 Mar"),
+        ("spread", 1.99, None, "response times of a and b have scattered 3 times as much since 3 Mar"),
+        ("season", 1.5, None, "the daily swing of a and b has been 2.5 times as large since 3 Mar"),
+        ("tail", 0.01, 0.021, "1 to 2.1 more of 100 answers of a and b have been slow since 3 Mar"),
     ],
 )
 def test_several_services_have_a_range_and_much_is_a_multiple(kind, effect, most, said):
@@ -213,3 +213,16 @@ def test_sentences_without_their_numbers_are_alike(text, alike):
 )
 def test_a_deviation_is_said_in_a_few_words(signal, effect, said):
     assert words.deviation(signal, effect).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("signal", "unit", "said"),
+    [
+        ("latency_ms", "ms", "latency, ms"),
+        ("latency_p95_ms", "ms", "latency_p95, ms"),
+        ("cpu", "fraction", "cpu, fraction"),
+        ("load", "", "load"),
+    ],
+)
+def test_an_axis_names_the_unit_once(signal, unit, said):
+    assert words.axis(signal, unit) == said

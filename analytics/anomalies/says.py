@@ -103,7 +103,7 @@ def ledger_sentence(found: Anomalies) -> str:
     if summary.empty:
         return "Nothing was kept back."
     n = int(summary["n"].sum())
-    parts = [f"{row.n} ({row.reason})" for row in summary.itertuples()]
+    parts = [f"{row.reason} ({row.n})" for row in summary.itertuples()]
     return (
         f"{words.counted(n, 'strange stretch', 'strange stretches')} {'is' if n == 1 else 'are'} no alarm: {words.listed(parts, limit=8)}."
     )
@@ -114,9 +114,9 @@ def budget_sentence(found: Anomalies, settings: params.Anomalies) -> str:
     weeks = float(found.weeks.sum())
     allowed, n = settings.false_alarms_per_week * weeks, len(found.alarms)
     return (
-        f"Each service may cost {words.number(settings.false_alarms_per_week)} false alarms a week: over {words.number(weeks, 3)} weeks of "
-        f"all services together chance may give {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond that is real, "
-        "as far as the data tell."
+        f"Each service may cost {words.number(settings.false_alarms_per_week)} false alarms a week. Over the {words.number(weeks, 3)} "
+        f"weeks of all services together that allows {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond the "
+        "budget is real, as far as the data tell."
     )
 
 
@@ -138,9 +138,9 @@ def trust_sentence(realised: pd.DataFrame, cause: pd.Series, found: Anomalies, s
     left_out = [f"{words.count(counts[name])} {said}" for name, said in CAUSE_WORDS.items() if name in counts]
     without = f" Left out as real: {words.listed(left_out)}." if left_out else " There was nothing to leave out as real."
     return (
-        f"You asked for {allowed} false alarms in a week of a service; {came} {interval} came that nothing known explains, "
+        f"You asked for {allowed} false alarms a week of each service; {came} {interval} a week came that nothing known explains, "
         f"{verdict}.{without} "
-        "All others count as false here, also what was real and nobody knows of: the budget is kept at least as well as this."
+        "All others count as false here, even what was real and nobody knows of: the true rate of false alarms is at most this."
     )
 
 
@@ -157,7 +157,7 @@ def costs_sentence(costs: pd.DataFrame, found: Anomalies) -> str:
     apart = f" Of {unknown} with few series it is only known what a smaller budget tells." if known < len(found.weeks) else ""
     return (
         "Half and twice the budget, over all data, from the rates that were found: each series was looked at up to the budget of the whole "
-        f"service.{apart} Other rules and budgets: analytics alerts replay --set anomalies.min_points=2 tells alarms gained and lost."
+        f"service.{apart} Other rules and budgets: `analytics alerts replay --set anomalies.min_points=2` tells alarms gained and lost."
     )
 
 
@@ -203,7 +203,8 @@ def todo(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies, zone: 
     asked = [
         (
             f"Find out why {explain.headline(row, zone)}.",
-            f"If it was a false alarm: analytics alerts label {row.anomaly_id} false --reason '…'. Its like is then kept back, and listed.",
+            f"If it was a false alarm: `analytics alerts label {row.anomaly_id} false --reason '…'`. "
+            "Its like is then kept back, and listed.",
         )
         for row in alarms.head(3).itertuples()
     ]
@@ -214,10 +215,10 @@ def rules(settings: params.Anomalies) -> str:
     """How it was done, as markdown."""
     return (
         "Every value is compared with what its own past leads to expect: a robust forecast from the minutes before, the same time of day "
-        "and of the week; failed checks with the share that usually fails (binomial counts in windows from one step to a day). How often "
-        "chance makes as much in a week is learnt from each series itself, from its episodes and not from its points. What begins within "
+        "and of the week; failed checks with the share that usually fails (binomial counts in windows from one step to a day). How often a "
+        "week chance alone does as much is learnt from each series itself, from its episodes and not from its points. What begins within "
         f"{words.duration(settings.near_s)} of each other in one service is one anomaly; several series share the price of having looked "
-        "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance makes as much at most "
+        "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance alone does as much at most "
         f"{words.number(settings.false_alarms_per_week)} times a week in the service, if it is large enough to matter and neither in "
-        "maintenance nor a fault of the prober. Severity is 100 x strength x duration x exposure. Nothing uses what came later."
+        "maintenance nor a fault of the prober. Severity is 100 × strength × duration × exposure. Nothing uses what came later."
     )

@@ -65,7 +65,7 @@ def test_nothing_judged_is_no_share_of_promises_kept():
     listed = pd.DataFrame({"verdict": [], "is_open": pd.Series(dtype=bool), "duration_s": []})
     month = summary.newest(rows, budgets(rows).head(0))
     assert summary.tiles(month, coverage, flags(), listed, pd.DataFrame(columns=tables.TABLES["alerts"].names))[0] == (
-        "Objectives kept",
+        "Services keeping promises",
         "–",
         "no service can be judged",
     )
