@@ -4,9 +4,10 @@ from analytics.alerts import says, shows
 from analytics.alerts.findings import findings_of_drifts, no_findings
 from analytics.alerts.of_anomalies import findings_of_anomalies
 from analytics.alerts.raised import Raised, raise_alerts
-from analytics.alerts.silences import apply_silences, parse_matcher
+from analytics.alerts.silences import Matcher, apply_silences, parse_matcher
 
 __all__ = [
+    "Matcher",
     "Raised",
     "apply_silences",
     "findings_of_anomalies",

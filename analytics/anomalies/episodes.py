@@ -83,6 +83,8 @@ def to_found(episodes: list[Episode]) -> Found:
 
 def newest_of(judged: Judged, group: Group, *, start_ms: int, step_s: int) -> pd.DataFrame:
     """The newest value of each series and how strange it is, in the columns `found.NEWEST`; a series without one has no row."""
+    if not judged.n_times:
+        return pd.DataFrame(columns=NEWEST)
     is_there = np.isfinite(judged.values)
     rows = np.flatnonzero(is_there.any(axis=1))
     last = judged.n_times - 1 - is_there[rows, ::-1].argmax(axis=1)

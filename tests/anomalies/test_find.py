@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analytics import anomalies, params, tables
+from analytics.anomalies import episodes, judge
 from analytics.stats import surprise
 from tests.anomalies.made import SETTINGS, feedback
 from tests.slo import made
@@ -224,3 +225,18 @@ def test_a_certificate_that_is_renewed_is_nothing_strange_and_a_load_that_triple
         )
     ).anomalies
     assert told["signal"].tolist() == ["load"]
+
+
+def test_without_anything_strange_the_page_has_its_sentences():
+    flat = made.signals({("web", "eu"): np.full(DAYS * PER_DAY, 100.0)}, start=START, signal="latency_ms")
+    one, now = found(flat), START + pd.Timedelta(days=DAYS)
+    assert anomalies.shows.alarm_table(one, now, 28).empty
+    assert anomalies.shows.ledger_table(one, now, 28).empty
+    assert anomalies.shows.other_alarms(one, [], [], now).empty
+    assert anomalies.says.finding(one, now, SETTINGS, "UTC").startswith("Nothing strange enough to tell happened")
+    tables.validate(one.anomalies, tables.TABLES["anomalies"])
+
+
+def test_without_a_step_there_is_no_newest_value():
+    (group, rows), *_ = judge.groups(world()[0].series, REGIONS)
+    assert episodes.newest_of(judge.Judged.nothing(len(rows), 0), group, start_ms=0, step_s=300).empty
