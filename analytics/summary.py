@@ -345,8 +345,9 @@ def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame
     available = month[month["objective_kind"] == "availability"].set_index("service")["compliance"]
     least = month.dropna(subset="left_share").sort_values(["left_share", "objective_kind"]).groupby("service").head(1).set_index("service")
     counting = listed[listed["verdict"] == "counts"].sort_values("start").groupby("service").tail(1).set_index("service")
+    is_of_years = counting["start"].dt.year.nunique() > 1
     newest_outage = {
-        row.Index: f"{words.day(row.start, zone, year=True)}, {words.duration(row.duration_s)}" for row in counting.itertuples()
+        row.Index: f"{words.day(row.start, zone, year=is_of_years)}, {words.duration(row.duration_s)}" for row in counting.itertuples()
     }
     frame = pd.DataFrame({"service": services["service"], "owner": services["owner"]})
     daily = _daily(coverage)
