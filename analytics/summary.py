@@ -202,7 +202,8 @@ def _services(alerts: pd.DataFrame) -> str:
 def _alert(row: Any, of_drift: Any, found: drift.Drifts, zone: str) -> tuple[object, ...]:
     is_shared = of_drift is not None and pd.isna(of_drift.service)
     more = f", and {words.count(row.n_findings - 1)} more" if row.n_findings > 1 and not is_shared else ""
-    size = ""
+    # Of a drift, its sentence has the day.
+    size = f"since {words.moment(row.start, zone)}, " if of_drift is None else ""
     if of_drift is not None and not is_shared:
         between = words.change_interval(of_drift.kind, of_drift.effect, of_drift.effect_low, of_drift.effect_high)
         size = f"{words.change(of_drift.kind, of_drift.effect, row.signals)} {between}, "

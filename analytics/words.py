@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 __all__ = [
+    "against",
     "axis",
     "change",
     "change_interval",
@@ -301,6 +302,9 @@ def _shortened(name: str, n_shared: int, width: int) -> str:
 SHARES = {"tail": ("answers", "are slow", "have been slow"), "availability": ("checks", "fail", "have failed")}
 """Kind of a lasting change that is one of a share -> of what, what that share does, and has done; its effect is counted in 100 of them."""
 
+ALL = 0.995
+"""Share of checks that more than usual fail from which all of them do, in print."""
+
 COURSES = {"spread": "spread of ", "season": "daily swing of "}
 """Kind of a lasting change -> what of the signal has changed; without an entry it is the signal itself."""
 
@@ -314,10 +318,19 @@ def change(kind: str, effect: float, signals: Sequence[str]) -> str:
 
 
 def deviation(signal: str, effect: float) -> str:
-    """A passing deviation in a few words: latency_ms +84 %, 12 more of 100 checks fail."""
+    """A passing deviation in a few words: latency_ms +84 %, 12 more of 100 checks fail, all checks fail."""
     if signal == "availability":
-        return f"{_in_hundred(effect)} of 100 checks fail"
+        return "all checks fail" if effect >= ALL else f"{_in_hundred(effect)} of 100 checks fail"
     return f"{signal} {signed(effect, lambda share: percent(share, 0 if abs(share) >= 0.1 else None))}"
+
+
+def against(signal: str, unit: str, *, value: float, expected: float, low: float, high: float) -> str:
+    """What came where what was expected: 699 ms where 230 ms [206, 256] was expected."""
+    if signal == "availability":
+        usual = f"{percent(expected)} {interval(low, high, percent)}"
+        return f"{percent(value)} of the checks succeeded where {usual} was expected"
+    came, usual = (f"{number(size)}{NBSP}{unit}".rstrip() for size in (value, expected))
+    return f"{came} where {usual} {interval(low, high)} was expected"
 
 
 def change_interval(kind: str, effect: float, low: float, high: float) -> str:

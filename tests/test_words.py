@@ -226,3 +226,15 @@ def test_a_deviation_is_said_in_a_few_words(signal, effect, said):
 )
 def test_an_axis_names_the_unit_once(signal, unit, said):
     assert words.axis(signal, unit) == said
+
+
+def test_what_came_is_told_against_what_was_expected():
+    said = words.against("latency_ms", "ms", value=699.0, expected=230.0, low=206.0, high=256.0)
+    assert said.replace(N, " ") == "699 ms where 230 ms [206, 256] was expected"
+    said = words.against("availability", "fraction", value=0.0, expected=0.9995, low=0.98, high=1.0)
+    assert said.replace(N, " ") == "0 % of the checks succeeded where 99.95 % [98, 100] was expected"
+    assert words.against("load", "", value=3.0, expected=1.0, low=0.5, high=1.5).replace(N, " ") == "3 where 1 [0.5, 1.5] was expected"
+
+
+def test_a_share_of_all_is_all():
+    assert [words.deviation("availability", effect) for effect in (0.9996, 0.5)] == ["all checks fail", "50 more of 100 checks fail"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analytics import tables, words
@@ -47,5 +49,8 @@ def findings_of_anomalies(
     return found.assign(**{name: pd.to_datetime(found[name], utc=True).astype("datetime64[ms, UTC]") for name in times})
 
 
-def _size(row: object) -> str:
-    return f"score {words.fixed(row.score, 0)} of 100, {words.counted(row.n_series, 'series', 'series')}"  # type: ignore[attr-defined]
+def _size(row: Any) -> str:
+    """The value furthest from what was expected, how strange it was, and how many series show it."""
+    unit = "ms" if row.signal.startswith("latency") else ""
+    came = words.against(row.signal, unit, value=row.observed, expected=row.expected, low=row.low, high=row.high)
+    return f"{came}; score {words.fixed(row.score, 0)} of 100, {words.counted(row.n_series, 'series', 'series')}"

@@ -56,8 +56,10 @@ def headline(row: Any, zone: str) -> str:
     lasted = "since" if goes_on else f"for {words.duration((row.end - row.start).total_seconds())} from"
     when = f"{lasted} {words.moment(row.start, zone)}"
     if row.signal == "availability":
-        many = f"{words.number(100 * abs(row.effect), 2)} {'more' if row.effect > 0 else 'fewer'} of 100 checks"
-        return f"{many} of {where(row)} {'have ' if goes_on else ''}failed than usual {when}"
+        many = f"{words.number(100 * abs(row.effect), 2)} {'more' if row.effect > 0 else 'fewer'} of 100"
+        whole = row.effect >= words.ALL
+        said = f"{'all' if whole else many} checks of {where(row)} {'have ' if goes_on else ''}failed{'' if whole else ' than usual'}"
+        return f"{said} {when}"
     subject = where(row) if row.signal.startswith("latency") else f"{row.signal} of {where(row)}"
     return f"{subject} {'has been' if goes_on else 'was'} {size(row.signal, row.effect)} {when}"
 
@@ -89,7 +91,7 @@ def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone:
     """What one anomaly was, from its members, the strangest first."""
     lead = members[0]
     parts = [
-        f"{words.moment(one.peak, zone)}: {_observed(one, lead)} was expected.",
+        f"{words.moment(one.peak, zone)}: {_observed(one, lead)}.",
         f"Found by {DETECTOR_WORDS.get(one.detector, one.detector)}: chance alone does as much {_rarely(one.per_week)} in this service; "
         f"the budget is {words.number(settings.false_alarms_per_week)} a week.",
         _others(lead, members),
@@ -99,12 +101,7 @@ def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone:
 
 
 def _observed(one: Any, lead: Any) -> str:
-    """What came where what: '699 ms where 230 ms [206, 256]'."""
-    if lead.signal == "availability":
-        usual = f"{words.percent(one.expected)} {words.interval(one.low, one.high, words.percent)}"
-        return f"{words.percent(one.observed)} of the checks succeeded where {usual}"
-    value, usual = (f"{words.number(size)}{words.NBSP}{lead.unit}".rstrip() for size in (one.observed, one.expected))
-    return f"{value} where {usual} {words.interval(one.low, one.high)}"
+    return words.against(lead.signal, lead.unit, value=one.observed, expected=one.expected, low=one.low, high=one.high)
 
 
 def _rarely(per_week: float) -> str:
@@ -128,6 +125,9 @@ def _others(lead: Any, members: list[Any]) -> str:
 
 def _silent(one: Any, lead: Any, settings: params.Anomalies) -> str:
     name, _ = smallest(lead.signal, settings)
+    if lead.signal == "availability" and lead.effect >= words.ALL:
+        # No parameter asks for more than all.
+        return "declared maintenance only"
     return f"{name} above {words.number(abs(lead.effect), 2)}{_budget(one.per_week)}"
 
 

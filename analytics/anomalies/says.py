@@ -72,7 +72,7 @@ def tiles(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies) -> li
     all_of_them = shows.recent(found.anomalies, now, settings.shown_days)
     grave = int((alarms["severity"] >= GRAVE).sum())
     weeks = min(settings.shown_days / 7, float(found.weeks.max()) if len(found.weeks) else 0.0)
-    chance = settings.false_alarms_per_week * len(found.weeks) * weeks
+    chance = words.number(settings.false_alarms_per_week * len(found.weeks) * weeks, 2)
     delay = (alarms["detected_at"] - alarms["start"]).median()
     late = words.duration(delay.total_seconds()) if len(alarms) else words.MISSING
     return [
@@ -82,7 +82,7 @@ def tiles(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies) -> li
         (
             "Kept back",
             words.count(len(all_of_them) - len(alarms)),
-            f"each with its reason; chance may give {words.number(chance, 2)} alarms",
+            f"each with its reason; chance may give {chance} {'alarm' if chance == '1' else 'alarms'}",
         ),
     ]
 

@@ -46,7 +46,8 @@ def finding(rows: pd.DataFrame, seasons: pd.DataFrame) -> str:
         return "Nothing was measured for a day, so nothing is known to be normal."
     sure = int((rows["confidence"] >= SURE).sum())
     daily = seasons[seasons["series_id"].isin(rows["series_id"]) & (seasons["period_s"] == DAY_S)]["series_id"].nunique()
-    how_sure = "and all are sure" if sure == len(rows) > 1 else f"{words.count(sure)} of them a sure one"
+    all_sure = "and all are sure" if len(rows) > 1 else "and it is sure"
+    how_sure = all_sure if sure == len(rows) else f"{words.count(sure)} of them a sure one"
     return (
         f"{words.counted(len(rows), 'series has', 'series have')} a baseline, {how_sure}; "
         f"{words.count(daily) if daily else 'none'} {'have' if daily > 1 else 'has'} a course of the day."

@@ -63,7 +63,7 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
         )
     some = f"{spelled(kept)} of {spelled(n)} services".capitalize()
     alone = "The only service" if len(states) == 1 else by_state["kept"][0] if kept else ""
-    who = alone if n == 1 == kept else f"All {spelled(n)} services" if kept == n else some
+    who = alone if n == 1 == kept else _all(n) if kept == n else some
     is_one = kept < 2
     does = ("kept" if is_over else "keeps" if is_one else "keep") + (" its" if is_one else " their")
     parts = [f"{who} {does} promises"]
@@ -72,6 +72,10 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
     if by_state["at risk"]:
         parts.append(f"{words.listed(by_state['at risk'])} {'is' if len(by_state['at risk']) == 1 else 'are'} at risk")
     return f"{parts[0]}; {', '.join(parts[1:])}" if len(parts) > 1 else parts[0]
+
+
+def _all(n: int) -> str:
+    return "Both services" if n == 2 else f"All {spelled(n)} services"
 
 
 def spelled(n: int) -> str:

@@ -52,10 +52,11 @@ def test_findings_of_anomalies_name_it():
         {
             "anomaly_id": ["a"], "service": ["web"], "region": ["eu"], "signal": ["latency_ms"], "signals": [["latency_ms"]],
             "n_series": [1], "start": [at(60)], "end": [at(90)], "detected_at": [at(65)], "direction": ["regression"], "effect": [0.8],
-            "score": [90.0],
+            "score": [90.0], "observed": [184.0], "expected": [100.0], "low": [80.0], "high": [120.0],
         }
     )  # fmt: skip
     course = pd.DataFrame({"anomaly_id": ["a"], "known_at": [at(65)], "severity": [30.0], "effect": [0.8], "is_over": [False]})
     kept_back = pd.DataFrame({"anomaly_id": []})
     found = alerts.findings_of_anomalies(anomalies, course, kept_back, events((50, "web", None)), zone="UTC")
     assert [plain(event) for event in found["event"]] == ["deploy 'e0', 2 Mar 00:50"]
+    assert [plain(size) for size in found["size"]] == ["184 ms where 100 ms [80, 120] was expected; score 90 of 100, 1 series"]

@@ -28,6 +28,7 @@ def row(**more):
             row(signal="availability", effect=0.8),
             "80 more of 100 checks of web in eu failed than usual for 25 min from 2 Mar 00:00",
         ),
+        (row(signal="availability", effect=0.9996), "all checks of web in eu failed for 25 min from 2 Mar 00:00"),
     ],
 )
 def test_headlines(given, said):
@@ -61,3 +62,10 @@ def test_what_else_moved_and_what_would_have_kept_it_silent_is_said():
         "alone does as much once in 1.9 years in this service; the budget is 0.25 a week. Strange with it: 30 more of 100 checks fail in "
         "us. It would have been silent with min_relative_effect above 1, or a budget below 0.01 a week."
     )
+
+
+def test_what_all_checks_show_no_parameter_would_have_kept_silent():
+    members = episodes(episode("web/us/availability", effect=0.9996, observed=0.0, expected=1.0, low=0.98, high=1.0)).assign(anomaly_id="a")
+    (text,) = explain.explanations(members.assign(score=80.0), members, settings=SETTINGS, zone="UTC")
+    assert "0 % of the checks succeeded where 100 % [98, 100] was expected." in plain(text)
+    assert plain(text).endswith("It would have been silent with declared maintenance only.")

@@ -43,7 +43,7 @@ def flags(*rows):
 @pytest.mark.parametrize(
     ("states", "is_complete", "expected"),
     [
-        ([("a", "kept"), ("b", "kept")], True, "All two services kept their promises"),
+        ([("a", "kept"), ("b", "kept")], True, "Both services kept their promises"),
         ([("a", "kept"), ("b", "missed")], True, "One of two services kept its promises; b did not"),
         ([("a", "kept"), ("b", "missed"), ("c", "at risk")], False, "One of three services keeps its promises; b does not, c is at risk"),
         ([("a", "missed"), ("b", "missed"), ("c", "unmeasured")], False, "None of two services keeps its promises; a and b do not"),
