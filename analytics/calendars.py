@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["Clock", "Period", "clock", "holiday_dates", "local_hours_of_week", "local_offset_ms", "midnights", "months", "zone_of"]
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
+__all__ = [
+    "Clock",
+    "Period",
+    "clock",
+    "holiday_dates",
+    "is_holiday",
+    "is_weekend",
+    "local_hours_of_week",
+    "local_offset_ms",
+    "midnights",
+    "months",
+    "zone_of",
+]
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -129,12 +146,22 @@ def clock(start_ms: int, n_times: int, *, step_s: int, zone: str, holidays: str 
     """Clock of a region for `n_times` steps from `start_ms` (ms since 1970 UTC) on; `holidays` is a calendar code or empty."""
     times_ms = start_ms + np.arange(n_times, dtype=np.int64) * step_s * 1000
     local_ms = times_ms + local_offset_ms(times_ms, zone)
-    is_holiday = np.zeros(n_times, bool)
-    if holidays and n_times:
-        days = local_ms // DAY_MS
-        first, last = (np.datetime64(int(day), "D").item() for day in days[[0, -1]])
-        is_holiday = np.isin(days, [(day - date(1970, 1, 1)).days for day in holiday_dates(holidays, first, last)])
-    return Clock(start_ms, step_s, local_ms, is_holiday)
+    return Clock(start_ms, step_s, local_ms, is_holiday(local_ms, holidays))
+
+
+def is_holiday(local_ms: npt.NDArray[np.int64], calendar: str) -> npt.NDArray[np.bool_]:
+    """Whether local times (ms since 1970 there) lie on a holiday of a calendar code or empty, shape (n_times,)."""
+    if not calendar or not len(local_ms):
+        return np.zeros(len(local_ms), bool)
+    days = local_ms // DAY_MS
+    first, last = (np.datetime64(int(day), "D").item() for day in (days.min(), days.max()))
+    return np.isin(days, [(day - date(1970, 1, 1)).days for day in holiday_dates(calendar, first, last)])
+
+
+def is_weekend(local_ms: npt.NDArray[np.int64], calendar: str) -> npt.NDArray[np.bool_]:
+    """Whether local times (ms since 1970 there) lie on a weekend of the country of a calendar code, shape (n_times,)."""
+    # 1970-01-01 was a Thursday, three days after a Monday.
+    return np.isin((local_ms // DAY_MS + 3) % 7, sorted(_weekend(calendar)))
 
 
 def holiday_dates(calendar: str, first: date, last: date) -> dict[date, str]:
@@ -155,15 +182,31 @@ def holiday_dates(calendar: str, first: date, last: date) -> dict[date, str]:
 @functools.lru_cache(maxsize=256)
 def _holidays(calendar: str, first: int, last: int) -> tuple[tuple[date, str], ...]:
     """All holidays of some years, in order: to ask for them takes longer than most of what is done with them."""
+    return tuple(sorted(_calendar(calendar, range(first, last + 1)).items()))
+
+
+@functools.lru_cache(maxsize=256)
+def _weekend(calendar: str) -> frozenset[int]:
+    """Days of the week of which the weekend is made; 0 is Monday."""
+    return frozenset(_calendar(calendar, ()).weekend)
+
+
+def _calendar(calendar: str, years: Iterable[int]) -> HolidayBase:
+    """The calendar of a code, with the holidays of some years.
+
+    Raises
+    ------
+    ValueError
+        For an unknown code, with a remedy.
+    """
     import holidays
 
     country, _, subdivision = calendar.partition("-")
     try:
         # Without a language the titles, and so the bytes of all that holds them, would be those of the machine's locale.
-        known = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first, last + 1), language="en_US")
+        return holidays.country_holidays(country, subdiv=subdivision or None, years=years, language="en_US")
     except NotImplementedError as error:
         raise ValueError(f"holiday calendar '{calendar}' is unknown; use a country code (DE) or one with a subdivision (CH-ZH)") from error
-    return tuple(sorted(known.items()))
 
 
 def _midnight(year: int, month: int, place: ZoneInfo) -> pd.Timestamp:

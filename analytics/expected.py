@@ -15,7 +15,20 @@ import numpy.typing as npt
 
 from analytics.calendars import Clock
 
-__all__ = ["LEVELS", "Baselines", "Kind", "at", "kind_of", "pack", "quantile", "residual", "transform", "unpack", "untransform"]
+__all__ = [
+    "LEVELS",
+    "Baselines",
+    "Kind",
+    "at",
+    "kind_of",
+    "least_noise",
+    "pack",
+    "quantile",
+    "residual",
+    "transform",
+    "unpack",
+    "untransform",
+]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 Kind = Literal["log", "logit", "count", "linear"]
@@ -136,6 +149,14 @@ def untransform(values: FloatArray, kind: Kind) -> FloatArray:
         root = np.sinh(values * (np.sqrt(OVERDISPERSION) / 2))
         return np.maximum(root**2 / OVERDISPERSION - COUNT_OFFSET, 0)
     return values
+
+
+def least_noise(level: FloatArray, kind: Kind) -> FloatArray:
+    """Standard deviation about some levels, all on the transformed scale, that chance alone gives: of counts that of Poisson, else 0."""
+    if kind != "count":
+        return np.zeros_like(level)
+    # The scale is the one on which counts with a relative variance of `OVERDISPERSION` more than Poisson have a deviation of 1.
+    return 1 / np.sqrt(1 + OVERDISPERSION * np.maximum(untransform(level, kind), 0))
 
 
 def at(baselines: Baselines, clock: Clock) -> FloatArray:

@@ -107,9 +107,12 @@ class Anomalies(Section):
     false_alarms_per_week: float = Field(
         0.25, gt=0.001, le=100, description="alarm budget: false alarms a week that a service may cost, over all its signals and regions"
     )
+    fleet_false_alarms_per_week: float = Field(
+        7.0, gt=0.001, description="... and all services together: of so many services that it is less, each may cost an equal part"
+    )
     min_relative_effect: float = Field(0.15, ge=0, description="smallest deviation that is told, as a fraction of what was expected")
     min_latency_effect_ms: float = Field(5.0, ge=0, description="... and of a response time, ms")
-    min_failing_share: float = Field(0.02, ge=0, le=1, description="smallest share of checks failing beside the usual that is told")
+    min_failing_share: float = Field(0.01, ge=0, le=1, description="smallest share of checks failing beside the usual that is told")
     min_points: int = Field(1, ge=1, description="strange steps that a series needs by itself to be told")
     min_failed_checks: int = Field(2, ge=1, description="failed checks that a series needs by itself to be told")
     min_regions: int = Field(1, ge=1, description="regions that must show it")
@@ -138,6 +141,15 @@ class Alerts(Section):
     shared_services: int = Field(3, ge=2, description="alerts of so many services of a region at once ...")
     shared_share: float = Field(0.5, gt=0, le=1, description="... and of this share of those measured there are one alert, as a fraction")
     shared_within_s: int = Field(600, ge=0, description="at once: within this time of the first, s")
+    silent_s: int = Field(
+        600, ge=0, description="a service of which nothing comes for so long is told, s; where data come in batches more ..."
+    )
+    silent_steps: int = Field(3, ge=2, description="... if it is so many steps of the series ...")
+    silences_per_week: float = Field(
+        0.1, gt=0.001, le=100, description="... and longer than all but so many of its own pauses a week: what is usual is waited for"
+    )
+    silence_weeks: int = Field(8, ge=1, le=52, description="pauses that this is learnt from, weeks")
+    ended_s: int = Field(86400, ge=600, description="what is silent for longer has ended: that is told, and it is open no longer, s")
 
     @model_validator(mode="after")
     def _thresholds_rise(self) -> Alerts:

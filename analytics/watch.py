@@ -20,11 +20,8 @@ from analytics.sources.collect import collect
 
 __all__ = ["Busy", "Watched", "watch"]
 
-SILENT_FACTOR, SILENT_S = 3.0, 600
-"""A series is silent after so many of its steps without a value, and at least so long, s."""
-GONE = pd.Timedelta(days=1)
-"""What is silent for longer has ended."""
 SHOWN = 5
+"""Silent services that are printed."""
 
 Say = Callable[[str], None]
 
@@ -50,6 +47,7 @@ class _Newest:
     signals: Panels
     series: pd.DataFrame
     coverage: pd.DataFrame
+    gaps: pd.DataFrame
     masks: pd.DataFrame
     known: ingest.Catalogue
 
@@ -88,9 +86,12 @@ def _watch(root: Path, clock: pd.Timestamp, is_collected: bool, is_sent: bool, s
     with session.live():
         newest = _measure(chosen, clock)
         now = min(newest.signals.end or _chain_knows(), clock)
-        raised = _raise(newest, chosen, now)
-        _save(newest, raised, now)
-    lines = [f"judged until {words.moment(now, zone)}", *_news(before, raised.alerts), *_silent(newest.series, now, clock, zone)]
+        silent = alerts.findings_of_silences(newest.gaps, newest.series, newest.masks, settings=chosen.alerts, now=clock)
+        # That nothing comes any more is known by the clock alone.
+        until = clock if (silent["known_at"] > now).any() else now
+        raised = _raise(newest, silent, chosen, now, until)
+        _save(raised, until)
+    lines = [f"judged until {words.moment(now, zone)}", *_news(before, raised.alerts), *_silent(raised.alerts, silent, zone)]
     if not is_sent or not chosen.delivery.channels:
         return Watched(now, lines, problems)
     said = tell.send(root, is_dry=False, now=clock)
@@ -112,7 +113,7 @@ def _collect(chosen: params.Params, root: Path, clock: pd.Timestamp, say: Say) -
 
 def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
     """Ingest the newest weeks: from that on until which the chain knows."""
-    published = _published("series", "masks")
+    published = _published("series", "masks", "gaps")
     since = pd.Timestamp(week_start(to_ms(_chain_knows())), unit="ms", tz="UTC")
     found = _in_blocks_of(ingest.survey(list(chosen.sources), params=chosen.ingest, project=chosen.project), published["series"])
     newest = replace(found, weeks=[week for week in found.weeks if week.monday_ms >= to_ms(since)])
@@ -120,13 +121,14 @@ def _measure(chosen: params.Params, clock: pd.Timestamp) -> _Newest:
     store.drop_panels("signals")
     measured = ingest.measure(newest, params=chosen.ingest, project=chosen.project, keep=False)
     known = ingest.catalogue(newest, measured)
+    gaps = ingest.with_earlier_gaps(measured.gaps, measured.series, published["gaps"], published["series"], since=since)
     store.save(_with_earlier(measured.series, published["series"]), "series")
     earlier = published["masks"][published["masks"]["start"] < since]
     # What was declared is in both; what the checks of earlier weeks have shown is only in what was published.
     masks = _together(earlier, known.masks).drop_duplicates(list(tables.TABLES["masks"].key), keep="last", ignore_index=True)
     written = store.panels("signals").between(since, None) if newest.weeks else Panels([])
     signals = Panels([_until(ref, clock) for ref in written])
-    return _Newest(since, signals, store.load("series"), measured.coverage, masks, known)
+    return _Newest(since, signals, store.load("series"), measured.coverage, gaps, masks, known)
 
 
 def _chain_knows() -> pd.Timestamp:
@@ -170,8 +172,14 @@ def _until(ref: PanelRef, clock: pd.Timestamp) -> PanelRef:
     return replace(ref, end_ms=max(ref.start_ms, min(ref.end_ms, to_ms(clock) // step_ms * step_ms)))
 
 
-def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.Raised:
-    """Alerts as they are known now: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here."""
+def _raise(newest: _Newest, silent: pd.DataFrame, chosen: params.Params, now: pd.Timestamp, until: pd.Timestamp) -> alerts.Raised:
+    """Alerts as they are known: of drifts and earlier anomalies as the chain has published them, of the newest anomalies from here.
+
+    Parameters
+    ----------
+    silent : findings of silences
+    now, until : end of the newest step that is judged; time of the alerts
+    """
     project, settings = chosen.project, chosen.anomalies
     detectors = _detectors(newest)
     known = anomalies.Known(newest.series, newest.known.regions, newest.masks, newest.coverage, store.decisions("feedback"))
@@ -189,6 +197,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
             drifts["drifts"], drifts["drift_members"], newest.series, newest.known.events, store.decisions("rebaselines"), zone=project.zone
         ),
         alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"], newest.known.events, zone=project.zone),
+        silent,
         services=newest.known.services,
         series=newest.series,
         dependencies=newest.known.dependencies,
@@ -196,7 +205,7 @@ def _raise(newest: _Newest, chosen: params.Params, now: pd.Timestamp) -> alerts.
         silences=store.decisions("silences"),
         settings=chosen.alerts,
         zone=project.zone,
-        now=now,
+        now=until,
     )
 
 
@@ -222,11 +231,11 @@ def _with_published(strange: anomalies.Anomalies, *, since: pd.Timestamp) -> dic
     return {name: _together(earlier[name][earlier[name]["anomaly_id"].isin(kept)], table) for name, table in here.items()}
 
 
-def _save(newest: _Newest, raised: alerts.Raised, now: pd.Timestamp) -> None:
+def _save(raised: alerts.Raised, until: pd.Timestamp) -> None:
     store.save(raised.changes, "alert_changes")
     store.save(raised.alerts, "alerts")
     # Last: from here on these tables are the newest.
-    store.mark_newest(now)
+    store.mark_newest(until)
 
 
 def _news(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
@@ -241,16 +250,11 @@ def _news(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     return [*lines, f"  {words.counted(int((~is_over).sum()), 'open alert')}"]
 
 
-def _silent(series: pd.DataFrame, now: pd.Timestamp, clock: pd.Timestamp, zone: str) -> list[str]:
-    """Series of which nothing comes any more: an outage of what measures looks like quiet otherwise."""
-    end = series["last"] + pd.to_timedelta(series["step_s"], unit="s")
-    patience = pd.to_timedelta((SILENT_FACTOR * series["step_s"]).clip(lower=SILENT_S), unit="s")
-    lines = []
-    if clock - now > patience.min():
-        lines.append(f"  nothing has come since {words.moment(now, zone)}: are the sources still fed?")
-    missing = series[(now - end > patience) & (now - end < GONE)].assign(end=end)
-    places = missing.groupby(["service", "region"], observed=True)["end"].max().sort_values()
-    lines += [
-        f"  silent     {service} in {region} since {words.moment(since, zone)}" for (service, region), since in places[:SHOWN].items()
-    ]
-    return lines + [f"             and {len(places) - SHOWN} more"] * (len(places) > SHOWN)
+def _silent(raised: pd.DataFrame, silent: pd.DataFrame, zone: str) -> list[str]:
+    """Of which nothing comes, of what somebody is told."""
+    newest = silent.sort_values("known_at", kind="stable").drop_duplicates("finding_id", keep="last")
+    still = newest.loc[newest["state"] == "open", "service"]
+    is_told = (raised["finding"] == "silence") & (raised["state"] != "resolved") & raised["silenced_by"].isna()
+    rows = raised[is_told & raised["service"].isin(still)].sort_values(["start", "title"])
+    lines = [f"  silent     {row.title} since {words.moment(row.start, zone)}" for row in rows.head(SHOWN).itertuples()]
+    return lines + [f"             and {len(rows) - SHOWN} more"] * (len(rows) > SHOWN)

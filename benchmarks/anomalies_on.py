@@ -16,7 +16,7 @@ from analytics.panel import FIRST_MONDAY_MS, WEEK_MS, Panel
 
 STEP_S, PER_DAY = 300, 288
 N_SERIES, WEEKS, NEW_STEPS = 100, 5, 40
-REGIONS = pd.DataFrame({"region": ["eu"], "zone": ["Europe/Zurich"]})
+REGIONS = pd.DataFrame({"region": ["eu"], "zone": ["Europe/Zurich"], "holidays": ["CH-ZH"]})
 SETTINGS = params.Anomalies()
 
 

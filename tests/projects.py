@@ -87,6 +87,7 @@ def ingest_all(*, workers: int = 1, **settings: object) -> Ingested:
         "series": measured.series,
         "coverage": measured.coverage,
         "outages": outages,
+        "gaps": measured.gaps,
         "quality_flags": flags,
         "quarantine": quarantine,
     }.items():

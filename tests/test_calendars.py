@@ -3,6 +3,7 @@
 from datetime import date
 
 import numpy as np
+import numpy.testing as npt
 import pandas as pd
 import pytest
 from hypothesis import example, given, strategies as st
@@ -97,3 +98,17 @@ def test_an_unknown_calendar_names_the_remedy(code):
 def test_an_unknown_zone_names_the_remedy(name):
     with pytest.raises(ValueError, match="is unknown; use an IANA name such as Europe/Zurich or UTC"):
         calendars.zone_of(name)
+
+
+@pytest.mark.parametrize(("calendar", "days"), [("DE", [5, 6]), ("CH-ZH", [5, 6]), ("IL", [4, 5]), ("IR", [4])])
+def test_weekends_are_those_of_the_country(calendar, days):
+    # Monday, 2 March 2026, to Sunday.
+    local_ms = (np.datetime64("2026-03-02") + np.arange(7)).astype("datetime64[ms]").astype(np.int64)
+    assert list(np.flatnonzero(calendars.is_weekend(local_ms, calendar))) == days
+
+
+def test_times_of_a_holiday_are_told_to_the_millisecond():
+    midnight = np.datetime64("2026-05-01", "ms").astype(np.int64)
+    local_ms = midnight + np.array([-1, 0, calendars.DAY_MS - 1, calendars.DAY_MS])
+    npt.assert_array_equal(calendars.is_holiday(local_ms, "DE"), [False, True, True, False])
+    assert not calendars.is_holiday(local_ms, "").any()

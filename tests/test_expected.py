@@ -57,6 +57,14 @@ def test_counts_have_equal_spread_on_their_scale(rng, mean):
     assert spread < 1.08
 
 
+@pytest.mark.parametrize("mean", [3.0, 50.0, 2000.0])
+def test_counts_are_at_least_as_noisy_as_chance_makes_them(rng, mean):
+    scaled = expected.transform(rng.poisson(mean, 200_000).astype(float), "count")
+    known = expected.least_noise(expected.transform(np.array([mean]), "count"), "count")
+    npt.assert_allclose(known, scaled.std(), rtol=0.07)
+    npt.assert_array_equal(expected.least_noise(np.array([1.0]), "log"), [0.0])
+
+
 def test_latency_that_is_not_positive_is_missing():
     npt.assert_array_equal(np.isnan(expected.transform(np.array([1.0, 0, -1, np.nan]), "log")), [False, True, True, True])
 

@@ -146,10 +146,51 @@ def test_a_pass_that_is_killed_leaves_what_was_known(watched, monkeypatch):
     assert changes(watched)[0] == ("opened", "web")
 
 
-def test_silence_is_said(watched):
-    feed(watched, CUT)
-    seen = watch.watch(watched, clock=CUT + pd.Timedelta(minutes=20))
-    assert f"  nothing has come since 13{NBSP}Mar{NBSP}00:00: are the sources still fed?" in seen.lines
+def listen(root, minutes, *, silent, **more):
+    """A pass so many minutes after the cut; `silent`: service (None: all) -> minutes from which to which nothing of it is measured."""
+    clock = CUT + pd.Timedelta(minutes=minutes)
+    rows = ROWS[ROWS["time"] < clock]
+    for service, (first, last) in silent.items():
+        is_gone = (rows["time"] >= CUT + pd.Timedelta(minutes=first)) & (rows["time"] < CUT + pd.Timedelta(minutes=last))
+        rows = rows[~(is_gone & (service is None or rows["service"] == service))]
+    rows.to_csv(root / "checks.csv", index=False)
+    return watch.watch(root, clock=clock, **more)
+
+
+def test_a_service_that_falls_silent_is_told_once_and_when_it_is_back(watched):
+    for minutes in (10, 15, 55):
+        seen = listen(watched, minutes, silent={"db": (0, 50)})
+        is_said = f"  silent     db: no data in default since 13{NBSP}Mar{NBSP}00:00" in seen.lines
+        assert is_said == (15 <= minutes < 55)
+    assert [one for one in changes(watched) if one[1] == "db"] == [("opened", "db")]
+    listen(watched, 70, silent={"db": (0, 50)})
+    mine = [one for one in told(watched) if one["alert"]["service"] == "db"]
+    assert [one["change"] for one in mine] == ["opened", "resolved"]
+    assert mine[0]["alert"]["detected_at"] == "2026-03-13T00:15:00Z"
+    assert mine[1]["alert"]["end"] == "2026-03-13T00:50:00Z"
+    seen = known("alerts")
+    chain()
+    pd.testing.assert_frame_equal(store.load("alerts"), seen)
+
+
+def test_data_that_stop_are_one_alert_until_they_are_back(watched):
+    for minutes in (5, 20, 120):
+        seen = listen(watched, minutes, silent={None: (5, 125)})
+    assert seen.now == CUT + pd.Timedelta(minutes=5)
+    assert f"  silent     all services: no data since 13{NBSP}Mar{NBSP}00:05" in seen.lines
+    assert changes(watched) == [("opened", "all services")]
+    assert store.known_until() == CUT + pd.Timedelta(minutes=120)
+    listen(watched, 145, silent={None: (5, 125)})
+    assert changes(watched)[1:] == [("resolved", "all services")]
+    seen = known("alerts")
+    chain()
+    pd.testing.assert_frame_equal(store.load("alerts"), seen)
+
+
+def test_data_that_only_came_late_take_the_alert_back(watched):
+    listen(watched, 20, silent={None: (0, 20)})
+    look(watched, 25)
+    assert changes(watched)[:2] == [("opened", "all services"), ("withdrawn", "all services")]
 
 
 def test_without_anything_new_it_knows_what_the_chain_does(project):
@@ -157,16 +198,7 @@ def test_without_anything_new_it_knows_what_the_chain_does(project):
     begin(project, until=monday)
     seen = watch.watch(project, clock=monday + pd.Timedelta(minutes=20), is_collected=False)
     assert seen.now == monday
-    assert f"  nothing has come since 9{NBSP}Mar{NBSP}00:00: are the sources still fed?" in seen.lines
-
-
-def test_the_silent_are_named(watched):
-    clock = CUT + pd.Timedelta(minutes=60)
-    feed(watched, CUT)
-    late = ROWS[(ROWS["time"] >= CUT) & (ROWS["time"] < clock) & (ROWS["service"] != "db")]
-    late.to_csv(watched / "checks.csv", mode="a", header=False, index=False)
-    seen = watch.watch(watched, clock=clock)
-    assert f"  silent     db in default since 13{NBSP}Mar{NBSP}00:00" in seen.lines
+    assert f"  silent     all services: no data since 9{NBSP}Mar{NBSP}00:00" in seen.lines
 
 
 def test_without_a_chain_the_remedy_is_named(project):

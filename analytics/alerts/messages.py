@@ -12,6 +12,10 @@ __all__ = ["change_text", "shared_text", "shared_title", "text", "title"]
 
 DIRECTIONS = {"regression": "worse", "improvement": "better", "neutral": "neither better nor worse"}
 OVER = {"accepted": "it was accepted as the new normal", "reverted": "it went back", "expired": "it was given up after its time"}
+UNKNOWN = "nothing was declared near its start"
+WHY = {"silence": f"{UNKNOWN}; the service, the way to it, or what measures it"}
+"""Where no reason was declared; of some kinds of findings there are only so many."""
+
 ALSO = 5
 """Further findings that a message lists; the page has all."""
 SERVICES = 12
@@ -32,7 +36,7 @@ def text(alert: Alert, *, zone: str) -> str:
         f"What: {_what(first)}",
         f"Where: {alert.lead.service}, {_listed(alert, 'region') or 'all its regions'}",
         f"Since: {_since(alert, zone)}",
-        f"Likely why: {first.event or next((row.event for row in others if row.event), 'nothing was declared near its start')}",
+        f"Likely why: {next((row.event for row in alert.findings if row.event), WHY.get(first.finding, UNKNOWN))}",
     ]
     lines += [f"Also: {_what(row)}" + (f" in {row.region}" if row.region else "") for row in others[:ALSO]]
     lines += [f"Also: {len(others) - ALSO} more"] * (len(others) > ALSO)
@@ -42,10 +46,22 @@ def text(alert: Alert, *, zone: str) -> str:
 
 
 def shared_title(fate: Fate) -> str:
-    """One line: `region eu-west: 9 of 12 services at once, the gravest web: 64 more of 100 checks fail`."""
+    """One line: `region eu-west: 9 of 12 services at once, the gravest web: 64 more of 100 checks fail`; of silence as in `_missing`."""
     gravest = fate.lead.findings[0]
     place = "all regions" if fate.region is None else f"region {fate.region}"
+    if _is_silence(fate):
+        return f"{place}: {_missing(fate)}"
     return f"{place}: {fate.n_services} of {fate.of_services} services at once, the gravest {gravest.service}: {gravest.what}"
+
+
+def _is_silence(fate: Fate) -> bool:
+    return {row.finding for row in fate.lead.findings} == {"silence"}
+
+
+def _missing(fate: Fate) -> str:
+    """What does not come, from how many: no checks from 9 of 12 services."""
+    whats = {row.what for row in fate.lead.findings}
+    return f"{whats.pop() if len(whats) == 1 else 'no data'} from {fate.n_services} of {fate.of_services} services"
 
 
 def shared_text(fate: Fate, *, zone: str) -> str:
@@ -53,8 +69,9 @@ def shared_text(fate: Fate, *, zone: str) -> str:
     gravest = {row.service: row for row in reversed(fate.lead.findings)}
     ordered = sorted(gravest.values(), key=lambda row: (-row.severity, row.service))
     first, *others = ordered
+    several = _missing(fate) if _is_silence(fate) else f"{fate.n_services} of {fate.of_services} services at once"
     lines = [
-        f"What: {fate.n_services} of {fate.of_services} services at once; {first.service}: {_what(first)}",
+        f"What: {several}; {first.service}: {_what(first)}",
         f"Where: {'several regions' if fate.region is None else fate.region}: {words.listed(sorted(gravest), limit=SERVICES)}",
         f"Since: {_since(fate.lead, zone)}",
         f"Likely why: {next((row.event for row in ordered if row.event), 'what they share: the region, the network to it, or the prober')}",
@@ -72,7 +89,10 @@ def _since(alert: Alert, zone: str) -> str:
     said = f"{_moment(alert.start, zone)}, known {_moment(alert.detected_at, zone)}"
     if alert.end is None:
         return said
-    why = OVER.get(alert.findings[0].state)
+    last = alert.findings[0]
+    if (last.finding, last.state) == ("silence", "expired"):
+        return f"{said}; counts as ended since {_moment(alert.end, zone)}"
+    why = OVER.get(last.state)
     return f"{said}; over {_moment(alert.end, zone)}" + (f", {why}" if why else "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from analytics import params
 from analytics.alerts.life import Alert, Change, level_of
+from analytics.alerts.of_silence import ALL_SERVICES
 from analytics.stats import together
 
 __all__ = ["Fate", "fates"]
@@ -42,28 +43,54 @@ class Fate:
 def fates(alerts: Sequence[Alert], series: pd.DataFrame, *, settings: params.Alerts) -> list[Fate]:
     """Groups of alerts that began in enough services of a region at once.
 
-    An alert of several regions may be of any of them, but such alerts alone are of all regions.
+    An alert of several regions may be of any of them, but such alerts alone are of all regions. Of services that fall silent the number is
+    enough, whichever their share: silence is rare, and nothing else makes it begin in several within minutes.
 
     Parameters
     ----------
     alerts : those that would be told
     series : table `series`: which services are measured where
     """
-    mine = [alert for alert in alerts if alert.lead.direction != "improvement"]
+    mine = [alert for alert in alerts if alert.lead.direction != "improvement" and alert.lead.service != ALL_SERVICES]
+    until = series["last"] + pd.to_timedelta(series["step_s"], unit="s")
 
     def measured(place: str, rows: IntArray) -> int:
         """Services that are measured there when it begins: what ended years ago, or began since, has no part in it."""
         at = pd.Timestamp(mine[rows[0]].start)
-        here = (series["first"] <= at) & (series["last"] >= at) & ((series["region"] == place) | (place == ""))
+        here = (series["first"] <= at) & (until >= at) & ((series["region"] == place) | (place == ""))
         return int(series.loc[here, "service"].nunique())
 
     def enough(place: str, n_services: int, rows: IntArray) -> bool:
-        return n_services >= settings.shared_services and n_services >= settings.shared_share * measured(place, rows)
+        of = measured(place, rows)
+        return settings.shared_services <= n_services <= of and n_services >= settings.shared_share * of
 
-    start_s = np.array([alert.start.timestamp() for alert in mine])
-    who, where = (np.array(names, object) for names in ([alert.lead.service for alert in mine], [_region(alert) or "" for alert in mine]))
-    found = together.at_once(start_s, who, where, within_s=settings.shared_within_s, enough=enough)
+    def enough_silent(place: str, n_services: int, rows: IntArray) -> bool:
+        return settings.shared_services <= n_services <= measured(place, rows)
+
+    found = _at_once(mine, range(len(mine)), settings, enough)
+    # What has been told with others is not told again; a few of many that fall silent at once share something, if not their region.
+    taken = {row for _, rows in found for row in rows}
+    silent = [row for row, alert in enumerate(mine) if row not in taken and _is_silence(alert)]
+    found += _at_once(mine, silent, settings, enough_silent)
     return [_fate(place or None, measured(place, rows), [mine[row] for row in rows], settings) for place, rows in found]
+
+
+def _at_once(
+    alerts: Sequence[Alert], among: Sequence[int], settings: params.Alerts, enough: Callable[[str, int, IntArray], bool]
+) -> list[tuple[str, IntArray]]:
+    """Place and rows of groups of those alerts that began at once."""
+    rows = np.array(among, np.int64)
+    start_s = np.array([alerts[row].start.timestamp() for row in rows])
+    who = np.array([alerts[row].lead.service for row in rows], object)
+    where = np.array([_region(alerts[row]) or "" for row in rows], object)
+    found = together.at_once(
+        start_s, who, where, within_s=settings.shared_within_s, enough=lambda place, n, mine: enough(place, n, rows[mine])
+    )
+    return [(place, rows[mine]) for place, mine in found]
+
+
+def _is_silence(alert: Alert) -> bool:
+    return all(finding.finding == "silence" for finding in alert.findings)
 
 
 def _region(alert: Alert) -> str | None:

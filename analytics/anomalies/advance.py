@@ -17,7 +17,7 @@ import pandas as pd
 from analytics import params, store
 from analytics.anomalies import episodes
 from analytics.anomalies.found import Found
-from analytics.anomalies.judge import Group, Judged, groups, judged, zones
+from analytics.anomalies.judge import NOWHERE, Group, Judged, groups, judged, places
 from analytics.panel import Panel, PanelRef
 from analytics.stats import past
 from analytics.stats.past import Past
@@ -75,7 +75,7 @@ def detect(ref: PanelRef | Panel, *, regions: pd.DataFrame, settings: params.Ano
 
     Parameters
     ----------
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
     """
     return found(advance(None, ref, regions=regions, settings=settings))
 
@@ -89,7 +89,7 @@ def advance(before: State | None, ref: PanelRef | Panel, *, regions: pd.DataFram
     Parameters
     ----------
     before : None: they have seen nothing
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
 
     Raises
     ------
@@ -176,8 +176,12 @@ def _rows(panel: Panel, rows: IntArray) -> Panel:
 
 
 def _keep_their_clocks(before: State, regions: pd.DataFrame) -> bool:
-    zone_of = zones(regions)
-    return all(zone_of.get(region, "UTC") == one.group.zone for one in before.watched for region in set(one.group.series["region"]))
+    place_of = places(regions)
+    return all(
+        place_of.get(region, NOWHERE) == (one.group.zone, one.group.holidays)
+        for one in before.watched
+        for region in set(one.group.series["region"])
+    )
 
 
 def _empty(before: State, panel: Panel) -> Panel:
@@ -191,7 +195,8 @@ def _known(before: State | None, group: Group, panel: Panel, settings: params.An
     nothing = Watched(group, Past().state(), Judged.nothing(len(panel.values), 0))
     if before is None:
         return nothing
-    same = [one for one in before.watched if (one.group.kind, one.group.zone) == (group.kind, group.zone)]
+    key = (group.kind, group.zone, group.holidays)
+    same = [one for one in before.watched if (one.group.kind, one.group.zone, one.group.holidays) == key]
     if not same:
         return _moved(nothing, _empty(before, panel), settings)[0]
     row_of = {name: row for row, name in enumerate(same[0].group.series["series_id"])}

@@ -91,7 +91,7 @@ def realised(found: Anomalies, cause: pd.Series, *, settings: params.Anomalies) 
     (told in a week of a service) and the ends of its exact interval, low and high; rows without a service left out
     """
     rows = []
-    for budget in settings.false_alarms_per_week * np.array(MULTIPLES):
+    for budget in found.budget * np.array(MULTIPLES):
         known = knows(found, budget, settings=settings)
         services = known.index[known].intersection(found.weeks.index)
         weeks = float(found.weeks.reindex(services).sum())

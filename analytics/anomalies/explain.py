@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
 
-from analytics import params, words
+from analytics import calendars, params, words
+from analytics.anomalies.judge import NOWHERE, places
 from analytics.anomalies.suppress import smallest
 
 __all__ = ["DETECTOR_WORDS", "explanations", "heading", "headline", "paragraph", "share", "size", "what", "where"]
@@ -79,12 +81,23 @@ def paragraph(row: Any, others: Sequence[str]) -> str:
     return f"{row.explanation}{with_it}"
 
 
-def explanations(anomalies: pd.DataFrame, details: pd.DataFrame, *, settings: params.Anomalies, zone: str) -> list[str]:
-    """A paragraph for each anomaly, in their order."""
+def explanations(
+    anomalies: pd.DataFrame, details: pd.DataFrame, *, regions: pd.DataFrame, settings: params.Anomalies, zone: str
+) -> list[str]:  # fmt: skip
+    """A paragraph for each anomaly, in their order.
+
+    Parameters
+    ----------
+    regions : table `regions`, for the holidays
+    """
+    place_of = places(regions)
     of: dict[str, list[Any]] = {}
     for row in details.sort_values(["per_week", "series_id"]).itertuples():
         of.setdefault(row.anomaly_id, []).append(row)
-    return [_explanation(one, of[one.anomaly_id], settings, zone) for one in anomalies.itertuples()]
+    return [
+        " ".join([_explanation(one, of[one.anomaly_id], settings, zone), *_holidays(one, of[one.anomaly_id], place_of)])
+        for one in anomalies.itertuples()
+    ]
 
 
 def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone: str) -> str:
@@ -98,6 +111,20 @@ def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone:
         f"It would have been silent with {_silent(one, lead, settings)}.",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _holidays(one: Any, members: list[Any], place_of: dict[str, tuple[str, str]]) -> list[str]:
+    """Which holidays there were on the day of its peak in the regions in which it was, and on the day before, a sentence each."""
+    known = {(calendar, zone) for zone, calendar in (place_of.get(row.region, NOWHERE) for row in members) if calendar}
+    of: dict[tuple[date, str], list[str]] = {}
+    for calendar, zone in sorted(known):
+        today = one.peak.tz_convert(calendars.zone_of(zone)).date()
+        for day, name in calendars.holiday_dates(calendar, today - timedelta(days=1), today).items():
+            of.setdefault((day, name), []).append(calendar)
+    return [
+        f"{words.day(pd.Timestamp(day, tz='UTC'))} was a holiday in {words.listed(where)}: {name}."
+        for (day, name), where in sorted(of.items())
+    ]
 
 
 def _observed(one: Any, lead: Any) -> str:

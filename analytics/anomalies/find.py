@@ -51,6 +51,7 @@ class Anomalies:
     details : members with service, region, signal, unit, step_s
     weeks, n_series : weeks judged and series looked at, by service
     courses : the steps around each member, by series_id and start
+    budget : false alarms a week that a service may cost
     models : the detectors of each block of services, as they were on the newest Monday
     """
 
@@ -63,6 +64,7 @@ class Anomalies:
     weeks: pd.Series
     n_series: pd.Series
     courses: dict[tuple[str, pd.Timestamp], Around]
+    budget: float
     models: tuple[registry.Model, ...] = ()
 
     @property
@@ -85,6 +87,7 @@ def anomalies_of(
     found: Found, known: Known, *, settings: params.Anomalies, project: params.Project, now: pd.Timestamp
 ) -> Anomalies:  # fmt: skip
     """Strange stretches of series as the anomalies of their services."""
+    settings = settings.model_copy(update={"false_alarms_per_week": _budget(settings, known)})
     keys = ["series_id", "service", "region", "signal", "unit", "step_s"]
     episodes = found.episodes.merge(known.series[keys], on="series_id").astype(dict.fromkeys(("service", "region", "signal"), "object"))
     episodes = episodes.assign(anomaly_id=join(episodes, near=pd.Timedelta(seconds=settings.near_s)))
@@ -95,7 +98,8 @@ def anomalies_of(
     course = course_of(details, found.looks, n_series, share)
     anomalies = _anomalies(details, course, share, settings, now)
     course = _with_ends(course, anomalies, details)
-    anomalies = anomalies.assign(explanation=explain.explanations(anomalies, details, settings=settings, zone=project.zone))
+    told = explain.explanations(anomalies, details, regions=known.regions, settings=settings, zone=project.zone)
+    anomalies = anomalies.assign(explanation=told)
     kept_back = suppressed(anomalies, details, known.masks, known.feedback, settings=settings, zone=project.zone)
     weeks = judged.assign(weeks=judged["series_id"].map(found.weeks)).groupby("service", observed=True)["weeks"].max()
     newest_first = anomalies.sort_values(["start", "anomaly_id"], ascending=[False, True])
@@ -109,7 +113,13 @@ def anomalies_of(
         weeks,
         n_series,
         found.courses,
+        settings.false_alarms_per_week,
     )
+
+
+def _budget(settings: params.Anomalies, known: Known) -> float:
+    """False alarms a week of a service: what each may cost, or its part of what all together may."""
+    return min(settings.false_alarms_per_week, settings.fleet_false_alarms_per_week / max(1, known.series["service"].nunique()))
 
 
 def save(found: Anomalies) -> None:

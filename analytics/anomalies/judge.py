@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from analytics import calendars, expected, params
 from analytics.anomalies import own
 from analytics.expected import Kind
 from analytics.panel import Panel, PanelRef
-from analytics.stats import alarms, failures, levels, surprise
+from analytics.stats import alarms, failures, levels, rest, surprise
 from analytics.stats.past import Past, pieces
 
-__all__ = ["DETECTORS", "GAP_S", "Group", "Judged", "groups", "judge", "judged", "strange", "zones"]
+__all__ = ["DETECTORS", "GAP_S", "NOWHERE", "Group", "Judged", "groups", "judge", "judged", "places", "strange"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -25,6 +26,18 @@ IntArray = npt.NDArray[np.int64]
 
 GAP_S = 1800
 """What is not longer interrupted is one episode, s; at least one step."""
+
+NOWHERE = ("UTC", "")
+"""Zone and calendar of a region of which nothing is known."""
+
+NIGHT_MS = 4 * 3_600_000
+"""What a holiday lasts after midnight, ms: nobody goes to bed on the stroke of twelve."""
+
+BEFORE_DAYS, AFTER_DAYS = 3, 9
+"""Days about a holiday: a bridge before it and the day before that, the day after it and the week in which that is left out."""
+
+LONG_S = 3600
+"""Steps so long that what lies beyond is looked for in more than a day: all of them are near."""
 
 LEVEL_DAYS = (7, 28)
 """Days from which on it shows whether a series has a level, and days that it is told by."""
@@ -35,10 +48,11 @@ DETECTORS = (*surprise.DETECTORS[:-1], *own.DETECTORS, "pattern", "failures")
 
 @dataclass(frozen=True)
 class Group:
-    """Series that are judged together: their scale and clock, and series_id, service, region and signal of each."""
+    """Series that are judged together: their scale, clock and calendar, and series_id, service, region and signal of each."""
 
     kind: Kind
     zone: str
+    holidays: str
     series: pd.DataFrame
 
 
@@ -98,22 +112,23 @@ class Judged:
         )
 
 
-def zones(regions: pd.DataFrame) -> dict[str, str]:
-    """Zone of each region of table `regions`; UTC where it is unknown."""
-    return {region: zone if pd.notna(zone) else "UTC" for region, zone in zip(regions["region"], regions["zone"], strict=True)}
+def places(regions: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Zone and calendar of holidays of each region of table `regions`; UTC and none where they are unknown."""
+    known = regions[["region", "zone", "holidays"]].astype("object").fillna("")
+    return {row.region: (row.zone or "UTC", row.holidays) for row in known.itertuples()}
 
 
 def groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[Group, IntArray]]:
-    """Series by scale and clock, with their rows.
+    """Series by scale, clock and calendar, with their rows.
 
     Parameters
     ----------
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
     """
-    zone_of = zones(regions)
-    found: dict[tuple[Kind, str], list[int]] = {}
+    place_of = places(regions)
+    found: dict[tuple[Kind, str, str], list[int]] = {}
     for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
-        found.setdefault((expected.kind_of(signal), zone_of.get(region, "UTC")), []).append(row)
+        found.setdefault((expected.kind_of(signal), *place_of.get(region, NOWHERE)), []).append(row)
     named = series[["series_id", "service", "region", "signal"]].astype("object")
     return [(Group(*key, named.iloc[rows].reset_index(drop=True)), np.array(rows, np.int64)) for key, rows in sorted(found.items())]
 
@@ -145,13 +160,15 @@ def _age(values: FloatArray, past: Past) -> IntArray:
 def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) -> Judged:
     """Values against what the series itself leads to expect."""
     step_s = panel.step_s
-    clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=group.zone, holidays="")
+    clock = calendars.clock(panel.start_ms, panel.values.shape[1], step_s=step_s, zone=group.zone, holidays=group.holidays)
     local_step = clock.local_ms // (step_s * 1000)
     values = expected.transform(panel.values, group.kind)
-    found = surprise.surprises(values, local_step, step_s=step_s, past=past.part("surprise"))
+    noise, days = partial(expected.least_noise, kind=group.kind), _days(clock, group.holidays)
+    found = surprise.surprises(values, local_step, step_s=step_s, noise=noise, days=days, past=past.part("surprise"))
     found = _asked(found, own.strengths(values, local_step, step_s=step_s, past=past.part("own")), settings.left_out)
     alike = np.unique(group.series["signal"], return_inverse=True)[1]
-    rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, past=past.part("rates"))
+    is_open = None if days is None else days.is_open
+    rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, is_open=is_open, past=past.part("rates"))
     is_told = alarms.raised(rates.news, budget_per_week=settings.false_alarms_per_week)
     if group.kind == "linear":
         is_told &= _had_level(panel, past)
@@ -160,6 +177,25 @@ def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) 
     expect, scale, usual = (part.astype(np.float32) for part in (found.expected, found.scale, found.usual))
     reach = np.ones(is_told.shape, np.int32)
     return Judged(panel.values, panel.n_checks, expect, scale, usual, rates.per_week, is_told, reach, strongest)
+
+
+def _days(clock: calendars.Clock, calendar: str) -> rest.Days | None:
+    """The kind of the day of each step; None where no calendar is known."""
+    if not calendar:
+        return None
+    day = calendars.DAY_MS
+    is_after, is_night = (calendars.is_holiday(clock.local_ms - late, calendar) for late in (day, NIGHT_MS))
+    is_rest, was_rest, will_rest = (_is_rest(clock.local_ms + later, calendar) for later in (0, -day, day))
+    # A working day between two days of rest is a holiday to some.
+    is_bridge = was_rest & will_rest & ~is_rest
+    is_near = np.full(is_rest.shape, clock.step_s > LONG_S)
+    for days in range(-BEFORE_DAYS, AFTER_DAYS + 1):
+        is_near |= calendars.is_holiday(clock.local_ms - days * day, calendar)
+    return rest.Days(is_rest, clock.is_holiday | is_after | is_bridge, clock.is_holiday | is_night | is_bridge, is_near)
+
+
+def _is_rest(local_ms: IntArray, calendar: str) -> BoolArray:
+    return calendars.is_holiday(local_ms, calendar) | calendars.is_weekend(local_ms, calendar)
 
 
 def _asked(found: surprise.Surprise, further: FloatArray, left_out: Sequence[str]) -> surprise.Surprise:

@@ -61,7 +61,9 @@ def to_model(state: State, *, block: int, settings: params.Anomalies) -> registr
 def _card(one: Watched) -> dict[str, Any]:
     """What is not an array. Before the first step each array held one number: it is kept as text, for JSON has no NaN."""
     first = {name: repr(array.flat[0].item()) for name, array in one.past.first.items() if name in one.past.by_series}
-    return {"kind": one.group.kind, "zone": one.group.zone, "series": one.group.series[KEYS].to_numpy().tolist(), "first": first}
+    group = one.group
+    series = group.series[KEYS].to_numpy().tolist()
+    return {"kind": group.kind, "zone": group.zone, "holidays": group.holidays, "series": series, "first": first}
 
 
 def from_model(model: registry.Model) -> State:
@@ -80,7 +82,7 @@ def _watched(model: registry.Model, number: int, card: dict[str, Any]) -> Watche
             held[part][rest] = array
     by_series = held["past"]
     first = {name: _one_row(by_series[name], text) for name, text in card["first"].items()}
-    group = Group(card["kind"], card["zone"], pd.DataFrame(card["series"], columns=KEYS, dtype=object))
+    group = Group(card["kind"], card["zone"], card["holidays"], pd.DataFrame(card["series"], columns=KEYS, dtype=object))
     recent = Judged(**{part.name: held["recent"][part.name] for part in fields(Judged)})
     return Watched(group, past.State(by_series, first, held["shared"]), recent)
 

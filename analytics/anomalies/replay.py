@@ -61,10 +61,10 @@ class _History:
             now = store.now()
             return cls(store.panels("signals").between(None, now), Known.loaded(), store.load("events"), store.load("outages"), now)
 
-    def compared(self, found: list[Anomalies], settings: list[params.Anomalies], *, weeks: float) -> Replay:
+    def compared(self, found: list[Anomalies], *, weeks: float) -> Replay:
         """Both side by side, over the newest weeks."""
         known = [calibration.causes(one.anomalies, self.known.masks, self.events, self.outages, self.known.feedback) for one in found]
-        return compare(found, known, [one.false_alarms_per_week for one in settings], self.outages, weeks=weeks, now=self.now)
+        return compare(found, known, [one.budget for one in found], self.outages, weeks=weeks, now=self.now)
 
 
 def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[str]:
@@ -84,7 +84,7 @@ def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[
         say("detecting again: this takes as long as the stage")
     settings = [chosen.anomalies, then]
     found = [find_anomalies(history.signals, history.known, settings=one, project=chosen.project, now=history.now) for one in settings]
-    compared = history.compared(found, settings, weeks=weeks)
+    compared = history.compared(found, weeks=weeks)
     return _lines(compared, ("now", f"with {' '.join(texts)}"), zone=chosen.project.zone, now=history.now)
 
 
@@ -111,7 +111,7 @@ def difference(one: Path, other: Path) -> list[str]:
         anomalies_of(strange, history.known, settings=own, project=chosen.project, now=history.now)
         for strange, own in zip(judged, settings, strict=True)
     ]
-    compared = history.compared(found, settings, weeks=(history.now - begin) / pd.Timedelta(weeks=1))
+    compared = history.compared(found, weeks=(history.now - begin) / pd.Timedelta(weeks=1))
     return _lines(compared, (str(one), str(other)), zone=zone, now=history.now)
 
 
@@ -229,7 +229,7 @@ def budgets(found: Anomalies, cause: pd.Series, outages: pd.DataFrame, *, settin
     """
     real = _to_be_caught(outages, None)
     rows = []
-    for budget in settings.false_alarms_per_week * np.array(BUDGETS):
+    for budget in found.budget * np.array(BUDGETS):
         known = calibration.knows(found, budget, settings=settings)
         services = set(known.index[known]) & set(found.weeks.index)
         told = calibration.told_at(found, budget)

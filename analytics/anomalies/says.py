@@ -72,7 +72,7 @@ def tiles(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies) -> li
     all_of_them = shows.recent(found.anomalies, now, settings.shown_days)
     grave = int((alarms["severity"] >= GRAVE).sum())
     weeks = min(settings.shown_days / 7, float(found.weeks.max()) if len(found.weeks) else 0.0)
-    chance = words.number(settings.false_alarms_per_week * len(found.weeks) * weeks, 2)
+    chance = words.number(found.budget * len(found.weeks) * weeks, 2)
     delay = (alarms["detected_at"] - alarms["start"]).median()
     late = words.duration(delay.total_seconds()) if len(alarms) else words.MISSING
     return [
@@ -112,21 +112,26 @@ def ledger_sentence(found: Anomalies) -> str:
 def budget_sentence(found: Anomalies, settings: params.Anomalies) -> str:
     """What was allowed, and what came."""
     weeks = float(found.weeks.sum())
-    allowed, n = settings.false_alarms_per_week * weeks, len(found.alarms)
+    allowed, n = found.budget * weeks, len(found.alarms)
+    shared = (
+        f", as all of them together may cost {words.number(settings.fleet_false_alarms_per_week)}"
+        if found.budget < settings.false_alarms_per_week
+        else ""
+    )
     return (
-        f"Each service may cost {words.number(settings.false_alarms_per_week)} false alarms a week. Over the {words.number(weeks, 3)} "
+        f"Each service may cost {words.number(found.budget, 2)} false alarms a week{shared}. Over the {words.number(weeks, 3)} "
         f"weeks of all services together that allows {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond the "
         "budget is real, as far as the data tell."
     )
 
 
-def trust_sentence(realised: pd.DataFrame, cause: pd.Series, found: Anomalies, settings: params.Anomalies) -> str:
+def trust_sentence(realised: pd.DataFrame, cause: pd.Series, found: Anomalies) -> str:
     """Whether the budget in use was kept: what came of it that nothing known explains, and what was left out."""
-    mine = realised[realised["budget"] == settings.false_alarms_per_week]
+    mine = realised[realised["budget"] == found.budget]
     if mine.empty:
         return "Nothing was judged, so that nothing can be said of the budget."
     row = next(mine.itertuples())
-    came, allowed = words.number(row.rate, 2), words.number(row.budget)
+    came, allowed = words.number(row.rate, 2), words.number(row.budget, 2)
     interval = words.interval(row.low, row.high, lambda value: words.number(value, 2))
     if row.high < row.budget:
         verdict = "fewer than it allows"
@@ -138,7 +143,7 @@ def trust_sentence(realised: pd.DataFrame, cause: pd.Series, found: Anomalies, s
     left_out = [f"{words.count(counts[name])} {said}" for name, said in CAUSE_WORDS.items() if name in counts]
     without = f" Left out as real: {words.listed(left_out)}." if left_out else " There was nothing to leave out as real."
     return (
-        f"You asked for {allowed} false alarms a week of each service; {came} {interval} a week came that nothing known explains, "
+        f"A service may cost {allowed} false alarms a week; {came} {interval} a week came that nothing known explains, "
         f"{verdict}.{without} "
         "All others count as false here, even what was real and nobody knows of: the true rate of false alarms is at most this."
     )
@@ -173,7 +178,9 @@ def trial_sentence(trial: Trial, zone: str) -> str:
     return (
         f"{words.counted(n, 'anomaly', 'anomalies')} of known kind and size were put into a copy of "
         f"{words.counted(trial.n_services, 'service')} ({words.span(trial.start, trial.end, zone)}), each in one region and where nothing "
-        f"was strange; {words.count(caught)} {'was' if caught == 1 else 'were'} told, by the rules and the budget in use."
+        f"was strange; {words.count(caught)} {'was' if caught == 1 else 'were'} told, by the rules and the budget in use. All series of a "
+        "service share its budget: what shows in one of many must be that much stranger. The last column is what a budget of "
+        f"{words.number(trial.for_more, 2)} a week would tell."
     )
 
 
@@ -211,14 +218,15 @@ def todo(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies, zone: 
     return asked or [("Nothing needs to be done.", "Nothing was stranger than chance may be.")]
 
 
-def rules(settings: params.Anomalies) -> str:
+def rules(found: Anomalies, settings: params.Anomalies) -> str:
     """How it was done, as markdown."""
     return (
         "Every value is compared with what its own past leads to expect: a robust forecast from the minutes before, the same time of day "
-        "and of the week; failed checks with the share that usually fails (binomial counts in windows from one step to a day). How often a "
-        "week chance alone does as much is learnt from each series itself, from its episodes and not from its points. What begins within "
+        "and of the week, on a holiday of the region anything between working days and days of rest; failed checks with the share that "
+        "usually fails (binomial counts in windows from one step to a day). How often a week chance alone does as much is learnt from each "
+        "series itself, from its episodes and not from its points. What begins within "
         f"{words.duration(settings.near_s)} of each other in one service is one anomaly; several series share the price of having looked "
         "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance alone does as much at most "
-        f"{words.number(settings.false_alarms_per_week)} times a week in the service, if it is large enough to matter and neither in "
+        f"{words.number(found.budget, 2)} times a week in the service, if it is large enough to matter and neither in "
         "maintenance nor a fault of the prober. Severity is 100 × strength × duration × exposure. Nothing uses what came later."
     )

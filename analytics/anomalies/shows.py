@@ -100,7 +100,7 @@ def ledger_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFra
             "what": [explain.what(row) for row in rows.itertuples()],
             "start": rows["start"],
             # The rule says the reason; the parameter behind it stands in table `suppressed`.
-            "rule": rows["rule"].str.replace(r" \(anomalies\.\w+\)$", "", regex=True),
+            "rule": rows["rule"].str.replace(r" \(anomalies\.[\w, ]+\)$", "", regex=True),
             "severity": rows["severity"],
             "score": rows["score"],
             # So much of an id is enough for `analytics alerts label`.
@@ -115,7 +115,7 @@ def ledger_summary(found: Anomalies) -> pd.DataFrame:
     return pd.DataFrame({"reason": [REASON_WORDS[name] for name in counts.index], "n": counts.to_numpy()})
 
 
-def services_table(found: Anomalies, budget: float) -> pd.DataFrame:
+def services_table(found: Anomalies) -> pd.DataFrame:
     """Per service: alarms, how many a week, what chance is allowed, the gravest."""
     alarms = found.alarms
     n = alarms.groupby("service", observed=True).size().reindex(found.weeks.index, fill_value=0)
@@ -126,7 +126,7 @@ def services_table(found: Anomalies, budget: float) -> pd.DataFrame:
             "service": found.weeks.index.astype("object"),
             "n_alarms": n.to_numpy(),
             "per_week": n.to_numpy() / found.weeks.to_numpy(float),
-            "by_chance": budget * found.weeks.to_numpy(float),
+            "by_chance": found.budget * found.weeks.to_numpy(float),
             "n_suppressed": kept_back.groupby("service", observed=True).size().reindex(found.weeks.index, fill_value=0).to_numpy(),
             "severity": worst.to_numpy(),
         }
@@ -156,11 +156,13 @@ def budget_table(realised: pd.DataFrame) -> pd.DataFrame:
 
 
 def trial_table(trial: Trial) -> pd.DataFrame:
-    """Of each kind of anomaly that was put in: how many, the share caught with its exact interval, and after how long it was known."""
+    """Of each kind of anomaly put in: how many, the share told with its exact interval, after how long, the share for a larger budget."""
     order = [kind.name for kind in KINDS if kind.name in set(trial.put["kind"])]
     of = trial.put.groupby("kind")
-    rows = pd.DataFrame({"n": of.size(), "n_caught": of["is_caught"].sum(), "delay_s": of["delay_s"].median()}).reindex(order)
+    shares = {"n": of.size(), "n_caught": of["is_caught"].sum(), "for_more": of["is_caught_for_more"].mean()}
+    rows = pd.DataFrame({**shares, "delay_s": of["delay_s"].median()}).reindex(order)
     low, high = rates.share_interval(rows["n_caught"].to_numpy(float), rows["n"].to_numpy(float), level=LEVEL)
     ends = [words.interval(*pair, lambda share: words.percent(share, 0)) for pair in zip(low, high, strict=True)]
     share = rows["n_caught"] / rows["n"]
-    return rows.assign(share=share, interval=ends).reset_index(names="what")[["what", "n", "share", "interval", "delay_s"]]
+    names = ["what", "n", "share", "interval", "delay_s", "for_more"]
+    return rows.assign(share=share, interval=ends).reset_index(names="what")[names]

@@ -145,5 +145,5 @@ def _budget(one: Any, settings: params.Anomalies) -> tuple[str, str] | None:
     return (
         "budget",
         f"chance alone does as much {words.number(one.per_week, 2)} times a week; the budget is "
-        f"{words.number(settings.false_alarms_per_week)} (anomalies.false_alarms_per_week)",
+        f"{words.number(settings.false_alarms_per_week)} (anomalies.false_alarms_per_week, fleet_false_alarms_per_week)",
     )

@@ -18,6 +18,7 @@ import pandas as pd
 
 from analytics import engine, params, store
 from analytics.anomalies.advance import detect
+from analytics.anomalies.calibration import told_at
 from analytics.anomalies.find import Anomalies, Known, anomalies_of
 from analytics.anomalies.found import Found
 from analytics.anomalies.judge import GAP_S
@@ -61,7 +62,9 @@ KINDS = (
     Kind("half of the requests missing for half an hour", "requests", -0.5, 30),
     Kind("9 of 10 requests missing for half an hour", "requests", -0.9, 30),
 )
-SIGNALS = ("latency_ms", "availability", "requests")
+LATENCIES = ("latency_ms", "latency_p95_ms")
+"""What is slow is slow in both."""
+SIGNALS = (*LATENCIES, "availability", "requests")
 
 
 class Put(NamedTuple):
@@ -93,17 +96,22 @@ class Trial:
 
     Attributes
     ----------
-    put : a row for each anomaly that was put in: service, region, kind (its name), start, end, is_caught, delay_s (NaN: not caught)
+    put : a row for each anomaly that was put in: service, region, kind (its name), start, end, is_caught, delay_s (NaN: not caught), and
+        is_caught_for_more, at the budget `for_more`
+    for_more : false alarms a week of a service
     n_services, start, end : of the sample, as far as it was tested
     """
 
     put: pd.DataFrame
+    for_more: float
     n_services: int
     start: pd.Timestamp
     end: pd.Timestamp
 
 
-PUT = ["service", "region", "kind", "start", "end", "is_caught", "delay_s"]
+PUT = ["service", "region", "kind", "start", "end"]
+MORE = 4
+"""The budget, as a multiple of the one in use, at which it is looked what else would be told."""
 
 
 def try_out(
@@ -130,7 +138,10 @@ def try_out(
     told = anomalies_of(replace(parts, weeks=weeks), known, settings=settings, project=project, now=sample.end)
     near = pd.Timedelta(seconds=max(settings.near_s, GAP_S))
     rows = [row for ref in sample.refs for row in _rows(ref, found.anomalies, known.masks, near)]
-    return Trial(_caught(pd.DataFrame(rows, columns=PUT[:-2]), told, near), len(services), sample.tested_from, sample.end)
+    put, for_more = pd.DataFrame(rows, columns=PUT), MORE * told.budget
+    delay_s, later_s = (_delays(put, alarms, told.details, near) for alarms in (told.alarms, told_at(told, for_more)))
+    put = put.assign(is_caught=np.isfinite(delay_s), delay_s=delay_s, is_caught_for_more=np.isfinite(later_s))
+    return Trial(put, for_more, len(services), sample.tested_from, sample.end)
 
 
 def sample_of(signals: Panels, *, settings: params.Anomalies, now: pd.Timestamp) -> Sample:
@@ -219,9 +230,9 @@ def put_into(panel: Panel, puts: Sequence[Put]) -> Panel:
         kind, steps = KINDS[put.kind], slice(put.first, put.stop)
         here = _are_in(panel.series, {(put.service, put.region)})
         for row in np.flatnonzero(here):
-            if signals[row] == kind.signal:
+            if signals[row] == kind.signal or {kind.signal, signals[row]} == set(LATENCIES):
                 values[row, steps] = _changed(values[row, steps], n_checks[row, steps], kind)
-            elif kind.signal == "availability" and kind.size == 1 and signals[row] == "latency_ms":
+            elif kind.signal == "availability" and kind.size == 1 and signals[row] in LATENCIES:
                 # No answer, no response time.
                 values[row, steps], n_checks[row, steps] = np.nan, 0
     return replace(panel, values=values, n_checks=n_checks)
@@ -238,7 +249,7 @@ def _changed(values: npt.NDArray[np.float32], n_checks: npt.NDArray[np.int32], k
 
 
 def _rows(ref: PanelRef, anomalies: pd.DataFrame, masks: pd.DataFrame, near: pd.Timedelta) -> list[tuple[Any, ...]]:
-    """What was put in where something was measured, nothing was masked and nothing was strange anyway; columns `PUT` but the last two."""
+    """What was put in where something was measured, nothing was masked and nothing was strange anyway; columns `PUT`."""
     panel = ref.load()
     row_of = {key: row for row, key in enumerate(zip(*(panel.series[name] for name in ("service", "region", "signal")), strict=True))}
     strange, silent = (list(frame[["service", "start", "end"]].itertuples(index=False)) for frame in (anomalies, masks))
@@ -258,15 +269,15 @@ def _has_any(stretches: list[Any], service: str, start: pd.Timestamp, end: pd.Ti
     return any((pd.isna(of) or of == service) and first < end and not last <= start for of, first, last in stretches)
 
 
-def _caught(rows: pd.DataFrame, told: Anomalies, near: pd.Timedelta) -> pd.DataFrame:
-    """With whether an alarm of the same service and region became known of each, and how long after its begin."""
-    known_of = dict(zip(told.alarms["anomaly_id"], told.alarms["detected_at"], strict=True))
+def _delays(put: pd.DataFrame, alarms: pd.DataFrame, details: pd.DataFrame, near: pd.Timedelta) -> npt.NDArray[np.float64]:
+    """How long after its begin an alarm of the same service and region became known of each, s; NaN if none did."""
+    known_of = dict(zip(alarms["anomaly_id"], alarms["detected_at"], strict=True))
     seen: dict[tuple[str, str], set[pd.Timestamp]] = {}
-    for row in told.details.itertuples():
+    for row in details.itertuples():
         if row.anomaly_id in known_of:
             seen.setdefault((row.service, row.region), set()).add(known_of[row.anomaly_id])
     delays = []
-    for row in rows.itertuples():
+    for row in put.itertuples():
         mine = [known for known in seen.get((row.service, row.region), ()) if row.start < known <= row.end + near]
         delays.append((min(mine) - row.start).total_seconds() if mine else np.nan)
-    return rows.assign(is_caught=np.isfinite(np.array(delays, float)), delay_s=np.array(delays, float))[PUT]
+    return np.array(delays, float)

@@ -42,10 +42,10 @@ def judge_blocks(signals: Panels, *, regions: pd.DataFrame, settings: params.Ano
 
     Parameters
     ----------
-    regions : table `regions`, for the clocks
+    regions : table `regions`, for the clocks and calendars
     """
     chains = [weeks(ref) for ref in signals if ref.start_ms < ref.end_ms]
-    places = regions[["region", "zone"]].reset_index(drop=True)
+    places = regions[["region", "zone", "holidays"]].reset_index(drop=True)
     own = asked(settings)
     go_on, end = partial(follow, regions=places, settings=own), partial(conclude, settings=own)
     return engine.fold(go_on, end, chains, workers=workers, points=COST * signals.size)

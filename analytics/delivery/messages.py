@@ -75,13 +75,15 @@ def lead_sentence(message: Message) -> str:
     """What has changed."""
     before = message.before
     severity = message.alert["severity"]
+    # What has been silent for so long that it counts as ended is closed, but nothing is well again.
+    over = "It is closed." if message.alert["finding"] == "silence" else "It is over."
     if message.change == "escalated" and before is not None:
         return f"More urgent: {severity}, was {before['severity']}."
     return {
         "opened": f"New alert, {severity}.",
         "updated": "There is more to it.",
         "reopened": f"It is back, {severity}.",
-        "resolved": "It is over." if before is not None else "It came and went before anybody was told.",
+        "resolved": over if before is not None else "It came and went before anybody was told.",
         "withdrawn": "It was taken back: the data, looked at again, do not show it.",
         "test": "Only a test: nothing is wrong.",
     }[message.change]

@@ -2,6 +2,7 @@
 
 from analytics.ingest import says
 from analytics.ingest.catalogue import Catalogue, catalogue
+from analytics.ingest.gaps import with_earlier_gaps
 from analytics.ingest.measure import Measured, measure
 from analytics.ingest.outages import exclude, find_outages
 from analytics.ingest.quality import check_rejects, find_flags, refused_rows
@@ -20,4 +21,5 @@ __all__ = [
     "refused_rows",
     "says",
     "survey",
+    "with_earlier_gaps",
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analytics import engine, params, store
 from analytics.ingest import outages as outage_rules
+from analytics.ingest.gaps import gaps_between, gaps_table
 from analytics.ingest.schedule import TRACK
 from analytics.ingest.survey import Survey
 from analytics.ingest.week import WeekResult, measure_week
@@ -20,11 +21,11 @@ __all__ = ["Measured", "measure"]
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured; the first three are tables, the others feed masks and quality flags (times in UTC).
+    """What was measured; the first four are tables, the others feed masks and quality flags (times in UTC).
 
     Attributes
     ----------
-    series, coverage, outages : tables of these names; outages before any are excluded
+    series, coverage, outages, gaps : tables of these names; outages before any are excluded
     days : coverage with first, last, interval_ms, median_ms, n_change, n_steps, n_off_schedule, n_pauses per service, region and day
     extremes : series_id, low, high
     maintenance : service, region, start, end: said by the checks themselves
@@ -37,6 +38,7 @@ class Measured:
     series: pd.DataFrame
     coverage: pd.DataFrame
     outages: pd.DataFrame
+    gaps: pd.DataFrame
     days: pd.DataFrame
     extremes: pd.DataFrame
     maintenance: pd.DataFrame
@@ -73,6 +75,7 @@ def measure(found: Survey, *, params: params.Ingest, project: params.Project, ke
         series=_series(found.layout, extents, days),
         coverage=_coverage(days, found.schedules),
         outages=_in_utc(outages),
+        gaps=gaps_table(_joined(weeks, "gaps"), gaps_between(_joined(weeks, "series"), found.layout)),
         days=_counting_pauses(days, across),
         extremes=extents[["series_id", "low", "high"]],
         maintenance=_in_utc(_touching(_joined(weeks, "maintenance"))),
@@ -112,6 +115,7 @@ _COLUMNS = {
     "faults": ["region", "monitor", "start", "end", "n_probed", "down"],
     "pauses": ["service", "region", "start", "end"],
     "holes": ["series_id", "start", "end"],
+    "gaps": ["series_id", "start", "end", "known_at"],
 }  # fmt: skip
 
 

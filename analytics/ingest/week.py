@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from analytics import store
 from analytics.ingest.day import Columns, Day, Probed, Rules, joined
+from analytics.ingest.gaps import gaps_within
 from analytics.ingest.grid import empty_grids, extents, fill_metrics, holes, panel_files
 from analytics.ingest.schedule import DAY_MS
 from analytics.ingest.survey import Week
@@ -37,6 +38,7 @@ class WeekResult:
     faults : region, monitor, start, end, n_probed, down (a tuple of services): moments when nearly all was down
     pauses : service, region, start, end: longer than usual between two checks of one day, the longest of them (`n_pauses` counts all)
     holes : series_id, start, end: pauses of metrics within the week
+    gaps : series_id, start, end, known_at: steps without a value within the week (see `gaps.gaps_within`)
     """
 
     files: list[tuple[str, bytes]]
@@ -48,6 +50,7 @@ class WeekResult:
     faults: pd.DataFrame
     pauses: pd.DataFrame
     holes: pd.DataFrame
+    gaps: pd.DataFrame
 
 
 def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_min_services: int) -> WeekResult:
@@ -70,6 +73,7 @@ def measure_week(week: Week, *, gap_factor: float, prober_share: float, prober_m
         files=[file for grid in grids for file in panel_files(grid, week.monday_ms)],
         series=pd.concat([extents(grid, week.monday_ms) for grid in grids], ignore_index=True),
         holes=pd.concat([holes(grid, week.monday_ms, gap_factor=gap_factor) for grid in grids], ignore_index=True),
+        gaps=gaps_within(grids, week.monday_ms),
         **{name: probed.named(joined([of_day[name] for of_day in found])) if found else pd.DataFrame() for name in names},
     )
 

@@ -9,8 +9,8 @@ that they lay above a limit, not how far. What a short history cannot tell comes
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
+import functools
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ BLOCK_S, BLOCK_STEPS = 6 * 3600, 12
 MEMORY_S = 28 * 86_400
 """What the tail is learnt from: four weeks know the weekend four times. In the bulk weights halve in half of it."""
 DAY_BLOCKS = 4
-"""Blocks after which the bulk is looked at again: once a day."""
+"""Blocks after which tails are learnt anew: once a day, of coarse values after 48 steps."""
 
 USUAL_PEAK = 3.2
 """Median of the largest strength in a quarter of a day of the uneventful development series at 5 minutes (eight of ten: 2.9 to 3.4);
@@ -57,21 +57,25 @@ LEAST_PEAK = 2.0
 """No block counts as quieter: a series that hardly moves is not one of which every change must be told."""
 
 
-def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> FloatArray:
-    """Episodes a week that reach the strength of each point while nothing is wrong, told by the blocks before the point's own.
+def false_rates(
+    strength: FloatArray, *, step_s: int, alike: IntArray | None = None, is_open: BoolArray | None = None, past: Past | None = None
+) -> FloatArray:  # fmt: skip
+    """Episodes a week that reach the strength of each point while nothing is wrong, told by the days before the point's own.
 
     Parameters
     ----------
-    strength : float array, shape (n_series, n_times)
-        In spreads, of either sign; NaN is not judged.
+    strength : float array, shape (n_series, ..., n_times)
+        In spreads, of either sign; NaN is not judged. Each row has a tail of its own.
     alike : int array, shape (n_series,), optional
         Series with the same number have tails of a kind: what a series has not shown yet is taken from all of them together. Without it
         each stands for itself.
+    is_open : bool array, shape (n_times,), optional
+        Points of which nothing is learnt: they are judged more leniently than others.
     past : what is known of the columns before; moves on
 
     Returns
     -------
-    float array, shape (n_series, n_times); NaN where not judged, infinite for a strength of 0
+    float array, same shape; NaN where not judged, infinite for a strength of 0
 
     References
     ----------
@@ -81,45 +85,47 @@ def false_rates(strength: FloatArray, *, step_s: int, alike: IntArray | None = N
     """
     past = Past() if past is None else past
     size = np.abs(strength).astype(np.float32)
+    learnt = size if is_open is None else np.where(is_open, np.float32(np.nan), size)
+    rows, n_times = size.shape[:-1], size.shape[-1]
+    kinds = np.arange(rows[0]) if alike is None else alike
     steps = max(round(BLOCK_S / step_s), BLOCK_STEPS)
-    remembered = max(4, round(MEMORY_S / (steps * step_s)))
-    rate, first = np.empty(size.shape), past.passed(size.shape[1])
-    bulk = _Bulk.now(past, len(size))
-    for start, stop, _ in pieces(first, size.shape[1], steps):
-        peak, index = _tails(past, bulk, remembered, alike)
-        here = size[:, start:stop].astype(np.float64)
+    day = DAY_BLOCKS * steps
+    remembered = max(1, round(MEMORY_S / (day * step_s))) * DAY_BLOCKS
+    rate, (peak, index) = np.empty(size.shape), _tails(past, rows, remembered, kinds)
+    for start, stop, begun in pieces(past.passed(n_times), n_times, day):
+        here = size[..., start:stop].astype(np.float64)
         with np.errstate(divide="ignore", over="ignore"):
-            rate[:, start:stop] = _per_week(steps, step_s) * (here / peak[:, None]) ** -index[:, None]
-        is_day = (first + stop) % (DAY_BLOCKS * steps) == 0
-        _remember(size[:, start:stop], (first + stop) % steps == 0, is_day, steps, remembered, past)
-        if is_day:
-            bulk = _Bulk.now(past, len(size))
+            rate[..., start:stop] = _per_week(steps, step_s) * (here / peak[..., None]) ** -index[..., None]
+        over = past.finished("day", learnt[..., start:stop], begun, day)
+        if over is not None:
+            _remember(over, remembered, past)
+            peak, index = _tails(past, rows, remembered, kinds)
     return rate
 
 
-def _remember(size: FloatArray, is_over: bool, is_day: bool, steps: int, remembered: int, past: Past) -> None:
-    """The largest of a block and the bulk of a day, once these are over."""
-    judged = np.isfinite(size)
-    largest = np.maximum(past.array("largest", np.full(len(size), LEAST_PEAK)), np.where(judged, size, 0).max(axis=1))
-    count = past.array("count", np.zeros(len(size))) + judged.sum(axis=1)
-    today = past.array("today", np.zeros((len(size), N_BINS), np.float32)) + _histogram(size)
-    if is_over:
-        past.pushed("peaks", np.where(2 * count >= steps, np.log(largest), np.nan), np.full((len(size), remembered), np.nan))
-    if is_day:
-        kept = 0.5 ** (2 * DAY_BLOCKS / remembered)
-        past.keep("bulk", (kept * past.array("bulk", np.zeros_like(today)) + today).astype(np.float32))
-    past.keep("largest", np.full_like(largest, LEAST_PEAK) if is_over else largest)
-    past.keep("count", np.zeros_like(count) if is_over else count)
-    past.keep("today", np.zeros_like(today) if is_day else today)
+def _remember(day: FloatArray, remembered: int, past: Past) -> None:
+    """The bulk of a day that is over, and the largest of each of its blocks."""
+    rows = day.shape[:-1]
+    kept = 0.5 ** (2 * DAY_BLOCKS / remembered)
+    bulk = past.array("bulk", np.zeros((*rows, N_BINS), np.float32))
+    past.keep("bulk", (kept * bulk + _histogram(day)).astype(np.float32))
+    blocks = day.reshape(*rows, DAY_BLOCKS, -1)
+    judged = np.isfinite(blocks)
+    largest = np.log(np.maximum(np.where(judged, blocks, 0).max(axis=-1), LEAST_PEAK))
+    newest = np.where(2 * judged.sum(axis=-1) >= blocks.shape[-1], largest, np.nan)
+    peaks = past.array("peaks", np.full((*rows, remembered), np.nan))
+    past.keep("peaks", np.concatenate([peaks[..., DAY_BLOCKS:], newest], axis=-1))
 
 
 def _histogram(size: FloatArray) -> FloatArray:
-    """How many sizes lie in each bin, shape (n_series, N_BINS)."""
-    row, column = np.nonzero(np.isfinite(size))
+    """How many sizes lie in each bin, shape (..., N_BINS)."""
+    rows = size.reshape(-1, size.shape[-1])
+    row, column = np.nonzero(np.isfinite(rows))
     with np.errstate(divide="ignore"):
-        place = np.floor(PER_OCTAVE * np.log2(size[row, column].astype(np.float64) / LEAST_SIZE)) + 1
+        place = np.floor(PER_OCTAVE * np.log2(rows[row, column].astype(np.float64) / LEAST_SIZE)) + 1
     bins = np.clip(place, 0, N_BINS - 1).astype(np.int64)
-    return np.bincount(row * N_BINS + bins, minlength=len(size) * N_BINS).reshape(len(size), N_BINS).astype(np.float32)
+    counted = np.bincount(row * N_BINS + bins, minlength=len(rows) * N_BINS)
+    return counted.reshape(*size.shape[:-1], N_BINS).astype(np.float32)
 
 
 class Rates(NamedTuple):
@@ -137,7 +143,15 @@ class Rates(NamedTuple):
     is_pattern: BoolArray
 
 
-def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntArray | None = None, past: Past | None = None) -> Rates:
+def rates(
+    strength: FloatArray,
+    pattern: FloatArray,
+    *,
+    step_s: int,
+    alike: IntArray | None = None,
+    is_open: BoolArray | None = None,
+    past: Past | None = None,
+) -> Rates:
     """Rates of values and of courses, each by a tail of its own, and of both together.
 
     Chance finds of both add up. The weighted harmonic mean of p-values bounds that of the least of them however they hang together.
@@ -146,16 +160,15 @@ def rates(strength: FloatArray, pattern: FloatArray, *, step_s: int, alike: IntA
     ----------
     strength, pattern : float arrays, shape (n_series, n_times)
         Of the strongest detector of single values; of the course, negative while it passes away.
-    alike, past : see `false_rates`
+    alike, is_open, past : see `false_rates`
 
     References
     ----------
     Wilson (2019), The harmonic mean p-value for combining dependent tests, PNAS 116(4).
     """
-    past = Past() if past is None else past
-    single = false_rates(strength, step_s=step_s, alike=alike, past=past.part("single"))
-    course = false_rates(pattern, step_s=step_s, alike=alike, past=past.part("pattern"))
-    course = np.where(np.isfinite(course), course / PATTERN_SHARE, np.inf)
+    both = false_rates(np.stack([strength, pattern], axis=1), step_s=step_s, alike=alike, is_open=is_open, past=past)
+    single, course = both[:, 0], both[:, 1] / PATTERN_SHARE
+    course = np.where(np.isfinite(course), course, np.inf)
     return Rates(_either(single, course), _either(single, np.where(pattern > 0, course, np.inf)), course < single)
 
 
@@ -188,52 +201,37 @@ def _per_week(steps: int, step_s: int) -> float:
     return float(np.log(2) * WEEK_S / (steps * step_s))
 
 
-class _Bulk(NamedTuple):
-    """What the bulk of the points says of the tail of each series, until a day is over: its degrees of freedom, if there are any points."""
-
-    degrees: FloatArray
-    is_known: BoolArray
-
-    @classmethod
-    def now(cls, past: Past, n_series: int) -> _Bulk:
-        counted = past.array("bulk", np.zeros((n_series, N_BINS), np.float32))
-        return cls(_bulk_index(counted), np.asarray(counted.any(axis=1)))
-
-
-def _tails(past: Past, bulk: _Bulk, remembered: int, alike: IntArray | None) -> tuple[FloatArray, FloatArray]:
-    """Median peak and index in force, shapes (n_series,)."""
-    n_series = len(bulk.degrees)
-    peaks = past.array("peaks", np.full((n_series, remembered), np.nan))
-    known = np.full(n_series, np.log(USUAL_PEAK)), bulk.degrees
-    if alike is not None:
-        known = _pooled(peaks, alike, *bulk)
-    return _tail(np.sort(peaks, axis=1), *known)
+def _tails(past: Past, rows: tuple[int, ...], remembered: int, kinds: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Median peak and index of each row, in force until a day is over."""
+    bulk = past.array("bulk", np.zeros((*rows, N_BINS), np.float32))
+    peaks = past.array("peaks", np.full((*rows, remembered), np.nan))
+    prior = np.stack([np.full(rows, np.log(USUAL_PEAK)), _bulk_index(bulk)])
+    views = [(slice(None), *place) for place in np.ndindex(rows[1:])]
+    for kind, view in itertools.product(np.unique(kinds), views):
+        here = (kinds == kind, *view[1:])
+        if here[0].sum() > 1:
+            prior[:, *here] = _pooled(peaks[here], bulk[here])
+    return _tail(np.sort(peaks, axis=-1), *prior)
 
 
-def _pooled(peaks: FloatArray, alike: IntArray, index: FloatArray, has_bulk: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Logarithm of the median peak and index of all series alike, as prior of each, shapes (n_series,)."""
-    found = np.empty((2, len(peaks)))
-    for kind in np.unique(alike):
-        # Series that have not begun have no say, not even in the last digit.
-        rows, begun = alike == kind, (alike == kind) & has_bulk
-        prior = math.fsum(index[begun]) / begun.sum() if begun.any() else USUAL_INDEX
-        together = peaks[rows]
-        ranked = np.sort(together[np.isfinite(together)])[None]
-        peak, tail = _tail(ranked, np.array([np.log(USUAL_PEAK)]), np.array([prior]))
-        found[:, rows] = np.log(peak), tail
-    return found[0], found[1]
+def _pooled(peaks: FloatArray, bulk: FloatArray) -> FloatArray:
+    """Logarithm of the median peak and index of series that are alike, shape (2, 1): what each of them is supposed to have."""
+    # Series that have not begun have no say, not even in the last digit.
+    ranked = np.sort(peaks[np.isfinite(peaks)])[None]
+    peak, index = _tail(ranked, np.array([np.log(USUAL_PEAK)]), _bulk_index(bulk.sum(axis=0, keepdims=True)))
+    return np.stack([np.log(peak), index])
 
 
 def _bulk_index(bulk: FloatArray) -> FloatArray:
-    """Degrees of freedom of Student's t with the ratio of quantiles that the points have, shape (n_series,).
+    """Degrees of freedom of Student's t with the ratio of quantiles that the points have, one for each row.
 
     Parameters
     ----------
-    bulk : float array, shape (n_series, N_BINS)
+    bulk : float array, shape (..., N_BINS)
         How many points there are of each size.
     """
     degrees, ratios = _student_ratios()
-    count = bulk.sum(axis=1, dtype=np.float64)
+    count = bulk.sum(axis=-1, dtype=np.float64)
     low, high = (_quantile(bulk, float(level)) for level in BULK)
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.minimum(np.log(high / low), ratios[0])
@@ -245,17 +243,17 @@ def _bulk_index(bulk: FloatArray) -> FloatArray:
 
 
 def _quantile(bulk: FloatArray, level: float) -> FloatArray:
-    """Quantile of counted sizes, shape (n_series,); 0 in the bin of the smallest."""
-    below = np.cumsum(bulk, axis=1, dtype=np.float64)
-    wanted = level * below[:, -1]
-    place = (below >= wanted[:, None]).argmax(axis=1)
-    row = np.arange(len(bulk))
+    """Quantile of counted sizes, one for each row; 0 in the bin of the smallest."""
+    below = np.cumsum(bulk, axis=-1, dtype=np.float64)
+    wanted = level * below[..., -1]
+    place = (below >= wanted[..., None]).argmax(axis=-1)
+    above, inside = (np.take_along_axis(part, place[..., None], axis=-1)[..., 0] for part in (below, bulk))
     with np.errstate(invalid="ignore", divide="ignore"):
-        part = 1 - (below[row, place] - wanted) / bulk[row, place]
+        part = 1 - (above - wanted) / inside
     return np.where(place > 0, LEAST_SIZE * 2 ** ((place - 1 + part) / PER_OCTAVE), 0.0)
 
 
-@lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=1)
 def _student_ratios() -> tuple[FloatArray, FloatArray]:
     """Degrees of freedom, and the logarithm of the ratio of the bulk's quantiles of the size of such a variable."""
     from scipy.special import stdtrit
@@ -267,19 +265,19 @@ def _student_ratios() -> tuple[FloatArray, FloatArray]:
 
 def _tail(ranked: FloatArray, prior_peak: FloatArray, prior_index: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Median peak and index from the sorted logarithms of block peaks, missing ones last."""
-    count = np.isfinite(ranked).sum(axis=1)
+    count = np.isfinite(ranked).sum(axis=-1)
     own, limit = (_of_rank(ranked, count, share) for share in (0.5, 1 - CENSORED))
     usual = (count * own + PEAK_BLOCKS * prior_peak) / (count + PEAK_BLOCKS)
-    beyond = np.minimum(ranked, limit[:, None]) - own[:, None]
+    beyond = np.minimum(ranked, limit[..., None]) - own[..., None]
     upper = np.isfinite(ranked) & (beyond > 0)
-    counted = (upper & (ranked <= limit[:, None])).sum(axis=1)
-    exposure = np.where(upper, beyond, 0).sum(axis=1)
+    counted = (upper & (ranked <= limit[..., None])).sum(axis=-1)
+    exposure = np.where(upper, beyond, 0).sum(axis=-1)
     return np.exp(usual), (counted + INDEX_BLOCKS) / (exposure + INDEX_BLOCKS / prior_index)
 
 
 def _of_rank(ranked: FloatArray, count: IntArray, share: float) -> FloatArray:
     """Value of that rank among the present ones; the usual peak where none is."""
-    if not ranked.shape[1]:
-        return np.full(len(ranked), np.log(USUAL_PEAK))
+    if not ranked.shape[-1]:
+        return np.full(count.shape, np.log(USUAL_PEAK))
     place = np.rint(share * np.maximum(count - 1, 0)).astype(np.int64)
-    return np.where(count > 0, np.take_along_axis(ranked, place[:, None], axis=1)[:, 0], np.log(USUAL_PEAK))
+    return np.where(count > 0, np.take_along_axis(ranked, place[..., None], axis=-1)[..., 0], np.log(USUAL_PEAK))

@@ -51,7 +51,8 @@ def judge_failures(failed: FloatArray, n_checks: FloatArray, *, step_s: int, pas
 
     The number in a window of N checks is binomial; of windows of w steps a week holds ``week / w``, and each failure of a stretch can be
     the last of as many windows, so that chance makes at most ``F week / w P(Bin(N, usual) >= F)`` stretches with F failures or more. The
-    usual share is a discounted mean of what came before the window's longest length, so that an outage does not excuse itself.
+    usual share is a discounted mean of what came before the window's longest length, so that an outage does not excuse itself; in the
+    first days of a series, of its older half.
 
     Parameters
     ----------
@@ -138,11 +139,25 @@ def _running(counts: list[FloatArray]) -> list[FloatArray]:
 
 
 def _usual(counts: list[FloatArray], n_times: int, step_s: int, past: Past) -> FloatArray:
-    """Discounted share of failures known before each step, from the steps at least `LONGEST_DAYS` old and the prior."""
-    keep = 0.5 ** (step_s / (HALF_LIFE_DAYS * 86_400))
+    """Discounted share of failures known before each step, from the steps at least `LONGEST_DAYS` old and the prior.
+
+    Of a series younger than twice that its older half counts: what has failed from the first is usual, not an outage of a day.
+    """
+    keep, n_before = 0.5 ** (step_s / (HALF_LIFE_DAYS * 86_400)), longest(step_s)
+    age = _age(counts[1][:, n_before:], past)
+    known = np.arange(1, n_times + 1) + n_before - np.minimum((age + 1) // 2, n_before)
     totals = []
     for name, part in zip(COUNTED, counts, strict=True):
-        sums = trailing.fading_sum(part[:, :n_times].astype(np.float64), keep, past.array(f"old_{name}", np.zeros(len(part))))
-        past.keep(f"old_{name}", sums[:, -1])
-        totals.append(sums[:, 1:])
+        sums = trailing.fading_sum(part.astype(np.float64), keep, past.array(f"old_{name}", np.zeros(len(part))))
+        past.keep(f"old_{name}", sums[:, n_times])
+        totals.append(np.take_along_axis(sums, known, axis=1))
     return np.asarray((totals[0] + PRIOR_FAILURES) / (totals[1] + PRIOR_CHECKS))
+
+
+def _age(n_checks: FloatArray, past: Past) -> IntArray:
+    """Steps since the first check, that step included."""
+    before = past.array("age", np.zeros((len(n_checks), 1), np.int64))
+    has_begun = (before > 0) | np.logical_or.accumulate(n_checks > 0, axis=1)
+    age = before + np.cumsum(has_begun, axis=1)
+    past.keep("age", age[:, -1:])
+    return np.asarray(age)

@@ -17,6 +17,7 @@ them moved the recall at one false alarm a week by more than 0.04, most by less 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from analytics.stats import pattern, regression, robust, trailing
+from analytics.stats import pattern, regression, rest, robust, trailing
 from analytics.stats.past import Past, pieces
 
 __all__ = ["DETECTORS", "Surprise", "surprises"]
@@ -32,6 +33,7 @@ __all__ = ["DETECTORS", "Surprise", "surprises"]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Noise = Callable[[FloatArray], FloatArray]
 
 DETECTORS = ("forecast", "course", "run", "pulse", "pattern")
 
@@ -115,6 +117,7 @@ class _Steps:
     ago : int array, shape (n_times, COURSE_DAYS); columns of the same time of the days before, among those of a week before and these
     ends : columns that end a patch of `PATCH` steps
     patches : int array, shape (n_times, COURSE_DAYS); the same as `ago` among the patches of a week before and of these columns
+    by_kind : the same as `ago` by the kind of the day; None without a calendar
     """
 
     day: int
@@ -123,6 +126,7 @@ class _Steps:
     ago: IntArray
     ends: IntArray
     patches: IntArray
+    by_kind: rest.References | None
 
     @property
     def week(self) -> int:
@@ -134,7 +138,7 @@ def _week(day: int, hour: int) -> int:
     return max(COURSE_DAYS * day + CLOCK_H * hour, SPREAD_STEPS)
 
 
-def _steps(local_step: IntArray, step_s: int, past: Past) -> _Steps:
+def _steps(local_step: IntArray, step_s: int, past: Past, days: rest.Days | None = None) -> _Steps:
     day, hour = (max(1, round(length / step_s)) for length in (DAY_S, HOUR_S))
     n_times, first, n = len(local_step), past.passed(len(local_step)), _week(day, hour)
     # Before the first column there is nothing, wherever the clock then stood.
@@ -143,19 +147,31 @@ def _steps(local_step: IntArray, step_s: int, past: Past) -> _Steps:
     wanted = local_step[:, None] - day * np.arange(1, COURSE_DAYS + 1)
     column = np.arange(n_times)
     ago = trailing.places(local, wanted, known=n + column, width=n)
+    by_kind = None if days is None else rest.references(ago, days, width=n, past=past)
+    if by_kind is not None:
+        ago = by_kind.ordinary
     ends = np.flatnonzero((first + column + 1) % PATCH == 0)
     n_patches = _n_patches(n)
     patch = np.concatenate([past.shared("patch", local_step[0] // PATCH - np.arange(n_patches, 0, -1) - 1), local_step[ends] // PATCH])
     past.share("patch", patch[len(ends) :])
     known = n_patches + np.searchsorted(ends, column)
-    return _Steps(day, hour, first, ago, ends, trailing.places(patch, (wanted + SPREAD_STEPS // 2) // PATCH, known=known, width=n_patches))
+    patches = trailing.places(patch, (wanted + SPREAD_STEPS // 2) // PATCH, known=known, width=n_patches)
+    return _Steps(day, hour, first, ago, ends, patches, by_kind)
 
 
 def _n_patches(week: int) -> int:
     return -(-week // PATCH) + 1
 
 
-def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Past | None = None) -> Surprise:
+def surprises(
+    values: FloatArray,
+    local_step: IntArray,
+    *,
+    step_s: int,
+    noise: Noise | None = None,
+    days: rest.Days | None = None,
+    past: Past | None = None,
+) -> Surprise:  # fmt: skip
     """Strength of each point, from it and the points before it.
 
     Parameters
@@ -164,6 +180,8 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Pa
         On a regular grid; NaN is missing.
     local_step : int array, shape (n_times,)
         Number of the step on the local clock (local time over `step_s`), which jumps where the clock is changed.
+    noise : standard deviation that single values have at some levels at least, whatever has been seen; None: unknown
+    days : kind of the local day of each column; None where no calendar is known
     past : what is known of the columns before; moves on
 
     Raises
@@ -176,13 +194,19 @@ def surprises(values: FloatArray, local_step: IntArray, *, step_s: int, past: Pa
     past = Past() if past is None else past
     together = -(-SHORTEST_S // step_s)
     judge = _judged if together == 1 else _of_fine
+    noise = _unknown_noise if noise is None else noise
     at_once = max(CELLS // max(1, len(values)), round(DAY_S / step_s))
     parts = [_nothing(len(values))]
     for first in range(0, values.shape[1], at_once):
         some = slice(first, first + at_once)
-        parts.append(judge(values[:, some].astype(np.float64), local_step[some], step_s, past))
+        kinds = None if days is None else days.at(some)
+        parts.append(judge(values[:, some].astype(np.float64), local_step[some], step_s, noise, kinds, past))
     names = [part.name for part in fields(Surprise)]
     return Surprise(**{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names})
+
+
+def _unknown_noise(level: FloatArray) -> FloatArray:
+    return np.zeros_like(level)
 
 
 def _nothing(n_series: int, n_times: int = 0) -> Surprise:
@@ -191,7 +215,9 @@ def _nothing(n_series: int, n_times: int = 0) -> Surprise:
     return Surprise(nothing, np.full((len(DETECTORS), n_series, n_times), np.nan), nothing, nothing, nothing)
 
 
-def _of_fine(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -> Surprise:
+def _of_fine(
+    values: FloatArray, local_step: IntArray, step_s: int, noise: Noise, days: rest.Days | None, past: Past
+) -> Surprise:  # fmt: skip
     """Surprise of values so fine that the means of blocks of them are judged, as it is known at each of them."""
     together = -(-SHORTEST_S // step_s)
     # Blocks begin where the clock says, not where the series does: the first one may lack its first columns.
@@ -201,13 +227,18 @@ def _of_fine(values: FloatArray, local_step: IntArray, step_s: int, past: Past) 
     n_blocks = len(local) // together
     over = n_blocks * together
     past.share("begun", local[over:])
+    if days is not None:
+        days = days.after(rest.Days.remembered("begun", len(begun), past))
+        days.at(slice(over, None)).remember("begun", past)
+        days = days.at(slice(0, over, together))
     block = np.full_like(block, np.nan)
     block[:, : len(local) - over] = whole[:, over:]
     past.keep("block", block)
     found = _nothing(len(values))
     if n_blocks:
         means = trailing.mean([whole[:, first:over:together] for first in range(together)])
-        found = _judged(means, local[:over:together] // together, step_s * together, past)
+        local_block = local[:over:together] // together
+        found = _judged(means, local_block, step_s * together, lambda level: noise(level) / np.sqrt(together), days, past)
     # In the last column of a block that block is known, before it the one before.
     at = (np.arange(len(local_step)) + len(begun) + 1) // together
     return Surprise(**{part.name: _known(part.name, getattr(found, part.name), at, values, past.part("shown")) for part in fields(found)})
@@ -222,27 +253,33 @@ def _known(name: str, part: FloatArray, at: IntArray, values: FloatArray, past: 
     return np.where(np.isfinite(values), whole[..., at], np.nan)
 
 
-def _judged(values: FloatArray, local_step: IntArray, step_s: int, past: Past) -> Surprise:
+def _judged(
+    values: FloatArray, local_step: IntArray, step_s: int, noise: Noise, days: rest.Days | None, past: Past
+) -> Surprise:  # fmt: skip
     """Surprise at the cadence of the values."""
-    steps = _steps(local_step, step_s, past)
+    steps = _steps(local_step, step_s, past, days)
     level = _median_before("level", values, max(steps.day, SPREAD_STEPS), past)
     about = past.joined("about", (values - level).astype(np.float32), steps.week)
     course = _same_time(about, steps)
     usual = level + (course if steps.day >= FEW_STEPS else 0.0)
     recent = past.joined("filled", _filled(values, level, course, past).astype(np.float32), steps.week)
     short = _last(recent, max(3, steps.hour), values.shape[1])
-    least = LEAST_CHANGE * np.abs(short)
+    least = np.maximum(LEAST_CHANGE * np.abs(short), noise(short))
+    nearest, is_open = None, None
+    if steps.by_kind is not None:
+        nearest = rest.nearest(values, recent, steps.by_kind, window=max(steps.day, SPREAD_STEPS), past=past.part("rest"))
+        usual, is_open = np.where(nearest.is_odd, nearest.usual, usual), nearest.is_open
 
     by_course = values - usual
-    course_scale = np.maximum(_spread(by_course, steps, past.part("course")), least)
-    change, last_kept = _expected_change(values, recent, short, [level, course, about], steps, past)
+    course_scale = np.maximum(_spread(by_course, steps, past.part("course"), is_open), least)
+    change, last_kept = _expected_change(values, recent, short, [level, course, about], nearest, steps, past)
     expected = short + change
     residual = values - expected
-    scale = _after_gap(values, np.maximum(_spread(residual, steps, past.part("forecast")), least), course_scale, past)
+    scale = _after_gap(values, np.maximum(_spread(residual, steps, past.part("forecast"), is_open), least), course_scale, past)
 
     forecast = _bounded_ratio(residual, scale)
     apart = COURSE_WEIGHT * _bounded_ratio(by_course, course_scale)
-    run = _run(forecast, _has_begun(values, past), steps, past.part("run"))
+    run = _run(forecast, _has_begun(values, past), steps, past.part("run"), is_open)
     # What was added up fades over hours; once the values are back it says nothing.
     run = np.where(_still_apart(np.sign(run) * apart, steps, past), run, 0 * run)
     # A value that came back to the course of the day was odd for what came before it, and is no pulse.
@@ -276,14 +313,22 @@ def _filled(values: FloatArray, level: FloatArray, course: FloatArray, past: Pas
     return np.where(np.isfinite(values), values, usual + trailing.carried(values - usual, past))
 
 
-def _spread(residual: FloatArray, steps: _Steps, past: Past) -> FloatArray:
-    """Spread known before each point: the largest of those of the last week, the last hours and this time of the day."""
+def _spread(residual: FloatArray, steps: _Steps, past: Past, is_open: BoolArray | None = None) -> FloatArray:
+    """Spread known before each point: the largest of those of the last week, the last hours and this time of the day.
+
+    On open days residuals are smaller than elsewhere, as the nearest of what may be usual is taken: they count at least as typical ones.
+    """
     size = np.abs(residual)
-    is_known = _count_before(size, past) >= FEW
-    week = robust.NORMAL_CONSISTENCY * _week_median(size, steps, past)
-    near = MEAN_DEVIATION * trailing.fading_mean(np.fmin(size, BOUND * week), 2 * SPREAD_STEPS, past.part("near"))[:, :-1]
-    heavy = MEAN_DEVIATION * trailing.fading_mean(size, 7 * max(steps.day, FEW), past.part("heavy"))[:, :-1]
-    by_time = robust.NORMAL_CONSISTENCY * _patches(size, steps, past)
+    is_open = None if is_open is None or not is_open.any() else is_open
+    plain = size if is_open is None else np.where(is_open, np.nan, size)
+    is_known = _count_before(plain, past) >= FEW
+    week = robust.NORMAL_CONSISTENCY * _week_median(plain, steps, past)
+    mean, middle = size, size
+    if is_open is not None:
+        mean, middle = (np.where(is_open, np.fmax(size, week / one), size) for one in (MEAN_DEVIATION, robust.NORMAL_CONSISTENCY))
+    near = MEAN_DEVIATION * trailing.fading_mean(np.fmin(mean, BOUND * week), 2 * SPREAD_STEPS, past.part("near"))[:, :-1]
+    heavy = MEAN_DEVIATION * trailing.fading_mean(mean, 7 * max(steps.day, FEW), past.part("heavy"))[:, :-1]
+    by_time = robust.NORMAL_CONSISTENCY * _patches(middle, steps, past)
     spread = np.where(is_known, np.fmax(NEAR_PART * near, HEAVY_PART * heavy), np.nan)
     return np.fmax(np.fmax(WEEK_PART * week, TIME_PART * by_time), spread)
 
@@ -332,16 +377,27 @@ def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray, past: Pas
 
 
 def _expected_change(
-    values: FloatArray, recent: FloatArray, short: FloatArray, course: list[FloatArray], steps: _Steps, past: Past
+    values: FloatArray,
+    recent: FloatArray,
+    short: FloatArray,
+    course: list[FloatArray],
+    nearest: rest.Nearest | None,
+    steps: _Steps,
+    past: Past,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Difference of the next value from the median of the last hour, by a regression on what was known before, and what it keeps of the
     last value."""
     unit = trailing.fading_mean(np.abs(values - short), SPREAD_STEPS, past.part("unit"))[:, :-1]
     unit = np.fmax(unit, LEAST_CHANGE * np.abs(short) + np.finfo(float).tiny)
     known = _known_before(recent, short, course, REACH * unit, steps, past)
+    if nearest is not None and steps.by_kind is not None:
+        known[-4:] = _by_kind(known[-4:], nearest, short, steps.by_kind)
     design = np.nan_to_num(_bounded_ratio(np.stack([*known, unit]), unit))
     block = max(SPREAD_STEPS, steps.day)
     goal = _bounded_ratio(values - short, unit)
+    if nearest is not None:
+        # What is likely follows the last values there, and would seem to tell more than it does.
+        goal = np.where(nearest.is_open, np.nan, goal)
     predicted, kept = regression.predicted(
         goal, design, block=block, first=steps.first, coefficients=FIRST_COEFFICIENTS, past=past.part("regression")
     )
@@ -372,14 +428,23 @@ def _known_before(
     return [*last, hours, usual - short, usual - before, *ago]
 
 
-def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past) -> FloatArray:
+def _by_kind(usual: list[FloatArray], nearest: rest.Nearest, short: FloatArray, found: rest.References) -> list[FloatArray]:
+    """What is usual, how it changes, and the values of a day and a week ago: what is likely by the kind of the day on a holiday and the day
+    after it, and where such a day was that day."""
+    apart = nearest.likely - short
+    likely = [apart, nearest.likely - nearest.before, apart, apart]
+    here = [nearest.is_odd, nearest.is_odd, *(nearest.is_odd | found.is_left_out[:, day] for day in (0, COURSE_DAYS - 1))]
+    return [np.where(place & np.isfinite(one), one, term) for place, one, term in zip(here, likely, usual, strict=True)]
+
+
+def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past, is_open: BoolArray | None = None) -> FloatArray:
     """Forecast residuals added up with weights that fade over hours since a series began, in their own spread."""
     half_life = max(1.0, RUN_HALF_LIFE_H * steps.hour)
     kept = 0.5 ** (1 / half_life)
     bounded = np.where(has_begun, np.clip(np.nan_to_num(strength), -RUN_BOUND, RUN_BOUND), np.nan)
     # Of independent values of unit variance the fading mean has the variance (1 - kept) / (1 + kept).
     total = trailing.fading_mean(bounded, half_life, past)[:, 1:] * np.sqrt((1 + kept) / (1 - kept))
-    return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps, past), 0.5), np.nan)
+    return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps, past, is_open), 0.5), np.nan)
 
 
 def _still_apart(apart: FloatArray, steps: _Steps, past: Past) -> BoolArray:

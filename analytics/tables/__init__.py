@@ -96,6 +96,7 @@ STAGES: dict[str, Stage] = {
                 "events",
                 "dependencies",
                 "masks",
+                "gaps",
                 "drifts",
                 "drift_members",
                 "anomalies",

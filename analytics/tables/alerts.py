@@ -20,11 +20,11 @@ SILENCED_BY = ("unconfirmed", "severity", "maintenance", "prober", "silence", "s
 
 FINDINGS = Table(
     "findings",
-    "drift, anomalies and other stages",
+    "drift, anomalies, ingest (silence) and other stages",
     "what was known of one finding at one time: its first row is its detection, later rows say what has changed since. Not stored",
     ("finding", "finding_id", "service", "known_at"),
     (
-        Column("finding", "label", "kind of finding: drift, anomaly, forecast, risk"),
+        Column("finding", "label", "kind of finding: drift, anomaly, silence, forecast, risk"),
         Column("finding_id", "text", "its id in the table of its stage"),
         Column("known_at", "time", "from when on this row was known"),
         Column("service", "label", "the service"),

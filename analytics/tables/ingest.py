@@ -52,6 +52,18 @@ INGEST = (
             ),
         ),
     ),
+    Table(
+        "gaps",
+        "ingest",
+        "two or more steps in a row without a value, after which values came again; response times of checks stand with their availability",
+        ("series_id", "start"),
+        (
+            Column("series_id", "text", "the series; empty: all, nothing came of any", optional=True),
+            Column("start", "time", "end of the last step with a value"),
+            Column("end", "time", "start of the next step with a value"),
+            Column("known_at", "time", "end of that step: from then on it is known that values came again"),
+        ),
+    ),
     Table("events", "ingest", "something declared to have happened", ("event_id",), EVENTS),
     Table(
         "masks",

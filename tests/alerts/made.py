@@ -48,7 +48,7 @@ def services(*names, **parents):
 def measured(n_services=12, regions=("eu", "us")):
     """Table `series`, as far as it says which services are measured where: s0, s1 and so on, in all regions and at all times."""
     rows = [(f"s{number}", region) for number in range(n_services) for region in regions]
-    return pd.DataFrame(rows, columns=["service", "region"]).assign(first=at(-10_000), last=at(10_000))
+    return pd.DataFrame(rows, columns=["service", "region"]).assign(step_s=300, first=at(-10_000), last=at(10_000))
 
 
 def calls(*pairs, origin="declared"):

@@ -144,3 +144,10 @@ def test_nobody_is_silent_for_an_alert_that_nobody_is_told_of(drawn):
     is_told = set(found.loc[found["silenced_by"].isna(), "alert_id"])
     for text in found.loc[found["silenced_by"] == "shared", "silenced_text"]:
         assert text.rpartition("(")[2].rstrip(")") in is_told
+
+
+def test_services_of_several_regions_are_not_told_as_of_one_in_which_they_are_not_measured():
+    found = raised(
+        *rows(0, 4, 9, region=None), row("x", 10, service="s5", start=0, region="aa"), series=measured(8, regions=("us",))
+    ).alerts
+    assert found["silenced_by"].isna().all()

@@ -22,7 +22,8 @@ from tests.baseline import panels
 START = pd.Timestamp("2026-03-02T00:00Z")
 STEP_S, PER_DAY, DAYS = 900, 96, 24
 WEEK = 7 * PER_DAY
-REGIONS = pd.DataFrame({"region": ["eu", "us"], "zone": ["Europe/Berlin", None], "holidays": [None, None]})
+REGIONS = pd.DataFrame({"region": ["eu", "us"], "zone": ["Europe/Berlin", None], "holidays": ["IE", None]})
+"""St Patrick's Day, 17 March, is in week three."""
 PLACES = [("web", "eu"), ("web", "us"), ("web", "eu"), ("db", "us"), ("db", "us")]
 SIGNALS = ["latency_ms", "latency_ms", "availability", "availability", "load"]
 KEYS = [(*place, signal) for place, signal in zip(PLACES, SIGNALS, strict=True)]
@@ -140,8 +141,9 @@ def test_a_panel_that_was_seen_changes_nothing(whole):
     assert_same(found(onward(state, world(100, 200))), whole)
 
 
-def test_a_series_whose_clock_is_another_one_now_begins_with_nothing():
-    moved = REGIONS.assign(zone=["Asia/Tokyo", None])
+@pytest.mark.parametrize("now", [{"zone": ["Asia/Tokyo", None]}, {"holidays": ["DE", None]}])
+def test_a_series_whose_clock_or_calendar_is_another_one_now_begins_with_nothing(now):
+    moved = REGIONS.assign(**now)
     state = advance(onward(None, world(0, 1500)), world(1500), regions=moved, settings=SETTINGS)
     weeks_of = found(state).weeks
     assert weeks_of["web/eu/availability"] == pytest.approx((DAYS * PER_DAY - 1500) / WEEK)

@@ -50,7 +50,7 @@ def causes(anomalies, *, mask=(), event=(), outage=(), labels=()):
 
 def found(anomalies, suppressed=(), *, weeks, n_series):
     kept_back = pd.DataFrame(suppressed, columns=["anomaly_id", "reason"])
-    return Anomalies(anomalies, NONE, NONE, kept_back, NONE, NONE, pd.Series(weeks, dtype=float), pd.Series(n_series), {})
+    return Anomalies(anomalies, NONE, NONE, kept_back, NONE, NONE, pd.Series(weeks, dtype=float), pd.Series(n_series), {}, 0.25)
 
 
 def test_an_anomaly_is_real_if_something_was_declared_failed_or_called_true_near_it():
@@ -123,7 +123,7 @@ def test_the_verdict_is_what_the_interval_says(n, verdict):
     rows = table(*[anomaly(str(number), start=500 * number, per_week=0.2) for number in range(n)], anomaly("out", "db", 0))
     whole = found(rows, weeks={"web": 100, "db": 0}, n_series={"web": 1, "db": 1})
     cause = pd.Series({"out": "outage"}).reindex(rows["anomaly_id"])
-    said = says.trust_sentence(calibration.realised(whole, cause, settings=SETTINGS), cause, whole, SETTINGS)
+    said = says.trust_sentence(calibration.realised(whole, cause, settings=SETTINGS), cause, whole)
     assert verdict in said
     assert "1 with a confirmed outage" in said
 
@@ -132,4 +132,4 @@ def test_without_services_nothing_is_said_of_the_budget():
     nothing = found(table(), weeks={}, n_series={})
     rows = calibration.realised(nothing, pd.Series(dtype=object), settings=SETTINGS)
     assert rows.empty
-    assert says.trust_sentence(rows, pd.Series(dtype=object), nothing, SETTINGS).startswith("Nothing was judged")
+    assert says.trust_sentence(rows, pd.Series(dtype=object), nothing).startswith("Nothing was judged")

@@ -86,6 +86,16 @@ def test_what_happened_is_told_and_hardly_anything_else(whole):
     assert len(told) - 2 <= 5
 
 
+def test_all_services_together_cost_no_more_than_the_fleet_may(whole):
+    assert whole.budget == 0.25
+    few = found(fleet_false_alarms_per_week=0.1)
+    assert few.budget == 0.05
+    kept_back = few.suppressed[few.suppressed["reason"] == "budget"]
+    assert (few.alarms["per_week"] <= 0.05).all()
+    assert set(few.anomalies["anomaly_id"]) == set(whole.anomalies["anomaly_id"])
+    assert kept_back["rule"].str.contains("the budget is 0.05").all()
+
+
 def test_a_slow_hour_in_two_regions_is_one_anomaly_with_its_effect_and_its_course(whole):
     web = next(whole.alarms[(whole.alarms["service"] == "web") & (whole.alarms["severity"] >= 10)].itertuples())
     assert (web.signal, web.direction, web.n_series) == ("latency_ms", "regression", 2)

@@ -40,6 +40,7 @@ def values(seed=5):
     n = WEEKS * 2016
     made = {
         "latency_ms": lambda: 100 * np.exp(0.02 * rng.standard_normal(n)),
+        "latency_p95_ms": lambda: 150 * np.exp(0.03 * rng.standard_normal(n)),
         "availability": lambda: np.ones(n),
         "requests": lambda: rng.poisson(400, n).astype(float),
     }
@@ -101,18 +102,18 @@ def test_each_place_has_an_anomaly_in_two_days_of_all_kinds_after_the_first_week
 @pytest.mark.parametrize(
     ("name", "changed"),
     [
-        ("twice as slow for an hour", {"latency_ms": [200.0] * 12}),
-        ("4 times as slow for one step", {"latency_ms": [400.0]}),
+        ("twice as slow for an hour", {"latency_ms": [200.0] * 12, "latency_p95_ms": [300.0] * 12}),
+        ("4 times as slow for one step", {"latency_ms": [400.0], "latency_p95_ms": [600.0]}),
         ("half of the requests missing for half an hour", {"requests": [25.0] * 6}),
         # One of the ten checks of each two steps.
         ("1 of 10 checks fails for half an hour", {"availability": [1.0, 0.8] * 3}),
         ("half of the checks fail for half an hour", {"availability": [0.6, 0.4] * 3}),
-        ("all checks fail for 5 minutes", {"availability": [0.0], "latency_ms": [np.nan]}),
+        ("all checks fail for 5 minutes", {"availability": [0.0], "latency_ms": [np.nan], "latency_p95_ms": [np.nan]}),
     ],
 )
 def test_what_is_put_in_is_what_its_name_says(sample, name, changed):
     whole = sample.refs[0].load()
-    plain = {"latency_ms": 100.0, "availability": 1.0, "requests": 50.0}
+    plain = {"latency_ms": 100.0, "latency_p95_ms": 150.0, "availability": 1.0, "requests": 50.0}
     rows = whole.series["signal"].map(plain).to_numpy(np.float32)
     flat = np.repeat(rows[:, None], 40, axis=1)
     panel = type(whole)(whole.series, whole.start_ms, whole.step_s, flat, np.full(flat.shape, 5, np.int32))

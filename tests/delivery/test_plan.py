@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from analytics import params
-from analytics.delivery.messages import alert_of, state_of
+from analytics.delivery.messages import Message, alert_of, lead_sentence, state_of
 from analytics.delivery.outbox import Outbox
 from analytics.delivery.plan import plan
 from tests.delivery import made
@@ -171,3 +171,11 @@ def test_a_channel_that_hears_everything_knows_the_state_of_every_alert_that_is_
 def test_the_state_that_is_told_changes_with(change):
     one, other = (alert_of(made.frame(row).to_dict("records")[0]) for row in (alert(), alert(**change)))
     assert state_of(one) != state_of(other)
+
+
+def test_a_silence_that_is_resolved_may_have_ended_for_good_and_is_not_said_to_be_over():
+    said = {}
+    for finding in ("silence", "drift"):
+        row = alert_of(made.frame(alert(finding=finding, end=0)).to_dict("records")[0])
+        said[finding] = lead_sentence(Message("k", "c", "a1", 2, "resolved", row, row, at(0)))
+    assert said == {"silence": "It is closed.", "drift": "It is over."}

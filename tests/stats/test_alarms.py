@@ -38,11 +38,11 @@ def naive_rates(size, steps, remembered, per_week):
     """Rates of one series without gaps, a block at a time."""
     result = np.empty(len(size))
     for block in range(-(-len(size) // steps)):
-        first = max(0, block - remembered)
         if block % alarms.DAY_BLOCKS == 0:
+            known = range(max(0, block - remembered), block)
             age = (block - 1 - np.arange(block * steps) // steps) // alarms.DAY_BLOCKS
             prior = naive_bulk_index(size[: block * steps], 0.5 ** (age * alarms.DAY_BLOCKS / (remembered / 2)))
-        peaks = sorted(np.log(max(size[one * steps : (one + 1) * steps].max(), alarms.LEAST_PEAK)) for one in range(first, block))
+        peaks = sorted(np.log(max(size[one * steps : (one + 1) * steps].max(), alarms.LEAST_PEAK)) for one in known)
         middle = peaks[round(0.5 * (len(peaks) - 1))] if peaks else np.log(alarms.USUAL_PEAK)
         limit = peaks[round((1 - alarms.CENSORED) * (len(peaks) - 1))] if peaks else middle
         counted = sum(middle < peak <= limit for peak in peaks)
@@ -186,6 +186,14 @@ def test_a_new_series_is_seen_earlier_where_others_like_it_are_known(rng):
     )
     assert by_own < 0.5 < by_kind
     assert told > 0.9
+
+
+def test_a_young_fleet_knows_its_tail_sooner_than_one_series(rng):
+    strength = rng.normal(size=(30, 2 * DAY))
+    strength[:, -1] = 8
+    alone, together = (alarms.false_rates(strength, step_s=STEP_S, alike=alike)[:, -1] for alike in (None, np.zeros(30, np.int64)))
+    assert (alone > 1).all()
+    assert (together < 0.5).all()
 
 
 def test_series_of_other_kinds_have_no_say(rng):

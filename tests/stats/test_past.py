@@ -7,7 +7,7 @@ import numpy.testing as npt
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from analytics.stats import alarms, failures, surprise
+from analytics.stats import alarms, failures, rest, surprise
 from analytics.stats.past import Past, pieces
 
 CADENCES = {10: 9000, 60: 2500, 300: 3000, 900: 1500, 3600: 500, 21_600: 200, 86_400: 150}
@@ -80,12 +80,20 @@ def in_pieces(judge, n_times, lengths):
     return [np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)]
 
 
-def judged(values, local, step_s, lengths):
+def days_of(local, step_s):
+    """Two days of rest of seven, a holiday every fifth day, which is open for an hour more."""
+    day, later = (steps * step_s // 86_400 for steps in (local, local - 3600 // step_s))
+    is_holiday = day % 5 == 3
+    return rest.Days((day % 7 >= 5) | is_holiday, is_holiday | ((day - 1) % 5 == 3), is_holiday | (later % 5 == 3), day % 11 > 1)
+
+
+def judged(values, local, step_s, lengths, days=None):
     past, alike = Past(), np.array([0, 0, 1, 1])
 
     def judge(begin, end):
-        found = surprise.surprises(values[:, begin:end], local[begin:end], step_s=step_s, past=past.part("values"))
-        rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, past=past.part("rates"))
+        here, is_open = (None, None) if days is None else (days.at(slice(begin, end)), days.is_open[begin:end])
+        found = surprise.surprises(values[:, begin:end], local[begin:end], step_s=step_s, days=here, past=past.part("values"))
+        rates = alarms.rates(found.strength, found.by_detector[-1], step_s=step_s, alike=alike, is_open=is_open, past=past.part("rates"))
         return *rates, found.strength, found.by_detector, found.expected, found.scale, found.usual
 
     return in_pieces(judge, values.shape[1], lengths), past.state()
@@ -108,6 +116,28 @@ def test_values_are_judged_alike_however_they_are_cut(step_s, lengths):
     for one, other in zip(whole, parts, strict=True):
         npt.assert_array_equal(one, other)
     assert_same_state(after, same)
+
+
+@pytest.mark.parametrize("step_s", [60, 900, 21_600, 86_400])
+@settings(max_examples=3)
+@given(lengths=cuts)
+def test_values_are_judged_alike_through_holidays_however_they_are_cut(step_s, lengths):
+    values, local = values_of(step_s, np.random.default_rng(5))
+    days = days_of(local, step_s)
+    whole, after = judged(values, local, step_s, [values.shape[1]], days)
+    parts, same = judged(values, local, step_s, lengths, days)
+    for one, other in zip(whole, parts, strict=True):
+        npt.assert_array_equal(one, other)
+    assert_same_state(after, same)
+
+
+def test_holidays_change_nothing_before_them():
+    values, local = values_of(900, np.random.default_rng(6))
+    days, first = days_of(local, 900), np.flatnonzero(days_of(local, 900).is_odd)[0]
+    plain, known = (judged(values, local, 900, [values.shape[1]], given_days)[0] for given_days in (None, days))
+    for one, other in zip(plain, known, strict=True):
+        npt.assert_array_equal(one[..., :first], other[..., :first])
+    assert not np.array_equal(plain[3][:, first:], known[3][:, first:], equal_nan=True)
 
 
 def test_values_are_judged_alike_one_by_one():

@@ -249,3 +249,12 @@ def test_the_scale_after_missing_values_counts_them():
     found = surprise._after_gap(values, np.ones((1, 6)), np.full((1, 6), 9.0), Past())
     # A missing point is never judged; the fourth has three missing before it.
     npt.assert_allclose(found[0, [0, 4, 5]], [1, 2, 1])
+
+
+def test_nothing_is_quieter_than_the_noise_that_is_known():
+    values = np.zeros((1, 300))
+    values[0, 200] = 1.0
+    silent, noisy = (surprise.surprises(values, np.arange(300), step_s=900, noise=noise) for noise in (None, np.ones_like))
+    assert silent.strength[0, 200] == surprise.STRONGEST
+    npt.assert_allclose(noisy.by_detector[0, 0, 200], 1.0)
+    npt.assert_allclose(noisy.scale[0, 50:], 1.0)
