@@ -6,6 +6,7 @@ enough to hand to a worker; `Panels` is a sequence of them: all data, one partit
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,6 +154,26 @@ class Panels(Sequence[PanelRef]):
             if keep.any():
                 refs.append(replace(ref, series=ref.series[keep]))
         return Panels(refs)
+
+    def of(self, *, service: str | None, region: str | None) -> Panels:
+        """What somebody has asked for by name; None asks for all.
+
+        Raises
+        ------
+        ValueError
+            If nothing of that name was measured.
+        """
+        found = self.select(service=service, region=region)
+        if len(found) or not len(self):
+            return found
+        for column, name in (("service", service), ("region", region)):
+            known = sorted({str(value) for ref in self._refs for value in ref.series[column]})
+            if name is not None and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise ValueError(
+                    f"no {column} is called '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"there are {len(known)}")
+                )
+        raise ValueError(f"service '{service}' is not measured in region '{region}'")
 
     def between(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Panels:
         """The partitions reduced to the steps in [start, end)."""

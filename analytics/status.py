@@ -31,7 +31,10 @@ def findings(root: Path) -> list[str]:
             role = output.get("metadata", {}).get("analytics")
             if role:
                 said.setdefault(role, []).extend(_text(output).splitlines())
-    return said.get("finding", []) + [f"  {line}" for line in said.get("statements", [])[:SHOWN_STATEMENTS]]
+    statements = said.get("statements", [])
+    n_more = len(statements) - SHOWN_STATEMENTS
+    lines = [*statements[:SHOWN_STATEMENTS], *[f"and {n_more} more on the page"] * (n_more > 0)]
+    return said.get("finding", []) + [f"  {line}" for line in lines]
 
 
 def _text(output: dict[str, Any]) -> str:

@@ -186,7 +186,7 @@ def about_alerts(alerts: pd.DataFrame, found: drift.Drifts, *, zone: str) -> pd.
     others = named[~named.index.isin(alone.index) & ~named["drift_id"].isin(shared.intersection(alone["drift_id"]))]
     if len(others):
         n = words.counted(len(others), "more alert" if rows else "alert")
-        what = f"{n} of what became worse {'is' if len(others) == 1 else 'are'} open."
+        what = f"{n} of {'a regression is' if len(others) == 1 else 'regressions are'} open."
         row = next(others.itertuples(index=False))
         gravest = _headline(row, of_drift.get(row.drift_id), found, zone)
         why = f"{gravest}." if len(others) == 1 else f"{_services(others)}; the gravest: {gravest}."
@@ -202,12 +202,13 @@ def _services(alerts: pd.DataFrame) -> str:
 def _alert(row: Any, of_drift: Any, found: drift.Drifts, zone: str) -> tuple[object, ...]:
     is_shared = of_drift is not None and pd.isna(of_drift.service)
     more = f", and {words.count(row.n_findings - 1)} more" if row.n_findings > 1 and not is_shared else ""
-    size = ""
+    # Of a drift, its sentence has the day.
+    size = f"since {words.moment(row.start, zone)}, " if of_drift is None else ""
     if of_drift is not None and not is_shared:
         between = words.change_interval(of_drift.kind, of_drift.effect, of_drift.effect_low, of_drift.effect_high)
         size = f"{words.change(of_drift.kind, of_drift.effect, row.signals)} {between}, "
-    near = f"near its start: {row.event}" if pd.notna(row.event) else "nothing was declared near its start"
-    why = f"{size}{'the gravest of ' if is_shared else ''}severity {words.fixed(row.score, 0)}; {near}."
+    near = f"declared near its start: {row.event}" if pd.notna(row.event) else "nothing was declared near its start"
+    why = f"{size}{'the gravest of ' if is_shared else ''}severity {words.fixed(row.score, 0)} of 100; {near}."
     link = "Drift" if row.finding == "drift" else "Evidence"
     tone = telling.shows.SEVERITY_TONES[row.severity]
     said = _headline(row, of_drift, found, zone)
@@ -309,11 +310,11 @@ def tiles(
     ]
     return [
         (
-            "Objectives kept",
+            "Services keeping promises",
             says.kept_of(judged),
             ", ".join(worst) or ("all promises so far" if len(judged) else "no service can be judged"),
         ),
-        ("Availability", words.percent(share), f"{words.count(n)} checks of promised services"),
+        ("Availability", words.percent(share), f"of {words.count(n)} checks of services with a promise"),
         (
             "Checks that came",
             words.percent(came_share(coverage)),
@@ -324,8 +325,11 @@ def tiles(
 
 
 def _urgent(alerts: pd.DataFrame) -> str:
-    severity = telling.shows.open_alerts(alerts)["severity"]
-    said = [f"{words.count(n)} {name}" for name in ("critical", "warning") if (n := int((severity == name).sum()))]
+    told = telling.shows.open_alerts(alerts)
+    is_better = told["direction"] == "improvement"
+    severity = told.loc[~is_better, "severity"]
+    counts = [(int((severity == name).sum()), name) for name in telling.shows.SEVERITY_TONES]
+    said = [f"{words.count(n)} {name}" for n, name in [*counts, (int(is_better.sum()), "for the better")] if n]
     return ", ".join(said) or "none is urgent"
 
 
@@ -340,10 +344,11 @@ def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame
     """One row per service, the least budget left first: verdict, availability, budget left, daily availability, newest outage."""
     states = says.service_states(month, month["period_start"].max()) if len(month) else pd.Series(dtype="object", name="state")
     available = month[month["objective_kind"] == "availability"].set_index("service")["compliance"]
-    left = month.groupby("service")["left_share"].min()
+    least = month.dropna(subset="left_share").sort_values(["left_share", "objective_kind"]).groupby("service").head(1).set_index("service")
     counting = listed[listed["verdict"] == "counts"].sort_values("start").groupby("service").tail(1).set_index("service")
+    is_of_years = counting["start"].dt.year.nunique() > 1
     newest_outage = {
-        row.Index: f"{words.day(row.start, zone, year=True)}, {words.duration(row.duration_s)}" for row in counting.itertuples()
+        row.Index: f"{words.day(row.start, zone, year=is_of_years)}, {words.duration(row.duration_s)}" for row in counting.itertuples()
     }
     frame = pd.DataFrame({"service": services["service"], "owner": services["owner"]})
     daily = _daily(coverage)
@@ -351,7 +356,8 @@ def overview(month: pd.DataFrame, services: pd.DataFrame, coverage: pd.DataFrame
     found = frame.assign(
         state=frame["service"].map(states).astype("object").fillna("unmeasured"),
         availability=frame["service"].map(available).astype(float),
-        left_share=frame["service"].map(left).astype(float),
+        left_share=frame["service"].map(least["left_share"]).astype(float),
+        left_of=frame["service"].map(least["objective_kind"]).astype("object").fillna(words.MISSING),
         days=[daily.get(name, []) for name in frame["service"]],
         newest_outage=frame["service"].map(newest_outage).astype("object").fillna("none"),
     )

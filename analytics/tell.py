@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,9 @@ def silence(
     root: Path, matcher: str, *, author: str, reason: str, start: pd.Timestamp, until: pd.Timestamp, now: pd.Timestamp
 ) -> list[str]:
     """Write a silence to `data/decisions/silences.csv`; what it silences now."""
-    alerts.parse_matcher(matcher)
-    if until <= start:
+    compiled = alerts.parse_matcher(matcher)
+    # As it is written: in whole seconds.
+    if until.floor("s") <= start.floor("s"):
         raise ValueError(f"the silence would end ({_iso(until)}) before it begins ({_iso(start)})")
     zone = _params(root).project.zone
     row = {"author": author, "reason": reason, "matcher": matcher, "from": _iso(start), "until": _iso(until)}
@@ -109,7 +111,21 @@ def silence(
     is_open = (before["state"] != "resolved") & before["silenced_by"].isna()
     after = alerts.apply_silences(before[is_open], only, now=max(start, now), zone=zone)
     hit = after[after["silenced_by"] == "silence"]
-    return [*lines, f"it silences {words.counted(len(hit), 'open alert')}", *(f"  {title}" for title in hit["title"])]
+    lines += [f"it silences {words.counted(len(hit), 'open alert')}", *(f"  {title}" for title in hit["title"])]
+    return [*lines, *_unknown(compiled)]
+
+
+def _unknown(matcher: alerts.Matcher) -> list[str]:
+    """Services and regions that a matcher names and that do not exist: misspelt, or to come."""
+    lines = []
+    for name, pattern in matcher.patterns:
+        if name in ("service", "region") and not set(pattern) & set("*?["):
+            with store.newest():
+                known = store.load("series")[name].unique().tolist()
+            near = difflib.get_close_matches(pattern, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            lines += [f"no {name} is called '{pattern}' so far{hint}"] * (pattern not in known)
+    return lines
 
 
 def try_channel(root: Path, name: str, *, now: pd.Timestamp) -> str:

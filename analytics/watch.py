@@ -196,7 +196,7 @@ def _raise(newest: _Newest, silent: pd.DataFrame, chosen: params.Params, now: pd
         alerts.findings_of_drifts(
             drifts["drifts"], drifts["drift_members"], newest.series, newest.known.events, store.decisions("rebaselines"), zone=project.zone
         ),
-        alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"]),
+        alerts.findings_of_anomalies(told["anomalies"], told["anomaly_course"], told["suppressed"], newest.known.events, zone=project.zone),
         silent,
         services=newest.known.services,
         series=newest.series,

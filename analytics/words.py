@@ -15,6 +15,8 @@ from typing import Any
 import pandas as pd
 
 __all__ = [
+    "against",
+    "axis",
     "change",
     "change_interval",
     "change_sentence",
@@ -262,6 +264,11 @@ def without_numbers(text: str) -> str:
     return re.sub(r"…( …)+", "…", re.sub(r"(?<!\w)[-+]?\d[\w.:+-]*", "…", quoted))
 
 
+def axis(signal: str, unit: str) -> str:
+    """What an axis shows and in which unit, once where the name of a signal ends in it: latency, ms; cpu, fraction."""
+    return f"{signal.removesuffix(f'_{unit}')}, {unit}" if unit else signal
+
+
 def short_names(names: Iterable[str], *, width: int) -> dict[str, str]:
     """Every name in about `width` letters: a long one by its beginning and what tells it from the others.
 
@@ -292,8 +299,11 @@ def _shortened(name: str, n_shared: int, width: int) -> str:
     return f"{name[:head]}…{name[word : word + room - 1]}…"
 
 
-SHARES = {"tail": ("answers", "are slow"), "availability": ("checks", "fail")}
-"""Kind of a lasting change that is one of a share -> of what, and what that share does; its effect is counted in 100 of them."""
+SHARES = {"tail": ("answers", "are slow", "have been slow"), "availability": ("checks", "fail", "have failed")}
+"""Kind of a lasting change that is one of a share -> of what, what that share does, and has done; its effect is counted in 100 of them."""
+
+ALL = 0.995
+"""Share of checks that more than usual fail from which all of them do, in print."""
 
 COURSES = {"spread": "spread of ", "season": "daily swing of "}
 """Kind of a lasting change -> what of the signal has changed; without an entry it is the signal itself."""
@@ -302,16 +312,25 @@ COURSES = {"spread": "spread of ", "season": "daily swing of "}
 def change(kind: str, effect: float, signals: Sequence[str]) -> str:
     """A lasting change in a few words: latency_ms +18 %, spread of cpu −20 %, 2.1 more of 100 answers are slow."""
     if kind in SHARES:
-        what, does = SHARES[kind]
+        what, does, _ = SHARES[kind]
         return f"{_in_hundred(effect)} of 100 {what} {does}"
     return f"{COURSES.get(kind, '')}{listed(_without_quantiles(signals))} {signed(effect, relative)}"
 
 
 def deviation(signal: str, effect: float) -> str:
-    """A passing deviation in a few words: latency_ms +84 %, 12 more of 100 checks fail."""
+    """A passing deviation in a few words: latency_ms +84 %, 12 more of 100 checks fail, all checks fail."""
     if signal == "availability":
-        return f"{_in_hundred(effect)} of 100 checks fail"
+        return "all checks fail" if effect >= ALL else f"{_in_hundred(effect)} of 100 checks fail"
     return f"{signal} {signed(effect, lambda share: percent(share, 0 if abs(share) >= 0.1 else None))}"
+
+
+def against(signal: str, unit: str, *, value: float, expected: float, low: float, high: float) -> str:
+    """What came where what was expected: 699 ms where 230 ms [206, 256] was expected."""
+    if signal == "availability":
+        usual = f"{percent(expected)} {interval(low, high, percent)}"
+        return f"{percent(value)} of the checks succeeded where {usual} was expected"
+    came, usual = (f"{number(size)}{NBSP}{unit}".rstrip() for size in (value, expected))
+    return f"{came} where {usual} {interval(low, high)} was expected"
 
 
 def change_interval(kind: str, effect: float, low: float, high: float) -> str:
@@ -334,15 +353,16 @@ def change_sentence(
     """
     to = effect if most is None else most
     if kind in SHARES:
-        what, does = SHARES[kind]
+        what, _, done = SHARES[kind]
         size = _range(100 * abs(effect), 100 * abs(to), _two_digits)
-        return f"{size} {'more' if effect > 0 else 'fewer'} of 100 {what} of {place} {does} since {since}"
+        return f"{size} {'more' if effect > 0 else 'fewer'} of 100 {what} of {place} {done} since {since}"
     is_time = any(signal.startswith("latency") for signal in signals)
     if kind == "spread":
         of = "response times" if is_time else listed(signals)
-        return f"{of} of {place} scatter {_much(effect, to, 'more', 'less', 'much')} since {since}"
+        have = "have" if is_time or len(signals) > 1 else "has"
+        return f"{of} of {place} {have} scattered {_much(effect, to, 'more', 'less', 'much')} since {since}"
     if kind == "season":
-        return f"the day of {place} swings {_much(effect, to, 'more', 'less', 'much')} since {since}"
+        return f"the daily swing of {place} has been {_much(effect, to, 'larger', 'smaller', 'large')} since {since}"
     if is_time:
         return f"{place} became {_much(effect, to, 'slower', 'faster', 'slow')} on {since}"
     rose = f"to {_range(1 + effect, 1 + to, _two_digits)} times the usual" if effect >= 1 else f"by {_range(abs(effect), abs(to), _whole)}"

@@ -107,6 +107,16 @@ def test_selecting_keeps_only_partitions_with_such_series(panels_of_two):
     assert len(panels_of_two.select(service="nobody")) == 0
 
 
+def test_what_nobody_measures_is_an_error_with_the_nearest_name(panels_of_two):
+    assert len(panels_of_two.of(service=None, region=None)) == 2
+    assert [ref.step_s for ref in panels_of_two.of(service="c", region=None)] == [3600]
+    assert len(Panels([]).of(service="nobody", region=None)) == 0
+    with pytest.raises(ValueError, match="no region is called 'ss'; did you mean 's'"):
+        panels_of_two.of(service=None, region="ss")
+    with pytest.raises(ValueError, match="no service is called 'nobody'; there are "):
+        panels_of_two.of(service="nobody", region=None)
+
+
 @pytest.mark.parametrize(("start", "end"), [(0, 60), (11, 49), (11, None), (None, 31), (59, 61), (20, 20), (-5, 3)])
 def test_a_window_of_lazy_panels_is_the_window_of_the_panel(panels_of_two, panel_3x12, start, end):
     window = [None if one is None else at(one) for one in (start, end)]

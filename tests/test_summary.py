@@ -41,7 +41,7 @@ def about(alerts, *drifts, members=()):
 def test_an_urgent_alert_is_a_statement_that_leads_to_its_drift():
     one = about([told("d1", event="deploy 'web 2.4'")], drift("d1")).iloc[0]
     assert one["what"] == "web became 18 % slower on 17 Mar."
-    assert one["why"] == "latency_ms +18 % [15, 21], severity 42; near its start: deploy 'web 2.4'."
+    assert one["why"] == "latency_ms +18 % [15, 21], severity 42 of 100; declared near its start: deploy 'web 2.4'."
     assert one[["chip", "tone", "address", "link"]].tolist() == ["warning", "worse", "drift.html#d1", "Drift"]
 
 
@@ -50,12 +50,12 @@ def test_an_urgent_alert_is_a_statement_that_leads_to_its_drift():
     [
         (
             drift("d1", "spread", region="eu"),
-            "Response times of web in eu scatter 18 % more since 17 Mar.",
+            "Response times of web in eu have scattered 18 % more since 17 Mar.",
             "spread of latency_ms +18 % [15, 21]",
         ),
         (
             drift("d1", "tail", 0.02, 0.01, 0.03, region="eu"),
-            "2 more of 100 answers of web in eu are slow since 17 Mar.",
+            "2 more of 100 answers of web in eu have been slow since 17 Mar.",
             "2 more of 100 answers are slow [1, 3]",
         ),
     ],
@@ -63,7 +63,7 @@ def test_an_urgent_alert_is_a_statement_that_leads_to_its_drift():
 def test_a_statement_says_the_kind_of_the_change(found, what, why):
     one = about([told("d1", region="eu", event=None)], found).iloc[0]
     assert one["what"] == what
-    assert one["why"] == f"{why}, severity 42; nothing was declared near its start."
+    assert one["why"] == f"{why}, severity 42 of 100; nothing was declared near its start."
 
 
 def test_statements_of_alerts_stand_in_the_order_of_their_severity_and_the_rest_share_one():
@@ -72,7 +72,7 @@ def test_statements_of_alerts_stand_in_the_order_of_their_severity_and_the_rest_
     assert found["address"].tolist() == ["drift.html#d9", "drift.html#d4", "drift.html#d3", "alerts.html#what-is-open"]
     assert found["tone"].tolist() == ["bad", "worse", "worse", "worse"]
     assert found["weight"].is_monotonic_decreasing
-    assert found["what"].iloc[-1] == "4 more alerts of what became worse are open."
+    assert found["what"].iloc[-1] == "4 more alerts of regressions are open."
     assert found["why"].iloc[-1] == "web and db; the gravest: web became 18 % slower on 17 Mar."
 
 
@@ -81,8 +81,8 @@ def test_alerts_of_one_drift_of_several_services_are_one_statement():
     alerts = [told("d1", score=60.0 - k, service=name, event=None) for k, name in enumerate(("web", "db"))]
     alerts = [{**one, "alert_id": f"a{k}"} for k, one in enumerate(alerts)] + [told("d2", "info", 12.0, service="api")]
     found = about(alerts, shared, drift("d2"), members=[("d1", "web", 0.4), ("d1", "db", 0.1), ("d2", "api", 0.1)])
-    assert found["what"].tolist() == ["web and db in eu became 10 to 40 % slower on 17 Mar.", "1 more alert of what became worse is open."]
-    assert found["why"].iloc[0] == "the gravest of severity 60; nothing was declared near its start."
+    assert found["what"].tolist() == ["web and db in eu became 10 to 40 % slower on 17 Mar.", "1 more alert of a regression is open."]
+    assert found["why"].iloc[0] == "the gravest of severity 60 of 100; nothing was declared near its start."
 
 
 def test_what_is_over_silenced_or_for_the_better_is_no_statement():
@@ -101,7 +101,7 @@ def test_a_tile_counts_open_alerts_and_what_is_to_do_names_the_urgent():
     coverage = pd.DataFrame({"n_checks": [9], "n_excluded": [0], "n_expected": [10.0]})
     flags = pd.DataFrame(columns=["flag", "service", "severity"])
     label, value, context = summary.tiles(NO_MONTH, coverage, flags, NO_OUTAGES, alerts)[-1]
-    assert (label, value, context) == ("Open alerts", "3", "1 critical, 1 warning; nothing is down where the data end")
+    assert (label, value, context) == ("Open alerts", "3", "1 critical, 1 warning, 1 info; nothing is down where the data end")
     down = NO_OUTAGES.reindex([0]).assign(verdict="counts", is_open=True, duration_s=600.0)
     assert summary.tiles(NO_MONTH, coverage, flags, down, frame())[-1][1:] == (
         "0",

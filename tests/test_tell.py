@@ -174,6 +174,13 @@ def test_a_silence_can_begin_later_and_name_a_service_with_a_blank(say, project)
     assert found["author"]
 
 
+def test_a_silence_of_what_does_not_exist_says_so(say, project):
+    configure(project)
+    publish(*ROWS)
+    said = say("silence", "service=wbe", "region=e*", "--for", "4h", "--reason", "x")[1]
+    assert said[2] == "no service is called 'wbe' so far; did you mean 'web'?"
+
+
 def test_the_chain_is_told_of_the_first_silence(say, project):
     configure(project)
     (project / "dvc.yaml").write_text("stages: {}\n")
@@ -188,6 +195,8 @@ def test_the_chain_is_told_of_the_first_silence(say, project):
         (("servise=web", "--for", "4h"), "did you mean 'service'?"),
         (("service=web", "--for", "soon"), "'soon' is no length of time; write 30min, 4h or 2d"),
         (("service=web", "--for", "-4h"), "'-4h' is no length of time that lasts"),
+        (("service=web", "--for", "4"), "'4' is no length of time that lasts; write it with its unit"),
+        (("service=web", "--until", "2026-03-02T12:00:00.5Z"), "would end"),
         (("service=web", "--until", "2026-03-01T00:00Z"), "would end"),
         (("service=web", "--until", "2026-03-03"), "has no zone"),
     ],

@@ -141,11 +141,11 @@ def test_short_names_end_as_they_do_where_that_tells_them_apart():
         ("level", 0.18, ["latency_ms", "latency_p95_ms"], "web became 18 % slower on 3 Mar"),
         ("level", -0.18, ["latency_p95_ms"], "web became 18 % faster on 3 Mar"),
         ("level", -0.5, ["cpu", "requests"], "cpu and requests of web fell by 50 % on 3 Mar"),
-        ("spread", 0.4, ["latency_ms"], "response times of web scatter 40 % more since 3 Mar"),
-        ("spread", -0.4, ["cpu"], "cpu of web scatter 40 % less since 3 Mar"),
-        ("season", 0.3, ["cpu"], "the day of web swings 30 % more since 3 Mar"),
-        ("tail", 0.0447, ["latency_ms"], "4.5 more of 100 answers of web are slow since 3 Mar"),
-        ("availability", -0.0056, ["availability"], "0.56 fewer of 100 checks of web fail since 3 Mar"),
+        ("spread", 0.4, ["latency_ms"], "response times of web have scattered 40 % more since 3 Mar"),
+        ("spread", -0.4, ["cpu"], "cpu of web has scattered 40 % less since 3 Mar"),
+        ("season", 0.3, ["cpu"], "the daily swing of web has been 30 % larger since 3 Mar"),
+        ("tail", 0.0447, ["latency_ms"], "4.5 more of 100 answers of web have been slow since 3 Mar"),
+        ("availability", -0.0056, ["availability"], "0.56 fewer of 100 checks of web have failed since 3 Mar"),
     ],
 )
 def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said):
@@ -161,9 +161,9 @@ def test_a_lasting_change_is_a_sentence_of_its_kind(kind, effect, signals, said)
         ("level", 0.5, 2.333, "a and b became 50 to 233 % slower on 3 Mar"),
         ("level", 2.333, None, "a and b became 3.3 times as slow on 3 Mar"),
         ("level", 2.333, 15.08, "a and b became 3.3 to 16 times as slow on 3 Mar"),
-        ("spread", 1.99, None, "response times of a and b scatter 3 times as much since 3 Mar"),
-        ("season", 1.5, None, "the day of a and b swings 2.5 times as much since 3 Mar"),
-        ("tail", 0.01, 0.021, "1 to 2.1 more of 100 answers of a and b are slow since 3 Mar"),
+        ("spread", 1.99, None, "response times of a and b have scattered 3 times as much since 3 Mar"),
+        ("season", 1.5, None, "the daily swing of a and b has been 2.5 times as large since 3 Mar"),
+        ("tail", 0.01, 0.021, "1 to 2.1 more of 100 answers of a and b have been slow since 3 Mar"),
     ],
 )
 def test_several_services_have_a_range_and_much_is_a_multiple(kind, effect, most, said):
@@ -213,3 +213,28 @@ def test_sentences_without_their_numbers_are_alike(text, alike):
 )
 def test_a_deviation_is_said_in_a_few_words(signal, effect, said):
     assert words.deviation(signal, effect).replace("\u00a0", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("signal", "unit", "said"),
+    [
+        ("latency_ms", "ms", "latency, ms"),
+        ("latency_p95_ms", "ms", "latency_p95, ms"),
+        ("cpu", "fraction", "cpu, fraction"),
+        ("load", "", "load"),
+    ],
+)
+def test_an_axis_names_the_unit_once(signal, unit, said):
+    assert words.axis(signal, unit) == said
+
+
+def test_what_came_is_told_against_what_was_expected():
+    said = words.against("latency_ms", "ms", value=699.0, expected=230.0, low=206.0, high=256.0)
+    assert said.replace(N, " ") == "699 ms where 230 ms [206, 256] was expected"
+    said = words.against("availability", "fraction", value=0.0, expected=0.9995, low=0.98, high=1.0)
+    assert said.replace(N, " ") == "0 % of the checks succeeded where 99.95 % [98, 100] was expected"
+    assert words.against("load", "", value=3.0, expected=1.0, low=0.5, high=1.5).replace(N, " ") == "3 where 1 [0.5, 1.5] was expected"
+
+
+def test_a_share_of_all_is_all():
+    assert [words.deviation("availability", effect) for effect in (0.9996, 0.5)] == ["all checks fail", "50 more of 100 checks fail"]

@@ -48,7 +48,7 @@ def chain():
     store.begin("alerts")
     loaded = {name: store.load(name) for name in ("services", "series", "dependencies", "masks")}
     raised = alerts.raise_alerts(
-        alerts.findings_of_anomalies(found.anomalies, found.course, found.suppressed),
+        alerts.findings_of_anomalies(found.anomalies, found.course, found.suppressed, store.load("events"), zone="UTC"),
         alerts.findings_of_silences(store.load("gaps"), loaded["series"], loaded["masks"], settings=chosen.alerts, now=store.now()),
         **loaded, silences=store.decisions("silences"), settings=chosen.alerts, zone="UTC", now=store.now(),
     )  # fmt: skip

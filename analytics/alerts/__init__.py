@@ -5,9 +5,10 @@ from analytics.alerts.findings import findings_of_drifts, no_findings
 from analytics.alerts.of_anomalies import findings_of_anomalies
 from analytics.alerts.of_silence import findings_of_silences
 from analytics.alerts.raised import Raised, raise_alerts
-from analytics.alerts.silences import apply_silences, parse_matcher
+from analytics.alerts.silences import Matcher, apply_silences, parse_matcher
 
 __all__ = [
+    "Matcher",
     "Raised",
     "apply_silences",
     "findings_of_anomalies",

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analytics import tables, words
+from analytics.alerts import declared
 
 __all__ = ["findings_of_drifts", "no_findings"]
 
@@ -38,7 +39,7 @@ def findings_of_drifts(
     if drifts.empty:
         return no_findings()
     rows = _places(drifts, members, series)
-    said = {event.event_id: _event(event, zone) for event in events.itertuples()}
+    said = {event.event_id: declared.named(event, zone) for event in events.itertuples()}
     found = pd.DataFrame(
         {
             "finding": "drift",
@@ -105,11 +106,6 @@ def _of_service(members: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     by_region = members.groupby([*key, "region"], observed=True)["severity"].median()
     severity = by_region.groupby(level=[0, 1], observed=True).sum(min_count=1).reset_index()
     return effects.merge(severity, on=key)
-
-
-def _event(row: Any, zone: str) -> str:
-    title = "" if pd.isna(row.title) else f" '{row.title}'"
-    return f"{row.kind}{title}, {words.moment(row.start, zone)}"
 
 
 def _accepted(decisions: pd.DataFrame) -> dict[str, pd.Timestamp]:

@@ -76,7 +76,7 @@ def shared_text(fate: Fate, *, zone: str) -> str:
         f"Since: {_since(fate.lead, zone)}",
         f"Likely why: {next((row.event for row in ordered if row.event), 'what they share: the region, the network to it, or the prober')}",
     ]
-    lines += [f"Also: {row.service}: {_what(row)}" for row in others[:ALSO]]
+    lines += [f"Also: {row.service}: {row.what}" for row in others[:ALSO]]
     return "\n".join(lines + [f"Also: {len(others) - ALSO} more"] * (len(others) > ALSO))
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analytics import tables, words
+from analytics.alerts import declared
 
 __all__ = ["findings_of_anomalies"]
 
 
-def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppressed: pd.DataFrame) -> pd.DataFrame:
+def findings_of_anomalies(
+    anomalies: pd.DataFrame, course: pd.DataFrame, suppressed: pd.DataFrame, events: pd.DataFrame, *, zone: str
+) -> pd.DataFrame:  # fmt: skip
     """Anomalies that are alarms as findings, in the columns of `tables.FINDINGS`: a row for each time at which more was known.
 
     Parameters
     ----------
-    anomalies, course, suppressed : tables `anomalies`, `anomaly_course`, `suppressed`
+    anomalies, course, suppressed, events : tables `anomalies`, `anomaly_course`, `suppressed`, `events`
     """
     alarms = anomalies[~anomalies["anomaly_id"].isin(suppressed["anomaly_id"])]
     known = course.rename(columns={"severity": "severity_then", "effect": "effect_then"})
@@ -35,7 +40,7 @@ def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppres
             "direction": rows["direction"],
             "what": [words.deviation(row.signal, row.effect) for row in rows.itertuples()],
             "size": [_size(row) for row in rows.itertuples()],
-            "event": None,
+            "event": declared.near(rows, events, zone=zone),
             "evidence": "anomalies.html#" + rows["anomaly_id"],
         },
         columns=tables.FINDINGS.names,
@@ -44,5 +49,8 @@ def findings_of_anomalies(anomalies: pd.DataFrame, course: pd.DataFrame, suppres
     return found.assign(**{name: pd.to_datetime(found[name], utc=True).astype("datetime64[ms, UTC]") for name in times})
 
 
-def _size(row: object) -> str:
-    return f"score {words.fixed(row.score, 0)} of 100, {words.counted(row.n_series, 'series', 'series')}"  # type: ignore[attr-defined]
+def _size(row: Any) -> str:
+    """The value furthest from what was expected, how strange it was, and how many series show it."""
+    unit = "ms" if row.signal.startswith("latency") else ""
+    came = words.against(row.signal, unit, value=row.observed, expected=row.expected, low=row.low, high=row.high)
+    return f"{came}; score {words.fixed(row.score, 0)} of 100, {words.counted(row.n_series, 'series', 'series')}"

@@ -35,11 +35,11 @@ class Mask:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is declared about services: their masks, and whom each stands on (its parent and what it calls)."""
+    """What is declared about services: their masks, their parents, and what each depends on (its parent and its callees)."""
 
     masks: Mapping[str | None, tuple[Mask, ...]]
     parents: Mapping[str, str]
-    stands_on: Mapping[str, frozenset[str]]
+    depends_on: Mapping[str, frozenset[str]]
 
     @classmethod
     def read(cls, *, services: pd.DataFrame, dependencies: pd.DataFrame, masks: pd.DataFrame) -> Surroundings:
@@ -48,13 +48,13 @@ class Surroundings:
         parents = dict(zip(known["service"], known["parent"], strict=True))
         declared = dependencies[dependencies["origin"] == "declared"]
         pairs = [*parents.items(), *zip(declared["caller"], declared["callee"], strict=True)]
-        below: dict[str, set[str]] = {}
+        callees: dict[str, set[str]] = {}
         for service, other in pairs:
-            below.setdefault(service, set()).add(other)
+            callees.setdefault(service, set()).add(other)
         return cls(
             masks=_by_service(masks),
             parents=parents,
-            stands_on={service: frozenset(others - {service}) for service, others in below.items()},
+            depends_on={service: frozenset(others - {service}) for service, others in callees.items()},
         )
 
 
@@ -102,9 +102,9 @@ def _mask_of(finding: Finding, around: Surroundings, *, settings: params.Alerts,
 
 
 def dependency_reasons(alerts: list[Alert], around: Surroundings, *, settings: params.Alerts, now: datetime) -> dict[str, Reason]:
-    """Of alerts that are the consequence of another one, by id: a service it stands on alerts too, as urgently, from about then on.
+    """Why alerts that follow from another one are not told, by id: a service that theirs depends on alerts as urgently, at about that time.
 
-    Among services that stand on each other the one whose alert began first is told, so that of every such group one is.
+    Among services that depend on each other, the one whose alert began first is told, so that one of every such group is.
     """
     candidates = [alert for alert in alerts if alert.is_told and alert.lead.direction != "improvement"]
     by_service: dict[str, list[Alert]] = {}
@@ -113,7 +113,7 @@ def dependency_reasons(alerts: list[Alert], around: Surroundings, *, settings: p
     causes = {
         alert.alert_id: [
             other
-            for service in sorted(around.stands_on.get(alert.lead.service, ()))
+            for service in sorted(around.depends_on.get(alert.lead.service, ()))
             for other in by_service.get(service, ())
             if _may_explain(other, alert, settings=settings, now=now)
         ]
@@ -123,7 +123,7 @@ def dependency_reasons(alerts: list[Alert], around: Surroundings, *, settings: p
     for alert in candidates:
         root = _root(alert, causes)
         if root is not None:
-            reasons[alert.alert_id] = Reason("dependency", f"{root.lead.service}, which it stands on, alerts too ({root.alert_id})")
+            reasons[alert.alert_id] = Reason("dependency", f"{root.lead.service}, which it depends on, alerts too ({root.alert_id})")
     return reasons
 
 

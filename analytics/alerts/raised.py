@@ -51,7 +51,7 @@ def raise_alerts(
     Notes
     -----
     An alert is silent for the first of these reasons that holds: none of its findings is sure, or grave enough; all that is told lies in
-    maintenance or a fault of the prober; a silence; it is told with those of other services of its region; a service that it stands on
+    maintenance or a fault of the prober; a silence; it is told with those of other services of its region; a service that it depends on
     alerts at the same time.
     """
     moment = now.to_pydatetime()

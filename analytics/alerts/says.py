@@ -43,7 +43,7 @@ def tiles(alerts: pd.DataFrame) -> list[tuple[str, str, str]]:
             gravest["severity"].iloc[0] if len(gravest) else words.MISSING,
             str(gravest["title"].iloc[0]) if len(gravest) else "nothing is open",
         ),
-        ("Known after", words.duration(delay.median() if len(delay) else None), "half of all that was told, from its start"),
+        ("Told after", words.duration(delay.median() if len(delay) else None), "the median time from the start of what was told"),
         ("Not told", words.count(n_silent), f"of {words.counted(len(alerts), 'alert')}, each with its reason"),
     ]
 
@@ -79,7 +79,7 @@ def silent_sentence(alerts: pd.DataFrame) -> str:
     total = words.counted(int(summary["n"].sum()), "alert")
     if len(summary) == 1:
         return f"Nobody is told of {total}, for one reason: {summary['reason'].iloc[0]}."
-    said = [f"{words.count(row.n)} {row.reason}" for row in summary.itertuples()]
+    said = [f"{row.reason} ({words.count(row.n)})" for row in summary.itertuples()]
     return f"Nobody is told of {total}: {words.listed(said, limit=len(said))}."
 
 
@@ -92,9 +92,9 @@ def todo(alerts: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _to_look_at(row: Any) -> tuple[str, str]:
     why = f"Likely why: {row.event}. " if pd.notna(row.event) else "Nothing was declared near its start. "
-    who = f"Ask {row.owner}. " if pd.notna(row.owner) else ""
-    command = f"analytics alerts silence alert={row.alert_id} --for 7d --reason '…'"
-    return f"Look at {row.title}.", f"{why}{who}It was a false alarm if nobody notices anything; then silence it: {command}."
+    who = f"Ask the owner, {row.owner}. " if pd.notna(row.owner) else ""
+    command = f"`analytics alerts silence alert={row.alert_id} --for 7d --reason '…'`"
+    return f"Look at {row.title}.", f"{why}{who}If nobody notices anything, it was a false alarm; then silence it: {command}."
 
 
 def rules(settings: params.Alerts) -> str:
@@ -109,6 +109,7 @@ def rules(settings: params.Alerts) -> str:
         f"A service of which nothing comes is told after {words.duration(settings.silent_s)} and {settings.silent_steps} steps, later "
         f"where its own pauses are longer than that more than {words.number(settings.silences_per_week)} times a week; whatever is silent "
         f"for {words.duration(settings.ended_s)} and twice its patience has ended. "
-        "Nobody is told of what lies in declared maintenance, of what somebody silenced (data/decisions/silences.csv), and of what begins "
-        "with an alert, as urgent, of a service it stands on: its declared parent or a declared dependency."
+        "Nobody is told of what lies in declared maintenance or was silenced by somebody (data/decisions/silences.csv), nor of what begins "
+        "together with an alert, at least as urgent, of a service it depends on: its declared parent or a declared dependency. What was "
+        "declared for a service, or for all, in the hour before an anomaly is named as its likely reason."
     )

@@ -26,8 +26,8 @@ REASON_WORDS = {
     "maintenance": "declared maintenance",
     "prober": "fault of the prober",
     "silence": "silenced by somebody",
-    "shared": "told with others of its region",
-    "dependency": "follows from another alert",
+    "shared": "told with others of the region",
+    "dependency": "following from another alert",
 }
 NAME_WIDTH = 30
 SHOWN_DAYS = 92

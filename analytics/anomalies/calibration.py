@@ -15,16 +15,16 @@ from analytics.stats import rates
 
 __all__ = ["LEVEL", "causes", "knows", "realised", "told_at"]
 
-BUDGETS = (0.25, 1.0, 4.0)
-"""Budgets that are looked at, as multiples of the one in use."""
+MULTIPLES = (0.25, 1.0, 4.0)
+"""Of the budget in use: the budgets that are held against what came."""
 LEVEL = 0.95
 """Nominal coverage of the intervals on the page."""
 DECLARED = ("incident", "maintenance", "provider", "launch")
-"""Kinds of events that make what comes with them no false alarm."""
+"""Kinds of events: an alarm that comes with one is not false."""
 
 
 def causes(anomalies: pd.DataFrame, masks: pd.DataFrame, events: pd.DataFrame, outages: pd.DataFrame, feedback: pd.DataFrame) -> pd.Series:
-    """What makes each anomaly no chance: 'label', 'declared', 'outage', 'shared' (by several services), or None; by anomaly_id.
+    """Why each anomaly is not chance: 'label', 'declared', 'outage', 'shared' (with other services), or None: nobody knows; by anomaly_id.
 
     Parameters
     ----------
@@ -63,22 +63,23 @@ def _cause(one: Any, stretches: dict[str | None, list[tuple[Any, ...]]]) -> str 
 
 
 def told_at(found: Anomalies, budget: float) -> pd.DataFrame:
-    """Anomalies that are alarms at some budget, as far as what was found says: all that is rarer, and kept back for the budget at most."""
+    """Anomalies that another budget would have told: those that are rare enough for it and are kept back by no other rule."""
     others = found.suppressed.loc[found.suppressed["reason"] != "budget", "anomaly_id"]
     return found.anomalies[(found.anomalies["per_week"] <= budget) & ~found.anomalies["anomaly_id"].isin(others)]
 
 
 def knows(found: Anomalies, budget: float, *, settings: params.Anomalies) -> pd.Series:
-    """Services of which it is known what a budget would tell, by service.
+    """Whether it is known what a budget would have told, by service.
 
-    Each series was looked at up to the budget of the whole service. By Simes' test a service of S series tells what one of them shows
-    alone S times as rarely, and what two show half as rarely as that: of up to S / 2 times the budget in use both are known.
+    Every series was searched for what chance does up to the budget in use times a week. By Simes' test (`join.joint_rate`) what a single
+    one of S series shows counts S times as often in the service, and what two show S / 2 times: up to S / 2 times the budget in use,
+    whatever would be told was found.
     """
     return (budget <= settings.false_alarms_per_week) | (budget <= settings.false_alarms_per_week * found.n_series / 2)
 
 
 def realised(found: Anomalies, cause: pd.Series, *, settings: params.Anomalies) -> pd.DataFrame:
-    """At each of some budgets what was allowed, and what came that nothing known explains.
+    """For each of some budgets: what it allows, and what came that nothing known explains.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def realised(found: Anomalies, cause: pd.Series, *, settings: params.Anomalies) 
     (told in a week of a service) and the ends of its exact interval, low and high; rows without a service left out
     """
     rows = []
-    for budget in found.budget * np.array(BUDGETS):
+    for budget in found.budget * np.array(MULTIPLES):
         known = knows(found, budget, settings=settings)
         services = known.index[known].intersection(found.weeks.index)
         weeks = float(found.weeks.reindex(services).sum())

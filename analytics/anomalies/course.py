@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics import params
+from analytics import params, words
 from analytics.anomalies import explain, shows
 from analytics.anomalies.find import Anomalies
 from analytics.anomalies.shared import companions
@@ -63,7 +63,7 @@ def _course(row: Any, others: list[str], found: Anomalies, events: pd.DataFrame,
         course = course.assign(value=1 - course["value"], expected=1 - course["expected"], low=1 - course["high"], high=1 - course["low"])
     first, last = course["time"].iloc[[0, -1]]
     said = explain.headline(row, zone)
-    unit = "share of checks that fail" if lead["signal"] == "availability" else f"{lead['signal']}, {lead['unit']}"
+    unit = "checks that fail" if lead["signal"] == "availability" else words.axis(lead["signal"], lead["unit"])
     spans = members.loc[members["series_id"] == lead["series_id"], ["start", "end"]].fillna({"end": now})
     spans = spans[spans["start"] <= last].assign(end=spans["end"].clip(upper=last))
     around = ROWS_AROUND * pd.Timedelta(seconds=int(lead["step_s"]))

@@ -83,6 +83,8 @@ def to_found(episodes: list[Episode]) -> Found:
 
 def newest_of(judged: Judged, group: Group, *, start_ms: int, step_s: int) -> pd.DataFrame:
     """The newest value of each series and how strange it is, in the columns `found.NEWEST`; a series without one has no row."""
+    if not judged.n_times:
+        return pd.DataFrame(columns=NEWEST)
     is_there = np.isfinite(judged.values)
     rows = np.flatnonzero(is_there.any(axis=1))
     last = judged.n_times - 1 - is_there[rows, ::-1].argmax(axis=1)
@@ -183,8 +185,9 @@ def _around(line: _Line, begin: int, stop: int) -> Around:
 
 def _row(line: _Line, steps: IntArray, gap: int) -> tuple[Any, ...]:
     rate, values = line.found.per_week[0], line.found.values[0]
-    peak = int(steps[np.argmin(rate[steps])])
+    rarest = int(steps[np.argmin(rate[steps])])
     effect = _effect(line, steps)
+    peak = _peak(line, steps, effect)
     goes_on = steps[-1] + gap >= len(values)
     n_failed = np.rint((1 - values[steps]) * line.found.n_checks[0, steps])
     return (
@@ -194,13 +197,24 @@ def _row(line: _Line, steps: IntArray, gap: int) -> tuple[Any, ...]:
         pd.NaT if goes_on else line.time(int(steps[-1]) + 1),
         line.time(_told(line, steps) + 1),
         _direction(line.signal, effect),
-        float(rate[peak]),
+        float(rate[rarest]),
         float(values[peak]),
         *(float(part[peak]) for part in (line.expected, line.low, line.high)),
         effect,
         int(np.nansum(n_failed)) if line.signal == "availability" else len(steps),
-        DETECTORS[int(line.found.detector[0, peak])],
+        DETECTORS[int(line.found.detector[0, rarest])],
     )
+
+
+def _peak(line: _Line, steps: IntArray, effect: float) -> int:
+    """The step furthest from what was expected, in the direction of the effect.
+
+    Not the rarest one: what came and went is rarest at the step at which it has gone, and sums are at a step like those before it.
+    """
+    away = np.sign(effect) * (line.found.values[0, steps] - line.expected[steps])
+    if line.signal == "availability":
+        away = -away
+    return int(steps[np.argmax(np.nan_to_num(away, nan=-np.inf))])
 
 
 def _told(line: _Line, steps: IntArray) -> int:

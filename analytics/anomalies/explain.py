@@ -35,21 +35,16 @@ def where(row: Any) -> str:
 
 
 def size(signal: str, effect: float) -> str:
-    """An effect as people say it: '84 % slower', '12 % more of the checks failed', '40 % lower'."""
-    if signal == "availability":
-        return f"{share(effect)} {'more' if effect > 0 else 'fewer'} of the checks failed"
-    if signal.startswith("latency"):
-        return f"{share(effect)} {'slower' if effect > 0 else 'faster'}"
-    return f"{share(effect)} {'higher' if effect > 0 else 'lower'}"
+    """An effect as people say it: '84 % slower than expected', '3.1 times as slow as expected', '40 % lower than expected'."""
+    more, less, alike = ("slower", "faster", "slow") if signal.startswith("latency") else ("higher", "lower", "high")
+    if effect >= 1:
+        return f"{words.number(1 + effect, 2)} times as {alike} as expected"
+    return f"{share(effect)} {more if effect > 0 else less} than expected"
 
 
 def share(effect: float) -> str:
     """The size of an effect in per cent, from ten on without decimals."""
     return words.percent(abs(effect), 0 if abs(effect) >= 0.1 else None)
-
-
-def _signed(effect: float) -> str:
-    return f"{'+' if effect > 0 else words.MINUS}{share(effect)}"
 
 
 def what(row: Any) -> str:
@@ -58,20 +53,26 @@ def what(row: Any) -> str:
 
 
 def headline(row: Any, zone: str) -> str:
-    """An anomaly as a sentence without its full stop: 'payments was 84 % slower than expected for 25 min on 3 Apr 14:05'."""
-    lasted = "since" if pd.isna(row.end) else f"for {words.duration((row.end - row.start).total_seconds())} on"
+    """An anomaly as a sentence without its full stop: 'payments was 84 % slower than expected for 25 min from 3 Apr 14:05'."""
+    goes_on = pd.isna(row.end)
+    lasted = "since" if goes_on else f"for {words.duration((row.end - row.start).total_seconds())} from"
     when = f"{lasted} {words.moment(row.start, zone)}"
     if row.signal == "availability":
-        return f"{share(row.effect)} {'more' if row.effect > 0 else 'fewer'} of the checks of {where(row)} failed than usual {when}"
+        many = f"{words.number(100 * abs(row.effect), 2)} {'more' if row.effect > 0 else 'fewer'} of 100"
+        whole = row.effect >= words.ALL
+        said = f"{'all' if whole else many} checks of {where(row)} {'have ' if goes_on else ''}failed{'' if whole else ' than usual'}"
+        return f"{said} {when}"
     subject = where(row) if row.signal.startswith("latency") else f"{row.signal} of {where(row)}"
-    return f"{subject} {'is' if pd.isna(row.end) else 'was'} {size(row.signal, row.effect)} than expected {when}"
+    return f"{subject} {'has been' if goes_on else 'was'} {size(row.signal, row.effect)} {when}"
 
 
 def heading(row: Any, others: Sequence[str], zone: str) -> str:
     """The heading of its chapter; with the number of services where it tells those of `others` too."""
     said = headline(row, zone)
-    first = f"{len(others) + 1} services at once; the gravest: {said}" if others else said
-    return first[0].upper() + first[1:]
+    if others:
+        return f"{len(others) + 1} services at once; the gravest: {said}"
+    # Names are written as they are.
+    return said if said.startswith(where(row)) else said[0].upper() + said[1:]
 
 
 def paragraph(row: Any, others: Sequence[str]) -> str:
@@ -103,10 +104,9 @@ def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone:
     """What one anomaly was, from its members, the strangest first."""
     lead = members[0]
     parts = [
-        f"{words.moment(one.peak, zone)}: {_value(one.observed, lead)} where {_value(one.expected, lead)} "
-        f"{words.interval(one.low, one.high)} was expected.",
-        f"Found by {DETECTOR_WORDS.get(one.detector, one.detector)}: chance makes as much {_rarely(one.per_week)} in this service, the "
-        f"budget is {words.number(settings.false_alarms_per_week)} a week.",
+        f"{words.moment(one.peak, zone)}: {_observed(one, lead)}.",
+        f"Found by {DETECTOR_WORDS.get(one.detector, one.detector)}: chance alone does as much {_rarely(one.per_week)} in this service; "
+        f"the budget is {words.number(settings.false_alarms_per_week)} a week.",
         _others(lead, members),
         f"It would have been silent with {_silent(one, lead, settings)}.",
     ]
@@ -127,10 +127,8 @@ def _holidays(one: Any, members: list[Any], place_of: dict[str, tuple[str, str]]
     ]
 
 
-def _value(value: float, lead: Any) -> str:
-    if lead.signal == "availability":
-        return f"{words.percent(value)} of checks succeeding"
-    return f"{words.number(value)} {lead.unit}".strip()
+def _observed(one: Any, lead: Any) -> str:
+    return words.against(lead.signal, lead.unit, value=one.observed, expected=one.expected, low=one.low, high=one.high)
 
 
 def _rarely(per_week: float) -> str:
@@ -139,7 +137,9 @@ def _rarely(per_week: float) -> str:
     if per_week * WEEKS_PER_YEAR < 0.001:
         return "less than once in a thousand years"
     years = 1 / (per_week * WEEKS_PER_YEAR)
-    return f"once in {words.number(years, 2)} years" if years >= 1 else f"once in {words.number(1 / per_week, 2)} weeks"
+    long, unit = (years, "year") if years >= 1 else (1 / per_week, "week")
+    said = words.number(long, 2)
+    return f"once in a {unit}" if said == "1" else f"once in {said} {unit}s"
 
 
 def _others(lead: Any, members: list[Any]) -> str:
@@ -147,11 +147,14 @@ def _others(lead: Any, members: list[Any]) -> str:
     if not others:
         return f"Nothing else of {lead.service} was strange with it."
     rarest_first = sorted(others.values(), key=lambda row: (row.per_week, row.series_id))
-    return f"Strange with it: {words.listed(f'{row.signal} of {row.region} ({_signed(row.effect)})' for row in rarest_first)}."
+    return f"Strange with it: {words.listed(f'{what(row)} in {row.region}' for row in rarest_first)}."
 
 
 def _silent(one: Any, lead: Any, settings: params.Anomalies) -> str:
     name, _ = smallest(lead.signal, settings)
+    if lead.signal == "availability" and lead.effect >= words.ALL:
+        # No parameter asks for more than all.
+        return "declared maintenance only"
     return f"{name} above {words.number(abs(lead.effect), 2)}{_budget(one.per_week)}"
 
 

@@ -16,6 +16,10 @@ __all__ = ["label"]
 def label(anomaly_id: str, said: str, *, reason: str, author: str, zone: str, now: pd.Timestamp) -> list[str]:
     """Call an anomaly a false alarm, or a true one after all; what was written and what it will change, in lines.
 
+    Parameters
+    ----------
+    anomaly_id : the beginning of its id, or of that of the alert that it opened
+
     Raises
     ------
     ValueError
@@ -23,8 +27,9 @@ def label(anomaly_id: str, said: str, *, reason: str, author: str, zone: str, no
     """
     with store.newest():
         anomalies, suppressed = store.load("anomalies"), store.load("suppressed")
+        alerts = store.load("alerts")
     time = min(now, store.known_until())
-    name = words.named(anomaly_id, anomalies["anomaly_id"].tolist(), "anomaly", "anomalies")
+    name = _named(anomaly_id, anomalies["anomaly_id"].tolist(), alerts[alerts["finding"] == "anomaly"])
     (one,) = anomalies[anomalies["anomaly_id"] == name].itertuples()
     row = {
         "time": f"{time.tz_convert('UTC'):%Y-%m-%dT%H:%M:%SZ}",
@@ -41,6 +46,13 @@ def label(anomaly_id: str, said: str, *, reason: str, author: str, zone: str, no
     path = store.decide("feedback", row)
     lines = [f"written to {path.relative_to(session.root())} (commit it): {explain.headline(one, zone)}: called a {said} alarm"]
     return [*lines, *_preview(one, said, anomalies, suppressed, zone), "it counts from the next run on: analytics run --all"]
+
+
+def _named(given: str, known: list[str], alerts: pd.DataFrame) -> str:
+    """The anomaly that an id, or an alert's id, begins with these letters; what lists and messages show are alerts."""
+    opened = alerts.loc[alerts["alert_id"].str.startswith(given), "finding_id"].tolist()
+    is_alert = len(opened) == 1 and not any(name.startswith(given) for name in known)
+    return words.named(opened[0] if is_alert else given, known, "anomaly", "anomalies")
 
 
 def _preview(one: Any, said: str, anomalies: pd.DataFrame, suppressed: pd.DataFrame, zone: str) -> list[str]:

@@ -179,7 +179,8 @@ def _anomalies(
             "per_week": per_week,
             **_chance(per_week),
             **{name: lead[name] for name in ("observed", "expected", "low", "high", "effect", "detector")},
-        }
+        },
+        index=lead.index,
     )
     graded = grade(
         pd.DataFrame(

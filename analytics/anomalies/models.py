@@ -15,18 +15,22 @@ from analytics.anomalies.found import Found
 from analytics.anomalies.judge import Group, Judged
 from analytics.stats import past
 
-__all__ = ["CODE", "JUDGED_BY", "asked", "from_model", "name_of", "to_model"]
+__all__ = ["CODE", "JUDGED_BY", "KEYS", "asked", "from_model", "name_of", "to_model"]
 
 CODE = "analytics.anomalies.advance"
-"""Module that says with all it imports what a stored state means."""
+"""Module whose code, with all that it imports, gives a stored state its meaning."""
 
 KEYS = ["series_id", "service", "region", "signal"]
+"""Columns that name a series."""
 JUDGED_BY = {"false_alarms_per_week", "learning_h", "left_out"}
 """Settings that detectors depend on."""
 
 
 def asked(settings: params.Anomalies) -> params.Anomalies:
-    """What decides on what is strange; the rest, as it is by default, makes no kept result stale: it decides what is told of it."""
+    """The settings that detectors depend on; all others at their defaults.
+
+    The others decide what is told of what was found: when they change, kept results stay valid.
+    """
     mine = settings.model_dump(include=JUDGED_BY)
     return params.Anomalies(**mine | {"left_out": sorted(settings.left_out)})
 
@@ -55,7 +59,7 @@ def to_model(state: State, *, block: int, settings: params.Anomalies) -> registr
 
 
 def _card(one: Watched) -> dict[str, Any]:
-    """What is no array; before the first step each array held one number, here as text, for JSON knows no NaN."""
+    """What is not an array. Before the first step each array held one number: it is kept as text, for JSON has no NaN."""
     first = {name: repr(array.flat[0].item()) for name, array in one.past.first.items() if name in one.past.by_series}
     group = one.group
     series = group.series[KEYS].to_numpy().tolist()

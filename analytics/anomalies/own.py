@@ -1,7 +1,16 @@
 """Detectors of one's own, asked beside those of `stats.surprise` and `stats.failures`: a function of arrays, named in `DETECTORS`.
 
 Nothing else is to be done: what it says shares the budget of the service, is calibrated like the others, explained by its name, stored and
-continued. A function that looks back asks `past` for what came before (`past.joined`), so that it says the same however time is cut.
+continued. A function that looks back asks `past` for what came before (`past.joined`), so that it says the same however time is cut. This
+one finds a meter that hangs, which no forecast finds strange:
+
+    def stuck(values, local_step, *, step_s, past):
+        # A hundred where the last twelve values are one and the same.
+        whole = past.joined("values", values, 11)
+        windows = np.lib.stride_tricks.sliding_window_view(whole, 12, axis=1)
+        return np.where(windows.max(axis=2) == windows.min(axis=2), 100.0, 0.0)
+
+    DETECTORS = {"stuck": stuck}
 """
 
 from __future__ import annotations
@@ -40,7 +49,7 @@ class Detector(Protocol):
 
 
 DETECTORS: dict[str, Detector] = {}
-"""Name -> function, e.g. `{"range": beyond_last_week}`; the name is told on pages and in tables."""
+"""Name -> function; the name is told on pages and in tables."""
 
 
 def strengths(values: FloatArray, local_step: IntArray, *, step_s: int, past: Past) -> FloatArray:

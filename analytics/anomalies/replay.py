@@ -70,7 +70,8 @@ class _History:
 def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[str]:
     """What the published history would have told with other parameters (`anomalies.NAME=VALUE`), in lines. Nothing is written.
 
-    Rules are applied to what was found; another budget, or without a detector, is detected anew and takes as long as the stage.
+    Other rules are applied to what was found. For another budget, or other detectors, everything is detected again, which takes as long
+    as the stage.
 
     Raises
     ------
@@ -88,9 +89,9 @@ def replay(texts: list[str], *, weeks: int, say: Callable[[str], None]) -> list[
 
 
 def difference(one: Path, other: Path) -> list[str]:
-    """What two folders of stored detectors tell of the published history since the younger ones were stored, side by side, in lines.
+    """The alarms of two folders of stored detectors, side by side, in lines: over the history since the younger ones were stored.
 
-    Each goes on from what it remembers; rules that decide what is told are those in use.
+    Each continues from what it remembers. The rules that decide what is told are those in use.
 
     Raises
     ------
@@ -169,7 +170,7 @@ def _unexplained(told: pd.DataFrame, cause: pd.Series) -> int:
 
 
 def _to_be_caught(outages: pd.DataFrame, begin: pd.Timestamp | None) -> pd.DataFrame:
-    """Confirmed outages, but for those in maintenance or by a fault of the prober."""
+    """Confirmed outages, without those in maintenance or by a fault of the prober."""
     real = outages[outages["is_confirmed"].astype(bool) & outages["excluded_reason"].isna()]
     return real if begin is None else real[real["start"] >= begin]
 
@@ -180,12 +181,15 @@ def n_caught(outages: pd.DataFrame, told: pd.DataFrame) -> int:
 
 
 def _only(told: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Alarms without one of the same service at about that time among the others, the gravest first: another budget moves begin and end."""
+    """Alarms that have no match (same service, about the same time) among the others, the gravest first.
+
+    Begin and end are not compared exactly, for another budget moves them.
+    """
     return told[~_overlap(told, other)].sort_values(["severity", "anomaly_id"], ascending=[False, True], ignore_index=True)
 
 
 def _overlap(ones: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which stretches (service, start, end) one of the others of the same service overlaps, or nearly; what has no end goes on."""
+    """Which of these stretches (service, start, end) overlap, or nearly, one of the others of the same service; no end: they go on."""
     rows_of = others.groupby("service", observed=True).indices
     (begin, end), (other_begin, other_end) = _ends(ones), _ends(others)
     found = np.zeros(len(ones), bool)
@@ -216,7 +220,7 @@ def _lines(found: Replay, names: tuple[str, str], *, zone: str, now: pd.Timestam
 
 
 def budgets(found: Anomalies, cause: pd.Series, outages: pd.DataFrame, *, settings: params.Anomalies) -> pd.DataFrame:
-    """What half and twice the budget would have told, over all data, from the rates that were found.
+    """What half, once and twice the budget would have told over all data, by the rates that were found.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def tiles(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies) -> li
     all_of_them = shows.recent(found.anomalies, now, settings.shown_days)
     grave = int((alarms["severity"] >= GRAVE).sum())
     weeks = min(settings.shown_days / 7, float(found.weeks.max()) if len(found.weeks) else 0.0)
-    chance = found.budget * len(found.weeks) * weeks
+    chance = words.number(found.budget * len(found.weeks) * weeks, 2)
     delay = (alarms["detected_at"] - alarms["start"]).median()
     late = words.duration(delay.total_seconds()) if len(alarms) else words.MISSING
     return [
@@ -82,7 +82,7 @@ def tiles(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies) -> li
         (
             "Kept back",
             words.count(len(all_of_them) - len(alarms)),
-            f"each with its reason; chance may give {words.number(chance, 2)} alarms",
+            f"each with its reason; chance may give {chance} {'alarm' if chance == '1' else 'alarms'}",
         ),
     ]
 
@@ -103,7 +103,7 @@ def ledger_sentence(found: Anomalies) -> str:
     if summary.empty:
         return "Nothing was kept back."
     n = int(summary["n"].sum())
-    parts = [f"{row.n} ({row.reason})" for row in summary.itertuples()]
+    parts = [f"{row.reason} ({row.n})" for row in summary.itertuples()]
     return (
         f"{words.counted(n, 'strange stretch', 'strange stretches')} {'is' if n == 1 else 'are'} no alarm: {words.listed(parts, limit=8)}."
     )
@@ -119,9 +119,9 @@ def budget_sentence(found: Anomalies, settings: params.Anomalies) -> str:
         else ""
     )
     return (
-        f"Each service may cost {words.number(found.budget, 2)} false alarms a week{shared}: over {words.number(weeks, 3)} weeks of "
-        f"all services together chance may give {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond that is real, "
-        "as far as the data tell."
+        f"Each service may cost {words.number(found.budget, 2)} false alarms a week{shared}. Over the {words.number(weeks, 3)} "
+        f"weeks of all services together that allows {words.number(allowed, 2)}; {words.counted(n, 'alarm')} came. What is beyond the "
+        "budget is real, as far as the data tell."
     )
 
 
@@ -143,9 +143,9 @@ def trust_sentence(realised: pd.DataFrame, cause: pd.Series, found: Anomalies) -
     left_out = [f"{words.count(counts[name])} {said}" for name, said in CAUSE_WORDS.items() if name in counts]
     without = f" Left out as real: {words.listed(left_out)}." if left_out else " There was nothing to leave out as real."
     return (
-        f"A service may cost {allowed} false alarms a week; {came} {interval} came that nothing known explains, "
+        f"A service may cost {allowed} false alarms a week; {came} {interval} a week came that nothing known explains, "
         f"{verdict}.{without} "
-        "All others count as false here, also what was real and nobody knows of: the budget is kept at least as well as this."
+        "All others count as false here, even what was real and nobody knows of: the true rate of false alarms is at most this."
     )
 
 
@@ -162,7 +162,7 @@ def costs_sentence(costs: pd.DataFrame, found: Anomalies) -> str:
     apart = f" Of {unknown} with few series it is only known what a smaller budget tells." if known < len(found.weeks) else ""
     return (
         "Half and twice the budget, over all data, from the rates that were found: each series was looked at up to the budget of the whole "
-        f"service.{apart} Other rules and budgets: analytics alerts replay --set anomalies.min_points=2 tells alarms gained and lost."
+        f"service.{apart} Other rules and budgets: `analytics alerts replay --set anomalies.min_points=2` tells alarms gained and lost."
     )
 
 
@@ -210,7 +210,8 @@ def todo(found: Anomalies, now: pd.Timestamp, settings: params.Anomalies, zone: 
     asked = [
         (
             f"Find out why {explain.headline(row, zone)}.",
-            f"If it was a false alarm: analytics alerts label {row.anomaly_id} false --reason '…'. Its like is then kept back, and listed.",
+            f"If it was a false alarm: `analytics alerts label {row.anomaly_id} false --reason '…'`. "
+            "Its like is then kept back, and listed.",
         )
         for row in alarms.head(3).itertuples()
     ]
@@ -222,10 +223,10 @@ def rules(found: Anomalies, settings: params.Anomalies) -> str:
     return (
         "Every value is compared with what its own past leads to expect: a robust forecast from the minutes before, the same time of day "
         "and of the week, on a holiday of the region anything between working days and days of rest; failed checks with the share that "
-        "usually fails (binomial counts in windows from one step to a day). How often "
-        "chance makes as much in a week is learnt from each series itself, from its episodes and not from its points. What begins within "
+        "usually fails (binomial counts in windows from one step to a day). How often a week chance alone does as much is learnt from each "
+        "series itself, from its episodes and not from its points. What begins within "
         f"{words.duration(settings.near_s)} of each other in one service is one anomaly; several series share the price of having looked "
-        "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance makes as much at most "
+        "at all of them (Simes 1986, *Biometrika* 73). It is an alarm if chance alone does as much at most "
         f"{words.number(found.budget, 2)} times a week in the service, if it is large enough to matter and neither in "
-        "maintenance nor a fault of the prober. Severity is 100 x strength x duration x exposure. Nothing uses what came later."
+        "maintenance nor a fault of the prober. Severity is 100 × strength × duration × exposure. Nothing uses what came later."
     )

@@ -13,25 +13,25 @@ __all__ = ["HALF_EFFECTS", "HALF_MINUTES", "grade", "halves"]
 FloatArray = npt.NDArray[np.float64]
 
 HALF_EFFECTS: Mapping[str, float] = {"latency_ms": 0.5, "latency_p95_ms": 0.5, "availability": 0.1, "requests": 0.5}
-"""Effect that is half as bad as can be: half as slow again, one check in ten that fails, half of the requests gone. Judgement."""
+"""Effect of strength 1/2: 50 % slower, one check in ten failing, half of the requests gone. A judgement, not a measurement."""
 
 OTHER_HALF = 0.5
-"""The same of any other metric."""
+"""The same for any other metric."""
 
 HALF_MINUTES = 10.0
-"""Time after which an anomaly counts half: about what it takes to look whether it passes by itself."""
+"""Time after which the duration counts 1/2: about as long as one waits to see whether it passes by itself."""
 
 
 def halves(signal: str, effect: float) -> float:
-    """An effect in units of the one of its signal that is half as bad as can be."""
+    """An effect in units of the one that has strength 1/2."""
     return abs(effect) / HALF_EFFECTS.get(signal, OTHER_HALF)
 
 
 def grade(rows: pd.DataFrame) -> pd.DataFrame:
     """Severity of anomalies as known at some time: 100 x strength x duration x exposure, each factor between 0 and 1.
 
-    ``strength = 1 - 2 ** (-|effect| / half)``, ``duration = 1 - 2 ** (-minutes / HALF_MINUTES)``. All checks of a service that fail are
-    severe (29) after five minutes and as good as the worst (88) after half an hour; response times doubled for half an hour are 66.
+    ``strength = 1 - 2 ** (-|effect| / half)``, ``duration = 1 - 2 ** (-minutes / HALF_MINUTES)``. If all checks
+    of a service fail, severity is 29 after five minutes and 88 after half an hour; if its answers are twice as slow, 66 after half an hour.
 
     Parameters
     ----------

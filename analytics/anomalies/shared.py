@@ -1,4 +1,4 @@
-"""Anomalies of several services that began at once in one region are no chance, and are told together."""
+"""Anomalies that began at once in several services of a region are not chance, and are told together."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from analytics.stats import together
 __all__ = ["companions", "shared_with"]
 
 SERVICES, SHARE, WITHIN_S = 3, 0.1, 600
-"""So many services, and this share of those with an anomaly, that begin within so many seconds in a region: 30 services that chance makes
-strange .25 times a week each come to that once in seventy years."""
+"""Enough to be shared: anomalies that begin within so many seconds in so many services of a region, and in this share of all services that
+have anomalies. 30 services in each of which chance makes 0.25 a week come to that once in seventy years."""
 
 
 def shared_with(anomalies: pd.DataFrame) -> pd.Series:
-    """By anomaly_id: the anomaly that tells a group of such, the gravest of it; only of anomalies that are in a group."""
+    """For each anomaly that is in such a group, by anomaly_id: the gravest one of the group, which tells it."""
     quorum = max(SERVICES, SHARE * anomalies["service"].nunique())
 
     def enough(_: str, n_services: int, __: npt.NDArray[np.int64]) -> bool:
@@ -32,7 +32,7 @@ def shared_with(anomalies: pd.DataFrame) -> pd.Series:
 
 
 def companions(anomalies: pd.DataFrame) -> dict[str, list[str]]:
-    """Of each anomaly that is told by itself: the other services of its group, none for most; those told with another are left out."""
+    """For each anomaly that is told: the other services of its group (for most of them none). Those told by another one are left out."""
     lead_of = shared_with(anomalies)
     own = dict(zip(anomalies["anomaly_id"], anomalies["service"], strict=True))
     found: dict[str, list[str]] = {name: [] for name in own if lead_of.get(name, name) == name}

@@ -91,7 +91,7 @@ def other_alarms(found: Anomalies, looked: Sequence[Course], others: Sequence[Ma
 
 
 def ledger_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFrame:
-    """Anomalies of the newest days that are no alarm, with the reason."""
+    """Anomalies of the newest days that are no alarm, with the rule that holds."""
     rows = recent(found.anomalies, now, n_days).merge(found.suppressed, on="anomaly_id")
     rows = rows.sort_values(["severity", "anomaly_id"], ascending=[False, True])
     return pd.DataFrame(
@@ -99,11 +99,12 @@ def ledger_table(found: Anomalies, now: pd.Timestamp, n_days: int) -> pd.DataFra
             "where": [explain.where(row) for row in rows.itertuples()],
             "what": [explain.what(row) for row in rows.itertuples()],
             "start": rows["start"],
-            "reason": rows["reason"].map(REASON_WORDS),
-            "rule": rows["rule"],
+            # The rule says the reason; the parameter behind it stands in table `suppressed`.
+            "rule": rows["rule"].str.replace(r" \(anomalies\.[\w, ]+\)$", "", regex=True),
             "severity": rows["severity"],
             "score": rows["score"],
-            "anomaly_id": rows["anomaly_id"],
+            # So much of an id is enough for `analytics alerts label`.
+            "anomaly_id": rows["anomaly_id"].str[:8],
         }
     )
 

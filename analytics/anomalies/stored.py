@@ -24,7 +24,7 @@ class Detectors:
     Attributes
     ----------
     states : of each block on one grid, by the name of its model
-    settings : what they were made by, of what decides on what is strange; the rest is as by default
+    settings : those that detectors depend on (`models.JUDGED_BY`) as they were; the others are defaults
     """
 
     states: dict[str, State]
@@ -52,7 +52,7 @@ class Detectors:
 
 
 def stored_detectors(folder: Path | None = None) -> Detectors:
-    """The detectors that serve, or those in a folder.
+    """The detectors in use, or those in a folder.
 
     Raises
     ------

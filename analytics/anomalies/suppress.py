@@ -108,8 +108,10 @@ def _small(one: Any, members: Members, settings: params.Anomalies) -> tuple[str,
     if any(_matters(row, settings) for row in members):
         return None
     name, least = smallest(one.signal, settings)
-    also = f" or {words.milliseconds(settings.min_latency_effect_ms)}" if one.signal.startswith("latency") else ""
-    return "small", f"{words.percent(abs(one.effect))} is less than {words.percent(least)}{also} (anomalies.{name})"
+    if abs(one.effect) < least:
+        return "small", f"{words.percent(abs(one.effect))} is less than {words.percent(least)} (anomalies.{name})"
+    apart, needed = (words.milliseconds(size) for size in (abs(one.effect * one.expected), settings.min_latency_effect_ms))
+    return "small", f"a difference of {apart} is less than {needed} (anomalies.min_latency_effect_ms)"
 
 
 def _matters(row: Any, settings: params.Anomalies) -> bool:
@@ -142,6 +144,6 @@ def _budget(one: Any, settings: params.Anomalies) -> tuple[str, str] | None:
         return None
     return (
         "budget",
-        f"chance makes as much {words.number(one.per_week, 2)} times a week in this service; the budget is "
+        f"chance alone does as much {words.number(one.per_week, 2)} times a week; the budget is "
         f"{words.number(settings.false_alarms_per_week)} (anomalies.false_alarms_per_week, fleet_false_alarms_per_week)",
     )

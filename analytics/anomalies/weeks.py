@@ -11,19 +11,18 @@ import pandas as pd
 from analytics import engine, params, registry, store
 from analytics.anomalies.advance import State, advance, found
 from analytics.anomalies.found import Found
-from analytics.anomalies.models import asked, to_model
+from analytics.anomalies.models import KEYS, asked, to_model
 from analytics.panel import WEEK_MS, PanelRef, Panels, to_ms, week_start
 
 __all__ = ["Block", "Followed", "conclude", "follow", "judge_blocks", "weeks"]
 
-KEYS = ["series_id", "service", "region", "signal"]
 COST = 4
 """What a point costs here, in points that are only read and measured."""
 
 
 @dataclass(frozen=True)
 class Followed:
-    """Detectors of a block now, and as they were on the newest Monday (until then: now), which is stored."""
+    """Detectors of a block as they are now, and as they were on the newest Monday, which is kept; before the first Monday both are one."""
 
     block: int
     now: State
@@ -53,7 +52,7 @@ def judge_blocks(signals: Panels, *, regions: pd.DataFrame, settings: params.Ano
 
 
 def weeks(ref: PanelRef) -> list[PanelRef]:
-    """A panel week by week, in each the series that have begun by its end: those to come do not change the past."""
+    """A panel week by week; each holds the series that have begun by its end, so that a series to come does not change the past."""
     begins = [to_ms(time) for time in ref.series["first"]]
     # Columns that the next day changes (last, n) do not belong to a week of the past.
     plain = replace(ref, series=ref.series[KEYS])

@@ -46,8 +46,10 @@ def finding(rows: pd.DataFrame, seasons: pd.DataFrame) -> str:
         return "Nothing was measured for a day, so nothing is known to be normal."
     sure = int((rows["confidence"] >= SURE).sum())
     daily = seasons[seasons["series_id"].isin(rows["series_id"]) & (seasons["period_s"] == DAY_S)]["series_id"].nunique()
+    all_sure = "and all are sure" if len(rows) > 1 else "and it is sure"
+    how_sure = all_sure if sure == len(rows) else f"{words.count(sure)} of them a sure one"
     return (
-        f"{words.counted(len(rows), 'series has', 'series have')} a baseline, {words.count(sure)} of them a sure one; "
+        f"{words.counted(len(rows), 'series has', 'series have')} a baseline, {how_sure}; "
         f"{words.count(daily) if daily else 'none'} {'have' if daily > 1 else 'has'} a course of the day."
     )
 
@@ -134,8 +136,13 @@ def left_out_sentence(table: pd.DataFrame) -> str:
         f"{masked} because they were masked"
     )
     top = table.iloc[0]
-    most = f"; most unusual was {top['service']} in {top['region']} with {words.duration(top['unusual_s'])}" if top["unusual_s"] > 0 else ""
+    where = f"{top['service']} in {top['region']} ({words.duration(top['unusual_s'])})"
+    most = f"; the most unusual hours were those of {where}" if top["unusual_s"] > 0 else ""
     return f"{said}, all services and regions added up{most}."
+
+
+def _period(seconds: float) -> str:
+    return {DAY_S: "day", 7 * DAY_S: "week"}.get(int(seconds)) or words.duration(seconds)
 
 
 def season_sentence(table: pd.DataFrame) -> str:
@@ -143,10 +150,10 @@ def season_sentence(table: pd.DataFrame) -> str:
     if table.empty:
         return "No series has a period that stands out of its noise."
     parts = [
-        f"{words.count(row.series)} of {words.count(row.of)} of {row.signal} every {words.duration(row.period_s)}"
+        f"{row.signal} in {words.count(row.series)} of {words.count(row.of)} series every {_period(row.period_s)}"
         for row in table.itertuples()
     ]
-    return f"Series that repeat: {words.listed(parts)}."
+    return f"What repeats itself: {words.listed(parts)}."
 
 
 def _by_reason(heavy: pd.DataFrame, left_out: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -169,15 +176,15 @@ def todo(rows: pd.DataFrame, left_out: pd.DataFrame) -> list[tuple[str, str]]:
     if held:
         items.append(
             (
-                f"Decide on the drifts of {words.listed(held, limit=3)}.",
-                f"{much}, for a drift is open. Once it is accepted (analytics drift accept) its series is learnt again.",
+                f"Check the drifts of {words.listed(held, limit=3)}.",
+                f"{much} while they were open. What is still open (`analytics drift list`) is learnt again once somebody accepts it.",
             )
         )
     if unusual:
         items.append(
             (
                 f"Look at what was left out of {words.listed(unusual, limit=3)}.",
-                f"{much}; declare what it was. It was right if the share falls by next week.",
+                f"{much}; declare what it was. If the share falls by next week, that was right.",
             )
         )
     short = rows[rows["n_days"] < shows.LADDER[1][0]] if len(rows) else rows
@@ -185,7 +192,7 @@ def todo(rows: pd.DataFrame, left_out: pd.DataFrame) -> list[tuple[str, str]]:
         items.append(
             (
                 f"Judge {words.listed(sorted(set(short['service'])), limit=3)} with care this week.",
-                f"{words.counted(len(short), 'baseline knows', 'baselines know')} less than a week; they widen their bands and tell so.",
+                f"{words.counted(len(short), 'baseline knows', 'baselines know')} less than a week; their bands are wider for it.",
             )
         )
     return items or [("Nothing has to be done.", "Every baseline knows at least a week, and little was left out of each.")]

@@ -158,7 +158,7 @@ def week(example: Example | None) -> pd.DataFrame:
 
 def unit(example: Example | None) -> str:
     """The unit of an example's axis."""
-    return "" if example is None or example.series["unit"] in ("", "1") else f"{example.series['signal']}, {example.series['unit']}"
+    return "" if example is None or example.series["unit"] in ("", "1") else words.axis(example.series["signal"], example.series["unit"])
 
 
 def learnt_from(known: Known, now: pd.Timestamp) -> pd.Timestamp:

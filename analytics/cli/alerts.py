@@ -1,4 +1,4 @@
-"""Commands about alerts: list, send, silence, label, test."""
+"""Commands about alerts: list, send, silence, label, replay, test."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def add(commands: Any) -> None:
     length.add_argument("--until", metavar="TIME", help="until this time (with a zone)")
     length.add_argument("--for", dest="length", metavar="LENGTH", help="for so long, e.g. 4h or 2d")
     silence.add_argument("--from", dest="start", metavar="TIME", help="from this time (with a zone) instead of from now")
-    silence.add_argument("--author", help="who decides it (default: the name you are logged in by)")
+    silence.add_argument("--author", help=base.AUTHOR)
 
     label = base.add_command(inner, "label", _label, "call an anomaly a false alarm, or a true one (in data/decisions/feedback.csv)")
-    label.add_argument("anomaly_id", metavar="ANOMALY_ID", help="which: its id or the beginning of it")
+    label.add_argument("anomaly_id", metavar="ID", help="which: its id, or that of the alert it opened, or the beginning of it")
     label.add_argument("label", choices=("false", "true"), help="what it was")
     label.add_argument("--reason", required=True, help="why; it is shown wherever its like is kept back")
-    label.add_argument("--author", help="who says it (default: the name you are logged in by)")
+    label.add_argument("--author", help=base.AUTHOR)
 
     replay = base.add_command(inner, "replay", _replay, "what the same history would have told with other parameters; nothing is changed")
     replay.add_argument(
@@ -69,7 +69,6 @@ def _send(given: argparse.Namespace) -> int:
 
 
 def _silence(given: argparse.Namespace) -> int:
-    import getpass
     import shlex
 
     from analytics import session, tell
@@ -78,7 +77,7 @@ def _silence(given: argparse.Namespace) -> int:
     start = base.now() if given.start is None else base.moment(given.start)
     until = start + base.length(given.length) if given.until is None else base.moment(given.until)
     matcher = " ".join(shlex.quote(part) if any(letter in part for letter in " \t'\"\\") else part for part in given.matcher)
-    author = given.author or getpass.getuser()
+    author = given.author or base.author()
     for line in tell.silence(root, matcher, author=author, reason=given.reason, start=start, until=until, now=base.now()):
         base.say(line)
     base.read_from_now_on(root, "silences")

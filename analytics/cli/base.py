@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 __all__ = [
+    "AUTHOR",
     "FAILED",
     "STOPPED",
     "WRONG_USE",
     "Parser",
     "add_command",
     "add_verbosity",
+    "author",
     "complain",
     "decision",
     "length",
@@ -80,24 +82,35 @@ def length(text: str) -> Any:
         found = pd.Timedelta(text)
     except ValueError as error:
         raise ValueError(f"'{text}' is no length of time; write 30min, 4h or 2d") from error
-    if not found > pd.Timedelta(0):
-        raise ValueError(f"'{text}' is no length of time that lasts; write 30min, 4h or 2d")
+    # A bare number would be so many nanoseconds.
+    if not found >= pd.Timedelta("1s"):
+        raise ValueError(f"'{text}' is no length of time that lasts; write it with its unit: 30min, 4h or 2d")
     return found
 
 
 def decision(given: argparse.Namespace) -> dict[str, Any]:
     """Who decides, why, when; and the zone to answer in."""
+    from analytics import params, session
+
+    zone = params.load(session.root() / "params.yaml").project.zone
+    return {"author": given.author or author(), "reason": given.reason, "zone": zone, "now": now()}
+
+
+AUTHOR = "who decides it (default: git's user.name, or the name you are logged in by)"
+"""Help for the option that `author` is the default of."""
+
+
+def author() -> str:
+    """Who is at the keyboard, by git, or by the system."""
     import getpass
     import shutil
     import subprocess
 
-    from analytics import params, session
+    from analytics import session
 
-    root = session.root()
-    asked = ["git", "-C", str(root), "config", "user.name"]
+    asked = ["git", "-C", str(session.root()), "config", "user.name"]
     of_git = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() if shutil.which("git") else ""
-    author = given.author or of_git or getpass.getuser()
-    return {"author": author, "reason": given.reason, "zone": params.load(root / "params.yaml").project.zone, "now": now()}
+    return of_git or getpass.getuser()
 
 
 def read_from_now_on(root: Path, what: str, tell: Callable[[str], None] | None = None) -> None:

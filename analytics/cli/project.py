@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
         "--check", action="store_true", help="only say what is stale in it"
     )
     base.add_command(commands, "doctor", _doctor, "what is missing on this machine")
-    base.add_command(commands, "version", _version, "versions of this program and of what it stands on")
+    base.add_command(commands, "version", _version, "versions of this program and of the packages it uses")
 
 
 def _params(given: argparse.Namespace) -> int:

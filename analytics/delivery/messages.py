@@ -92,7 +92,7 @@ def lead_sentence(message: Message) -> str:
 def lines(message: Message, report_url: str | None) -> list[tuple[str, str]]:
     """The body of a message as pairs of a name (What, Where, Since …; empty: none) and a text."""
     said = [_pair(line) for line in str(message.alert["text"]).splitlines()]
-    more = {"Asked": message.alert["owner"], "Page": link(message.alert, report_url)}
+    more = {"Owner": message.alert["owner"], "Page": link(message.alert, report_url)}
     return said + [(name, str(text)) for name, text in more.items() if text]
 
 

@@ -121,7 +121,7 @@ def chance_sentence(found: Drifts) -> str:
     sure = int((found.drifts["q_value"] <= SURE_Q).sum())
     return (
         f"{words.counted(n, 'drift')} {'was' if n == 1 else 'were'} found in {years} years of all series together. {words.count(sure)} of "
-        f"them could hardly be chance (q at most {SURE_Q:g}); of the other {words.count(n - sure)} it may be the reason."
+        f"them can hardly be chance (q at most {SURE_Q:g}); the other {words.count(n - sure)} may be."
     )
 
 
@@ -170,7 +170,8 @@ def _moment(time: pd.Timestamp, found: Drifts, zone: str) -> str:
 def heading(row: Any, found: Drifts, zone: str) -> str:
     """The same as a heading."""
     said = headline(row, found, zone)
-    return said[0].upper() + said[1:]
+    # Names are written as they are.
+    return said if said.startswith(where(row, found)) else said[0].upper() + said[1:]
 
 
 def is_told(drifts: pd.DataFrame) -> pd.Series:
@@ -235,7 +236,7 @@ def doubt(row: Any, found: Drifts) -> str:
         known = words.duration((found.now - row.detected_at).total_seconds())
         return f"It is suspected, for it has been known for {known} only." if row.state == "suspected" else ""
     it = "is suspected" if row.state == "suspected" else "may have been chance"
-    return f"It {it}: of the drifts that are at least as sure chance explains {words.percent(row.q_value, 0)}."
+    return f"It {it}: of the drifts that are at least as sure, chance explains {words.percent(row.q_value, 0)}."
 
 
 def factors(row: Any) -> str:
@@ -243,7 +244,7 @@ def factors(row: Any) -> str:
     if not row.severity > 0 and not row.severity < 0:
         if row.direction == "neutral":
             return "It is neither better nor worse, so it has no severity."
-        return "It has no severity: what is sure of its effect is none."
+        return "It has no severity: none of its effect is certain."
     shares = [words.percent(share, 0) for share in (row.effect_factor, row.exposure_factor, row.duration_factor)]
     of = " (of the hours that became slower; others became faster)" if row.kind == "season" else ""
     return f"Severity {words.fixed(row.severity, 0)}{of}: effect {shares[0]} × exposure {shares[1]} × duration {shares[2]}."
@@ -262,13 +263,15 @@ def cost(row: Any) -> str:
     """What it costs a week."""
     said = []
     if pd.notna(row.excess_ms):
-        more = "more" if row.excess_ms > 0 else "less"
-        when = " in the hours that became slower," if row.kind == "season" else ""
-        said.append(f"{words.duration(abs(row.excess_ms) / 1000)} of waiting {more}{when} for the checks of a week")
+        when = ", in the hours that became slower" if row.kind == "season" else ""
+        said.append(f"makes the checks of a week wait {words.duration(abs(row.excess_ms) / 1000)} {_more(row.excess_ms)}{when}")
     if pd.notna(row.budget_burnt):
-        more = "more" if row.budget_burnt > 0 else "less"
-        said.append(f"{words.percent(abs(row.budget_burnt), 0)} of a week's error budget {more}")
-    return f"That is {' and '.join(said)}." if said else ""
+        said.append(f"uses {words.percent(abs(row.budget_burnt), 0)} {_more(row.budget_burnt)} of the error budget of a week")
+    return f"It {' and '.join(said)}." if said else ""
+
+
+def _more(change: float) -> str:
+    return "more" if change > 0 else "less"
 
 
 def why(row: Any, events: pd.DataFrame, zone: str) -> str:
@@ -280,7 +283,7 @@ def why(row: Any, events: pd.DataFrame, zone: str) -> str:
     gap = abs(row.event_gap_s)
     apart = "at that moment" if gap < 60 else f"{words.duration(gap)} {'before' if row.event_gap_s > 0 else 'after'} the estimated onset"
     whose = {"service": "", "callee": " of a service it calls", "everybody": " declared for all"}[row.event_scope]
-    chance = f"chance puts one as near {words.percent(row.event_chance, 1)} of the time"
+    chance = f"by chance one would be as near in {words.percent(row.event_chance, 1 if row.event_chance < 0.1 else 0)} of cases"
     return f"The {title}{whose} ({words.moment(event['start'], zone)}) was {apart}; {chance}."
 
 
@@ -319,21 +322,21 @@ def todo(found: Drifts, zone: str) -> list[tuple[str, str]]:
     worse = [
         (
             f"Find out why {headline(row, found, zone)}.",
-            f"If it is the new normal: analytics drift accept {row.drift_id} --reason '…'. Until then it stays open and is not learnt. "
-            "It was wrong if the series goes back by itself.",
+            f"If it is the new normal: `analytics drift accept {row.drift_id} --reason '…'`. Until then it stays open and is not learnt. "
+            "If the series goes back by itself, it was a passing change or a false alarm.",
         )
         for row in still[still["direction"] != "improvement"].head(3).itertuples()
     ]
     better = [
         (
             f"Accept that {headline(row, found, zone)}.",
-            f"analytics drift accept {row.drift_id} --reason '…': then a relapse is told against the better level.",
+            f"`analytics drift accept {row.drift_id} --reason '…'`: a relapse is then told against the better level.",
         )
         for row in still[still["direction"] == "improvement"].head(2).itertuples()
     ]
     n_expired = int((found.drifts["state"] == "expired").sum())
     expired = (
-        f"Decide on {words.counted(n_expired, 'expired drift')}: analytics drift list --all.",
+        f"Decide on {words.counted(n_expired, 'expired drift')} (analytics drift list --all).",
         "Their series are held against what they were before; once accepted, they are learnt again.",
     )
     waiting = (
@@ -356,7 +359,7 @@ def rules(settings: params.Drift) -> str:
         "hour), spread (mean deviation about it), tail (runs of values beyond the 99 % of the reference), shape of the day (amplitude and "
         "phase) and availability (hours in which failures begin), as likelihood ratios studentised by the variance that windows of that "
         "length had in the reference. Enough evidence is that at which a series that never changes raises the stated number of false "
-        "alarms a year, found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e^5 times likelier "
+        "alarms a year, found by simulation (`benchmarks/drift_null.py`). A change stays open until what came since is e⁵ times likelier "
         "without it, or until it is accepted; nothing of it is learnt meanwhile. Changes of one service that begin together are one "
         "drift, those of several services if chance does not explain the coincidence (Naus 1965, *JASA* 60). Severity is 100 × effect × "
         "exposure × duration, the effect taken at the end of its interval that is nearer to none; of another shape of the day it is the "

@@ -12,7 +12,7 @@ from analytics.drift import says
 from analytics.drift.find import Drifts
 from analytics.stats.bins import TAIL_SHARE
 
-__all__ = ["STATE_TONES", "drift_table", "member_table", "weeks", "weeks_per_row"]
+__all__ = ["STATE_TONES", "chance", "drift_table", "member_table", "weeks", "weeks_per_row"]
 
 DIRECTION_WORDS = {"regression": ", worse", "improvement": ", better", "neutral": ""}
 STATE_TONES = {
@@ -23,6 +23,11 @@ STATE_TONES = {
     "reverted": "good",
 }
 WEEK = pd.Timedelta(days=7)
+
+
+def chance(q_value: float) -> str:
+    """A q-value in two decimals; one that is smaller is not zero."""
+    return f"<{words.NBSP}0.01" if q_value < 0.005 else words.fixed(q_value, 2)
 
 
 def drift_table(found: Drifts) -> pd.DataFrame:
@@ -60,7 +65,7 @@ def _change(row: Any, found: Drifts) -> str:
         return f"{words.change(row.kind, row.effect, signals)} {between}"
     usual = alike["before"].median() if row.kind == "availability" else TAIL_SHARE
     since, low, high = (usual + effect for effect in (row.effect, row.effect_low, row.effect_high))
-    what, does = words.SHARES[row.kind]
+    what, does, _ = words.SHARES[row.kind]
     before, now = words.percent(usual), words.percent(since)
     return f"{before} → {now} {words.interval(low, high, words.percent)} of {what} {does}"
 
@@ -68,14 +73,14 @@ def _change(row: Any, found: Drifts) -> str:
 def member_table(found: Drifts) -> pd.DataFrame:
     """Every changed series with its own onset and effect; `address` is where its drift is told on the page."""
     told = found.drifts.loc[says.is_told(found.drifts), "drift_id"]
-    rows = found.details
+    # In the order of the drifts.
+    place = found.details["drift_id"].map({name: place for place, name in enumerate(found.drifts["drift_id"])})
+    rows = found.details.iloc[place.argsort(kind="stable")]
     return pd.DataFrame(
         {
             "service": rows["service"],
             "region": rows["region"],
-            "signal": rows["signal"],
-            "kind": rows["kind"],
-            "effect": [says.size(*row) for row in zip(rows["kind"], rows["effect"], strict=True)],
+            "change": [_own_change(row) for row in rows.itertuples()],
             "start": rows["start"],
             "detected_at": rows["detected_at"],
             "end": rows["end"],
@@ -84,6 +89,12 @@ def member_table(found: Drifts) -> pd.DataFrame:
             "address": ("#" + rows["drift_id"]).where(rows["drift_id"].isin(told)),
         }
     )
+
+
+def _own_change(row: Any) -> str:
+    """What has changed of one series, by how much; of shares the signal is named, for a change of the tail is one of a quantile."""
+    said = words.change(row.kind, row.effect, [row.signal])
+    return f"{row.signal}: {said}" if row.kind == "tail" else said
 
 
 def weeks(found: Drifts, now: pd.Timestamp) -> pd.DataFrame:

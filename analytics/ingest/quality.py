@@ -77,8 +77,8 @@ def _gaps(measured: Measured) -> Iterator[tuple[object, ...]]:
     longest = pauses.sort_values(["length", "start"], ascending=[False, True], kind="stable")
     for gap in longest.groupby(["service", "region"], sort=True).head(GAPS_KEPT).itertuples(index=False):
         severity = "warning" if gap.length >= pd.Timedelta("1D") else "info"
-        hours = gap.length / pd.Timedelta("1h")
-        yield ("gap", gap.service, gap.region, gap.start, gap.end, 1, severity, f"no check for {hours:.1f} h")
+        length = words.duration(gap.length.total_seconds())
+        yield ("gap", gap.service, gap.region, gap.start, gap.end, 1, severity, f"no check for {length}")
 
 
 def _metric_gaps(measured: Measured) -> Iterator[tuple[object, ...]]:
@@ -87,7 +87,7 @@ def _metric_gaps(measured: Measured) -> Iterator[tuple[object, ...]]:
     rows = together.agg(end=("end", "max"), n=("n", "sum"), signals=("signal", list))
     rows = rows.assign(length=rows["end"] - rows["start"]).sort_values(["length", "start"], ascending=[False, True], kind="stable")
     for gap in rows.groupby(["service", "region"], sort=True).head(GAPS_KEPT).itertuples(index=False):
-        text = f"no {words.listed(sorted(gap.signals), limit=3)} for {gap.length / pd.Timedelta('1h'):.1f} h"
+        text = f"no {words.listed(sorted(gap.signals), limit=3)} for {words.duration(gap.length.total_seconds())}"
         yield ("metric_gap", gap.service, gap.region, gap.start, gap.end, int(gap.n), "info", text)
 
 
@@ -118,8 +118,8 @@ def _refused(quarantine: pd.DataFrame, measured: Measured) -> Iterator[tuple[obj
 
 def _faults(measured: Measured) -> Iterator[tuple[object, ...]]:
     for fault in measured.faults.itertuples(index=False):
-        minutes = (fault.end - fault.start) / pd.Timedelta("1min")
-        text = f"the prober lost nearly all of {fault.n_probed} services at once for {minutes:.0f} min: its fault, not theirs"
+        length = words.duration((fault.end - fault.start).total_seconds())
+        text = f"the prober lost nearly all of {words.counted(fault.n_probed, 'service')} at once for {length}: its fault, not theirs"
         yield ("prober_outage", None, fault.region, fault.start, fault.end, int(fault.n_probed), "warning", text)
 
 

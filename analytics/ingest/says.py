@@ -38,19 +38,23 @@ FLAG_WORDS = {
     "unit_jump": "suspected mix-up of units",
     "too_few": "too few checks",
 }
+EXCLUDED = {"maintenance": "in declared maintenance", "prober": "that were the prober's fault"}
 # They say nothing against the checks.
 OF_METRICS = ("metric_gap", "metric_stopped")
 REMEDIES = {
-    "always_down": ("Remove or repair what never answers", "It hides real failures in every total; it was right if nobody misses it."),
-    "unit_jump": ("Check the unit of the response times", "Set `units` of the source; wrong if the service really became that slow."),
+    "always_down": (
+        "Remove or repair what never answers",
+        "It hides real failures in every total. If nobody misses it, removing it was right.",
+    ),
+    "unit_jump": ("Check the unit of the response times", "Set `units` of the source, unless the service really became that slow."),
     "constant": ("Look at constant response times", "A probe that answers itself measures nothing."),
     "too_few": ("Let short series grow, or drop them", "Nothing can be said of fewer than ten checks."),
-    "prober_outage": ("Watch the probers themselves", "A second prober in the region tells their faults from those of the services."),
+    "prober_outage": ("Watch the probers themselves", "A second prober in the region would tell their faults from those of the services."),
     "metric_stopped": (
         "Find out why metrics ended",
-        "What is judged by them is not judged any more; it was right if they were taken away.",
+        "What was judged by them is not judged any more. If they were taken away on purpose, all is well.",
     ),
-    "clock_skew": ("Set the clocks of the monitors", "Rows of the future are refused; it worked when no more come."),
+    "clock_skew": ("Set the clocks of the monitors", "Rows of the future are refused; once the clocks are right no more come."),
 }
 
 
@@ -115,8 +119,10 @@ def finding(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame) -
     if len(bad):
         parts.append(f"{words.listed([_pair(row) for row in bad.itertuples()], limit=3)} cannot be trusted")
     if len(careful):
-        parts.append(f"{words.counted(len(careful), 'service and region', 'services and regions')} only with care")
-    return f"{first} {', '.join(parts)}; the rest can be."
+        named = words.listed([_pair(row) for row in careful.itertuples()], limit=3)
+        parts.append(f"{named} {'needs' if len(careful) == 1 else 'need'} care")
+    rest = "; all others can be trusted" if len(bad) + len(careful) < len(verdicts) else ""
+    return f"{first} {', '.join(parts)}{rest}."
 
 
 def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, found: Survey) -> list[tuple[str, str, str]]:
@@ -129,9 +135,9 @@ def tiles(measured: Measured, flags: pd.DataFrame, quarantine: pd.DataFrame, fou
     share = len(quarantine) / max(1, found.n_rows + len(quarantine))
     fault_text = f"{words.duration(lost)} in all, not counted against services" if len(faults) else "none"
     return [
-        (rows[1], words.count(rows[0]), f"{words.counted(len(measured.series), 'series', 'series')} of regular steps"),
+        (rows[1], words.count(rows[0]), f"in {words.counted(len(measured.series), 'series', 'series')}, on regular steps"),
         ("Came, of those expected", words.percent(came), words.counted(int(measured.days["n_pauses"].sum()), "long pause")),
-        ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "none"),
+        ("Rows refused", words.count(len(quarantine)), f"{words.percent(share)} of all rows" if len(quarantine) else "nothing was refused"),
         ("Faults of probers", words.count(len(faults)), fault_text),
     ]
 
@@ -231,12 +237,12 @@ def outage_sentence(outages: pd.DataFrame, accounting: params.Accounting) -> str
     confirmed = outages[outages["is_confirmed"]]
     excluded = confirmed["excluded_reason"].value_counts()
     single = int((~outages["is_confirmed"]).sum())
-    left_out = " and ".join(f"{words.count(n)} by {reason}" for reason, n in excluded.sort_index().items())
+    left_out = " and ".join(f"{words.count(n)} {EXCLUDED[str(reason)]}" for reason, n in excluded.sort_index().items())
     counted = len(confirmed) - int(excluded.sum())
     return (
-        f"By the rule that {rule} must fail there {'was' if counted == 1 else 'were'} {words.counted(counted, 'outage')}"
-        + (f"; {left_out} are explained and left out" if left_out else "")
-        + f". {words.counted(single, 'failure')} stood alone and were not confirmed."
+        f"By the rule that {rule} must fail, there {'was' if counted == 1 else 'were'} {words.counted(counted, 'outage')}"
+        + (f", not counting {left_out}" if left_out else "")
+        + f". {words.counted(single, 'failure')} stood alone and {'was' if single == 1 else 'were'} not confirmed."
     )
 
 

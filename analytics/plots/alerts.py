@@ -22,12 +22,14 @@ TONES = (
     marks.Tone("critical", "bad"),
 )
 LEVELS = ("silent", "info", "warning", "critical")
+TICKED_FROM = 0.02
+"""Bars that long, as a part of the width, have a tick."""
 MAX_TICKS = 400
 """More moments than that are not told apart in the width of a page."""
 
 
 def plot_timeline(alerts: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp, zone: str = "UTC", ax: Axes | None = None) -> Axes:
-    """Bars in time, a row per service: how urgent an alert was; a tick marks when it became known.
+    """Bars in time, a row per service: how urgent an alert was; a tick on the longer ones marks when somebody was told.
 
     Parameters
     ----------
@@ -48,10 +50,11 @@ def plot_timeline(alerts: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestam
             bars = np.column_stack([place, style.as_days(shown.start), style.as_days(shown.end)])
             width = (end - start) / pd.Timedelta(days=1)
             marks.bars_in_time(ax, bars, shown.level.to_numpy(np.intp), tones=TONES, labels=names, width=width)
-            is_told = (shown.level > 0).to_numpy()
-            known = style.as_days(shown.detected_at)[is_told]
+            # On a bar hardly longer than itself a tick would hide how urgent it is.
+            is_ticked = (shown.level > 0).to_numpy() & (bars[:, 2] - bars[:, 1] > TICKED_FROM * width)
+            known = style.as_days(shown.detected_at)[is_ticked]
             if len(known) <= MAX_TICKS:
-                ax.plot(known, place[is_told], "|", ms=9, mew=1.2, color=COLOURS["ink"])
+                ax.plot(known, place[is_ticked], "|", ms=9, mew=1.2, color=COLOURS["ink"])
         style.time_axis(ax, zone, start, end)
         marks.key(ax, TONES[::-1])
         if n_all > len(names):

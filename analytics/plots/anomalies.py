@@ -89,7 +89,7 @@ def plot_anomaly(
     course : DataFrame
         Columns `time, value, expected, low, high`, sorted by time.
     anomaly : row of table `anomalies`
-        Its `detected_at` and `direction` are drawn.
+        Its `detected_at` and `direction` are drawn; of `signal` availability the course is the share of checks that fail.
     spans : DataFrame
         Columns `start, end`: strange stretches of the series.
     events : DataFrame
@@ -117,6 +117,8 @@ def plot_anomaly(
             ax.set_ylim(bottom=max(ax.get_ylim()[0], 0.0))
         marks.events(ax, events)
         ax.set_ylabel(unit)
+        if anomaly.signal == "availability":
+            ax.yaxis.set_major_formatter(lambda share, _: words.percent(share))
         style.time_axis(ax, zone, course.time.iloc[0], course.time.iloc[-1])
     return ax
 

@@ -157,7 +157,7 @@ def plot_confidence(confidence: pd.DataFrame, *, sure: float, ax: Axes | None = 
         ax.set_xlim(0, 1)
         ax.set_xticks([0, 0.25, 0.5, 0.75, 1], [words.percent(tick, 0) for tick in (0.0, 0.25, 0.5, 0.75, 1.0)])
         ax.grid(visible=False, axis="y")
-        ax.set_xlabel("confidence: noise as a part of all that can make a value to come differ")
+        ax.set_xlabel("confidence: the share of noise in the variance of a future value")
         if len(confidence) > len(shown):
             style.note(ax, f"the {len(shown)} of {len(confidence)} least sure")
     return ax

@@ -143,6 +143,7 @@ def plot_drift(
         if drift.kind == "availability":
             top.yaxis.set_major_formatter(lambda share, _: words.percent(share))
         strip.set_ylabel("residual,\nspreads")
+        figure.align_ylabels()
         style.time_axis(strip, zone, course.time.iloc[0], course.time.iloc[-1])
     return figure
 
@@ -255,7 +256,7 @@ def chapters(courses: Sequence[Any], *, zone: str) -> list[dict[str, Any]]:
 def _figures(one: Any, zone: str) -> list[dict[str, Any]]:
     name = " · ".join([one.series["service"], one.series["region"], one.series["signal"]])
     is_share = one.series["signal"] == "availability"
-    unit = "checks that fail" if is_share else f"{one.series['signal']}, {one.series['unit']}"
+    unit = "checks that fail" if is_share else words.axis(one.series["signal"], one.series["unit"])
     drawn = plot_drift(one.course, one.drift, unit=unit, label=one.label, events=one.events, masks=one.masks, zone=zone)
     figures = [
         {

@@ -50,8 +50,11 @@ def plot_coverage(coverage: pd.DataFrame, *, zone: str = "UTC", ax: Axes | None 
     return ax
 
 
-def plot_gaps(flags: pd.DataFrame, *, zone: str = "UTC", ax: Axes | None = None) -> Axes:
-    """Bars in time, a row per service and region, by severity. `flags` is `quality_flags`, or those rows of it that matter."""
+def plot_gaps(flags: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestamp, zone: str = "UTC", ax: Axes | None = None) -> Axes:
+    """Bars in time from `start` to `end`, a row per service and region, by severity.
+
+    `flags` is `quality_flags`, or those rows of it that matter.
+    """
     length = (flags.end - flags.start) / pd.Timedelta(seconds=1)
     names, n_all = style.worst_rows(style.row_names(flags), length)
     shown = flags.assign(row=style.row_names(flags))
@@ -60,15 +63,13 @@ def plot_gaps(flags: pd.DataFrame, *, zone: str = "UTC", ax: Axes | None = None)
     with style.use():
         ax = style.own_axes(ax, height=0.8 + 0.2 * max(len(names), 2))
         if len(shown):
-            margin = (shown.end.max() - shown.start.min()) / 100
-            begin, end = shown.start.min() - margin, shown.end.max() + margin
             bars = np.column_stack(
                 [shown.row.map({n: i for i, n in enumerate(names)}), style.as_days(shown.start), style.as_days(shown.end)]
             )
-            width = (end - begin) / pd.Timedelta(days=1)
+            width = (end - start) / pd.Timedelta(days=1)
             marks.bars_in_time(ax, bars.astype(float), tone_of, tones=SEVERITIES, labels=names, width=width)
-            style.time_axis(ax, zone, begin, end)
-        marks.key(ax, SEVERITIES)
+        style.time_axis(ax, zone, start, end)
+        marks.key(ax, [tone for index, tone in enumerate(SEVERITIES) if (tone_of == index).any()])
         if n_all > len(names):
             style.note(ax, f"the {len(names)} of {n_all} rows with the longest flags")
     return ax

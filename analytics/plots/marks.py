@@ -97,7 +97,8 @@ def events(ax: Axes, declared: pd.DataFrame) -> None:
         if at - half < free:
             continue
         free = at + half
-        ax.annotate(str(event.title), (at, bottom), (0, 7), textcoords="offset points", ha="center", fontsize=7.5, color=COLOURS["violet"])
+        ax.annotate(str(event.title), (at, bottom), (0, 7), textcoords="offset points", ha="center", fontsize=7.5,
+                    color=COLOURS["violet"], bbox={"facecolor": COLOURS["paper"], "alpha": 0.75, "lw": 0, "pad": 0.5})  # fmt: skip
 
 
 def lone_points(ax: Axes, time: NDArray[Any], value: NDArray[np.float64], *, colour: str = "ink") -> None:

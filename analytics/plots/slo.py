@@ -102,6 +102,8 @@ def plot_budgets(budgets: pd.DataFrame, *, at_risk_left: float, ax: Axes | None 
             colour = "bad" if budget.left_share < 0 else "worse" if budget.left_share < at_risk_left else "series"
             ax.barh(i, max(budget.left_share, low), height=0.5, color=COLOURS[colour], alpha=0.85, lw=0)
             ax.hlines(i, max(budget.left_low, low), min(budget.left_high, high), color=COLOURS["ink"], lw=1.2)
+            if budget.left_low < low:
+                ax.plot([low + 0.01 * (high - low)], [i], "<", ms=5, color=COLOURS["ink"])
             left, ends = (
                 words.percent(budget.left_share, 0),
                 words.interval(budget.left_low, budget.left_high, lambda x: words.percent(x, 0)),
@@ -125,7 +127,7 @@ def plot_budgets(budgets: pd.DataFrame, *, at_risk_left: float, ax: Axes | None 
         _percent_axis(ax, "x", low)
         ax.grid(visible=False, axis="y")
         ax.grid(visible=True, axis="x")
-        ax.set_xlabel("error budget left, share of the period's")
+        ax.set_xlabel("part of the error budget that is left")
         if len(ordered) > len(shown):
             style.note(ax, f"the {len(shown)} of {len(ordered)} with the least left")
     return ax
@@ -174,6 +176,7 @@ def _label_ends(ax: Axes, lines: list[tuple[float, str, pd.DataFrame]], floor: f
         ax.annotate(
             f"{name} {words.percent(left, 0)}", (end, height), (8, 0), xycoords="data", textcoords="offset points",
             va="center", fontsize=8.5, color=colour, annotation_clip=False,
+            bbox={"facecolor": COLOURS["paper"], "alpha": 0.9, "lw": 0, "pad": 0.5},
         )  # fmt: skip
 
 
@@ -197,7 +200,7 @@ def plot_outages(outages: pd.DataFrame, *, start: pd.Timestamp, end: pd.Timestam
             width = (end - start) / pd.Timedelta(days=1)
             marks.bars_in_time(ax, bars.astype(float), tone_of.astype(np.intp), tones=OUTAGES, labels=names, width=width)
         style.time_axis(ax, zone, start, end)
-        marks.key(ax, OUTAGES[::-1])
+        marks.key(ax, [OUTAGES[index] for index in reversed(range(len(OUTAGES))) if (tone_of == index).any()])
         if n_all > len(names):
             style.note(ax, f"the {len(names)} of {n_all} rows that were down longest")
     return ax

@@ -7,9 +7,11 @@ a short style of its own, which a published page does not need and leaves out.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from analytics import words
 from analytics.reporting import frames
 
 if TYPE_CHECKING:
@@ -184,11 +186,15 @@ def statements(items: Sequence[tuple[Any, ...]]) -> None:
 
 
 def todo(items: Sequence[str | tuple[str, str]], *, title: str = "What to do") -> None:
-    """What to do: each item a sentence, or (what to do, what it gains and how one would see that it was wrong)."""
+    """What to do: each item a sentence, or (what to do, what it gains and how one would see that it was wrong; `commands` in backticks)."""
     pairs = [(item, "") if isinstance(item, str) else item for item in items]
-    inner = "".join(f"<p><b>{html.escape(what)}</b> {html.escape(why)}</p>" for what, why in pairs)
+    inner = "".join(f"<p><b>{html.escape(what)}</b> {_with_code(why)}</p>" for what, why in pairs)
     body = f'<div class="do" role="note"><p class="do-title">{html.escape(title)}</p>{inner}</div>'
     _show("todo", body, "\n".join([f"{title}:", *(f"- {what} {why}".rstrip() for what, why in pairs)]))
+
+
+def _with_code(sentence: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(sentence))
 
 
 def _statement(what: str, why: str | None, mark: tuple[str, str] | None, link: tuple[str, str] | None) -> str:
@@ -199,10 +205,11 @@ def _statement(what: str, why: str | None, mark: tuple[str, str] | None, link: t
 
 
 def markdown_html(source: str) -> str:
-    """Markdown as HTML; HTML in it is escaped, because names from data may stand in it."""
+    """Markdown as HTML; HTML in it is escaped, because names from data may stand in it. A number is not parted from its unit."""
     import mistune
 
-    return str(mistune.create_markdown(escape=True, plugins=["table"])(source)).strip()
+    body = str(mistune.create_markdown(escape=True, plugins=["table"])(source)).strip()
+    return re.sub(r"(?<=\d) (?=(?:%|ms|min|h|d|s)(?![\w-]))", words.NBSP, body)
 
 
 def _show_empty(sentence: str) -> None:

@@ -21,6 +21,8 @@ INTERRUPTED = (130, -signal.SIGINT)
 """Exit codes after a Ctrl-C: that of the stage, and of a shell between that did not wait for it (dash)."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME = re.compile(r"File (?P<file>\S*?analytics/\S+?\.py):(?P<line>\d+), in (?P<function>[\w.<>]+)")
+_FRAME_OF_WORKER = re.compile(r'File "(?P<file>[^"]*analytics/[^"]+\.py)", line (?P<line>\d+), in (?P<function>[\w.<>]+)')
+"""As Python writes it into the error of a worker; the frames of IPython that follow only waited for it."""
 
 
 class StageFailed(RuntimeError):
@@ -93,7 +95,7 @@ def _cause(executed: Executed, index: int) -> tuple[str, list[str], str, str]:
     error = errors[-1]
     first, *further = (error.evalue or "").splitlines() or [""]
     trace = _ANSI.sub("", "\n".join(error.traceback))
-    frames = list(_FRAME.finditer(trace))
+    frames = list(_FRAME_OF_WORKER.finditer(trace)) or list(_FRAME.finditer(trace))
     frame = "(the cell itself)"
     if frames:
         file = frames[-1]["file"]

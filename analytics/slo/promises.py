@@ -28,11 +28,7 @@ def chosen(signals: Panels, *, service: str | None, region: str | None, start: A
         If a time has no zone, or nothing was measured of that service and region, or between these times.
     """
     low, high = (None if time is None else store.now(time) for time in (start, end))
-    found = signals.select(service=service, region=region)
-    if len(signals) and not len(found):
-        raise ValueError(
-            f"nothing was measured of service {service or 'any'} in region {region or 'any'}; see the tables services, regions"
-        )
+    found = signals.of(service=service, region=region)
     cut = found.between(low, now if high is None else min(high, now))
     if len(found) and not len(cut):
         first = pd.Timestamp(min(ref.start_ms for ref in found), unit="ms", tz="UTC")

@@ -63,7 +63,7 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
         )
     some = f"{spelled(kept)} of {spelled(n)} services".capitalize()
     alone = "The only service" if len(states) == 1 else by_state["kept"][0] if kept else ""
-    who = alone if n == 1 == kept else f"All {spelled(n)} services" if kept == n else some
+    who = alone if n == 1 == kept else _all(n) if kept == n else some
     is_one = kept < 2
     does = ("kept" if is_over else "keeps" if is_one else "keep") + (" its" if is_one else " their")
     parts = [f"{who} {does} promises"]
@@ -72,6 +72,10 @@ def headline(compliance: pd.DataFrame, period_start: pd.Timestamp) -> str:
     if by_state["at risk"]:
         parts.append(f"{words.listed(by_state['at risk'])} {'is' if len(by_state['at risk']) == 1 else 'are'} at risk")
     return f"{parts[0]}; {', '.join(parts[1:])}" if len(parts) > 1 else parts[0]
+
+
+def _all(n: int) -> str:
+    return "Both services" if n == 2 else f"All {spelled(n)} services"
 
 
 def spelled(n: int) -> str:
@@ -115,7 +119,7 @@ def kicker(compliance: pd.DataFrame, periods: list[Period], *, signals: Panels, 
 def tiles(verdicts: Verdicts, outages: pd.DataFrame, period: Period | None, zone: str) -> list[tuple[str, str, str]]:
     """Objectives kept, availability, least budget, outages of the newest month."""
     if period is None:
-        return [("Objectives kept", words.MISSING, "nothing was measured")]
+        return [("Services keeping promises", words.MISSING, "nothing was measured")]
     states = service_states(verdicts.compliance, period.start)
     judged = states[states.isin(["kept", "at risk", "missed"])]
     month = words.month(period.start, zone)
@@ -127,8 +131,8 @@ def tiles(verdicts: Verdicts, outages: pd.DataFrame, period: Period | None, zone
     least = budgets.sort_values(["left_share", "service"]).head(1)
     of_month = outages[(outages["verdict"] == "counts") & (outages["until"] > period.start)]
     return [
-        ("Objectives kept", kept_of(judged), f"{missed} missed, {at_risk} at risk, {month}"),
-        ("Availability", words.percent(share), f"of {words.count(checks['n'].sum())} checks of promised services"),
+        ("Services keeping promises", kept_of(judged), f"{missed} missed, {at_risk} at risk, {month}"),
+        ("Availability", words.percent(share), f"of {words.count(checks['n'].sum())} checks of services with a promise"),
         (
             "Least budget left",
             words.percent(least["left_share"].iloc[0], 0) if len(least) else words.MISSING,
@@ -137,9 +141,14 @@ def tiles(verdicts: Verdicts, outages: pd.DataFrame, period: Period | None, zone
         (
             "Outages that count",
             words.count(len(of_month)),
-            f"{words.duration(of_month['duration_s'].sum())} in all, {words.counted(int(of_month['is_open'].sum()), 'open', 'open')}",
+            f"{month}: {words.duration(of_month['duration_s'].sum())} in all, {_open(of_month)}",
         ),
     ]
+
+
+def _open(outages: pd.DataFrame) -> str:
+    n = int(outages["is_open"].sum())
+    return f"{words.count(n)} still open" if n else "none open"
 
 
 def kept_of(judged: pd.Series) -> str:
@@ -167,10 +176,12 @@ def proof_sentence(worst: pd.DataFrame) -> str:
     if kept.empty:
         return "No promise is kept so far this month."
     if open_to_doubt.empty:
-        return f"{words.counted(len(kept), 'promise is', 'promises are')} kept, and the intervals of all lie above what was promised."
+        kept_so_far = words.counted(len(kept), "promise is", "promises are")
+        return f"{kept_so_far} kept so far, each clearly: its whole interval is better than promised."
+    those = f"for {words.count(len(open_to_doubt))} of them" if len(open_to_doubt) < len(kept) else "for all of them"
     return (
-        f"Of {words.counted(len(kept), 'kept promise')} {words.count(len(open_to_doubt))} cannot be proven by so few days and checks: "
-        "the interval reaches below what was promised."
+        f"{words.counted(len(kept), 'promise is', 'promises are')} kept so far; {those if len(kept) > 1 else 'for it'} that may be luck: "
+        "the interval of the share of good checks, from so few days, reaches below what was promised."
     )
 
 
@@ -236,8 +247,8 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Make no release of {row.service} that can wait until the month is over.",
-                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}{region_clause(row)}; look what its "
-                "outages share. It was wrong if the burn rate stays above 1 without releases.",
+                f"Its {row.objective_kind} budget is overspent by {words.percent(-row.left_share, 0)}{region_clause(row)}; see what its "
+                "outages have in common. If the burn rate stays above 1 without releases, they are not the cause.",
             )
         )
     for row in worst[worst["state"] == "at risk"].head(3).itertuples(index=False):
@@ -246,7 +257,7 @@ def todo(worst: pd.DataFrame, listed: pd.DataFrame, certificates: pd.DataFrame, 
         items.append(
             (
                 f"Look at {row.service} before its {row.objective_kind} budget is gone.",
-                f"{left}{when}{region_clause(row)}. It was wrong if the recent burn rate falls below 1 by itself.",
+                f"{left}{when}{region_clause(row)}. If the recent burn rate falls below 1 by itself, it was a false alarm.",
             )
         )
     for row in shows.certificate_table(certificates).itertuples(index=False):

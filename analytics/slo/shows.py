@@ -39,6 +39,7 @@ RENEW_DAYS = 21
 MONTHS_SHOWN = 6
 OUTAGE_DAYS = 92
 NAME_WIDTH = 30
+DAY_S = 86_400
 LEAST_TOLD = -10.0
 """An overspent budget beyond this is told as such; the number itself says nothing more."""
 
@@ -136,9 +137,15 @@ def outage_table(listed: pd.DataFrame) -> pd.DataFrame:
 
 def repair_table(repairs: pd.DataFrame) -> pd.DataFrame:
     """Repair times for people."""
-    between = [words.interval(*row, words.duration) for row in zip(repairs["mtbf_low_s"], repairs["mtbf_high_s"], strict=True)]
+    rough = repairs.assign(**{name: repairs[name].map(_roughly) for name in ("mtbf_s", "mtbf_low_s", "mtbf_high_s")})
+    between = [words.interval(*row, words.duration) for row in zip(rough["mtbf_low_s"], rough["mtbf_high_s"], strict=True)]
     columns = ["service", "n_outages", "down_s", "mttr_s", "longest_s", "mtbf_s", "between"]
-    return repairs.assign(between=between)[columns]
+    return rough.assign(between=between)[columns]
+
+
+def _roughly(seconds: float) -> float:
+    """A time between failures, known from a few of them: from ten days on in whole days."""
+    return round(seconds / DAY_S) * DAY_S if seconds >= 10 * DAY_S else seconds
 
 
 def certificate_table(certificates: pd.DataFrame) -> pd.DataFrame:

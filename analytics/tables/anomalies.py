@@ -33,7 +33,7 @@ FEEDBACK = Table(
 
 WHEN = (
     Column("start", "time", "first step that was strange"),
-    Column("peak", "time", "the strangest step"),
+    Column("peak", "time", "the step furthest from what was expected"),
     Column("end", "time", "end of the last step that was strange; empty: it goes on", optional=True),
     Column("detected_at", "time", "when it was known: the end of the step that showed it"),
 )

@@ -117,7 +117,7 @@ def test_a_service_is_silent_while_one_it_calls_alerts_as_urgently():
     called = made.calls(("web", "db"))
     rows = row("a", start=5), row("b", service="db")
     found = raised(*rows, dependencies=called).alerts.set_index("service")
-    assert found.loc["web", "silenced_text"] == f"db, which it stands on, alerts too ({found.loc['db', 'alert_id']})"
+    assert found.loc["web", "silenced_text"] == f"db, which it depends on, alerts too ({found.loc['db', 'alert_id']})"
     assert found["silenced_by"].to_dict() == {"web": "dependency", "db": None}
     family = made.services("web", "db", web="db")
     assert reasons(*rows, services=family) == {"web": "dependency", "db": None}
@@ -141,7 +141,7 @@ def test_along_a_chain_the_end_is_told():
     rows = row("a", service="web"), row("b", service="api"), row("c", service="db")
     found = raised(*rows, dependencies=made.calls(("web", "api"), ("api", "db"))).alerts.set_index("service")
     assert found["silenced_by"].to_dict() == {"web": "dependency", "api": "dependency", "db": None}
-    assert "db, which it stands on" in found.loc["web", "silenced_text"]
+    assert "db, which it depends on" in found.loc["web", "silenced_text"]
 
 
 def test_of_services_that_call_each_other_the_first_is_told():

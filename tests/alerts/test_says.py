@@ -38,7 +38,7 @@ def test_tiles_say_the_gravest_and_how_long_it_took_to_know():
     assert [tuple(plain(text) for text in tile) for tile in says.tiles(SEVERAL)] == [
         ("Open", "3", "1 critical"),
         ("Gravest", "critical", "db: cpu +90 %"),
-        ("Known after", "30 min", "half of all that was told, from its start"),
+        ("Told after", "30 min", "the median time from the start of what was told"),
         ("Not told", "3", "of 8 alerts, each with its reason"),
     ]
     assert says.tiles(NONE)[1] == ("Gravest", words.MISSING, "nothing is open")
@@ -68,17 +68,20 @@ def test_what_nobody_is_told_of_is_counted_by_reason_and_listed():
         ["api: slow", "open", "declared maintenance"], ["db: a bit slow", "open", "severity 9 is below 10"],
         ["api: a bit slow", "over", "severity 4 is below 10"],
     ]  # fmt: skip
-    assert plain(says.silent_sentence(SEVERAL)) == "Nobody is told of 3 alerts: 2 too small to be told and 1 declared maintenance."
+    assert plain(says.silent_sentence(SEVERAL)) == "Nobody is told of 3 alerts: too small to be told (2) and declared maintenance (1)."
     small = SEVERAL[SEVERAL["silenced_by"] == "severity"]
     assert plain(says.silent_sentence(small)) == "Nobody is told of 2 alerts, for one reason: too small to be told."
     assert says.silent_sentence(NONE) == "Somebody is told of every alert."
 
 
 def test_what_to_do_names_the_likely_reason_and_whom_to_ask():
-    wrong = "It was a false alarm if nobody notices anything; then silence it: analytics alerts silence alert"
+    wrong = "If nobody notices anything, it was a false alarm; then silence it: `analytics alerts silence alert"
     assert says.todo(SEVERAL) == [
-        ("Look at db: cpu +90 %.", f"Nothing was declared near its start. {wrong}=a2 --for 7d --reason '…'."),
-        ("Look at web: latency_ms +18 % in eu.", f"Likely why: deploy 'web 2.4'. Ask shop team. {wrong}=a1 --for 7d --reason '…'."),
+        ("Look at db: cpu +90 %.", f"Nothing was declared near its start. {wrong}=a2 --for 7d --reason '…'`."),
+        (
+            "Look at web: latency_ms +18 % in eu.",
+            f"Likely why: deploy 'web 2.4'. Ask the owner, shop team. {wrong}=a1 --for 7d --reason '…'`.",
+        ),
     ]
     assert says.todo(NONE)[0][0] == "Nothing has to be done."
 

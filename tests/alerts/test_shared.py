@@ -131,7 +131,7 @@ def test_a_silence_of_one_service_keeps_the_others_told():
     assert silent(found) == {"s0": "silence", "s1": None, "s2": "shared", "s3": "shared"}
 
 
-def test_who_tells_for_others_is_told_though_it_stands_on_one_of_them():
+def test_who_tells_for_others_is_told_though_it_depends_on_one_of_them():
     services = made.services("s0", "s1", "s2", s0="s1")
     found = raised(*rows(0, 4, 9), series=FOUR, services=services).alerts
     assert silent(found) == {"s0": None, "s1": "shared", "s2": "shared"}

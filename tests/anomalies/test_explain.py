@@ -24,14 +24,15 @@ def row(**more):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (row(), "web in eu was 84 % slower than expected for 25 min on 2 Mar 00:00"),
-        (row(end=pd.NaT, effect=-0.4), "web in eu is 40 % faster than expected since 2 Mar 00:00"),
-        (row(region=None, effect=1.0053), "web was 101 % slower than expected for 25 min on 2 Mar 00:00"),
-        (row(signal="requests", effect=-0.6), "requests of web in eu was 60 % lower than expected for 25 min on 2 Mar 00:00"),
+        (row(), "web in eu was 84 % slower than expected for 25 min from 2 Mar 00:00"),
+        (row(end=pd.NaT, effect=-0.4), "web in eu has been 40 % faster than expected since 2 Mar 00:00"),
+        (row(region=None, effect=1.0053), "web was 2 times as slow as expected for 25 min from 2 Mar 00:00"),
+        (row(signal="requests", effect=-0.6), "requests of web in eu was 60 % lower than expected for 25 min from 2 Mar 00:00"),
         (
             row(signal="availability", effect=0.8),
-            "80 % more of the checks of web in eu failed than usual for 25 min on 2 Mar 00:00",
+            "80 more of 100 checks of web in eu failed than usual for 25 min from 2 Mar 00:00",
         ),
+        (row(signal="availability", effect=0.9996), "all checks of web in eu failed for 25 min from 2 Mar 00:00"),
     ],
 )
 def test_headlines(given, said):
@@ -44,6 +45,7 @@ def test_headlines(given, said):
         (0.0, "less than once in a thousand years"),
         (1e-9, "less than once in a thousand years"),
         (0.001, "once in 19 years"),
+        (1 / 52.18, "once in a year"),
         (0.04, "once in 25 weeks"),
         (0.25, "0.25 times a week"),
     ],
@@ -52,7 +54,7 @@ def test_how_rarely_chance_makes_as_much(per_week, said):
     members = episodes(episode(per_week=per_week)).assign(anomaly_id="a")
     one = members.assign(score=80.0)
     (text,) = explain.explanations(one, members, regions=REGIONS, settings=SETTINGS, zone="UTC")
-    assert f"chance makes as much {said} in this service" in plain(text)
+    assert f"chance alone does as much {said} in this service" in plain(text)
 
 
 def test_what_else_moved_and_what_would_have_kept_it_silent_is_said():
@@ -61,9 +63,16 @@ def test_what_else_moved_and_what_would_have_kept_it_silent_is_said():
     (text,) = explain.explanations(one, members, regions=REGIONS, settings=SETTINGS, zone="UTC")
     assert plain(text) == (
         "2 Mar 00:00: 200 ms where 100 ms [80, 120] was expected. Found by the value against a forecast from the values before: chance "
-        "makes as much once in 1.9 years in this service, the budget is 0.25 a week. Strange with it: availability of us (+30 %). It would "
-        "have been silent with min_relative_effect above 1, or a budget below 0.01 a week."
+        "alone does as much once in 1.9 years in this service; the budget is 0.25 a week. Strange with it: 30 more of 100 checks fail in "
+        "us. It would have been silent with min_relative_effect above 1, or a budget below 0.01 a week."
     )
+
+
+def test_what_all_checks_show_no_parameter_would_have_kept_silent():
+    members = episodes(episode("web/us/availability", effect=0.9996, observed=0.0, expected=1.0, low=0.98, high=1.0)).assign(anomaly_id="a")
+    (text,) = explain.explanations(members.assign(score=80.0), members, regions=REGIONS, settings=SETTINGS, zone="UTC")
+    assert "0 % of the checks succeeded where 100 % [98, 100] was expected." in plain(text)
+    assert plain(text).endswith("It would have been silent with declared maintenance only.")
 
 
 def holidays_said(*rows):

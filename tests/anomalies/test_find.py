@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analytics import anomalies, params, tables
+from analytics.anomalies import episodes, judge
 from analytics.stats import surprise
 from tests.anomalies.made import SETTINGS, feedback
 from tests.slo import made
@@ -119,6 +120,18 @@ def test_a_large_hour_on_a_still_series_is_as_large_as_it_was():
     assert told.direction == "regression"
 
 
+@pytest.mark.parametrize("n_steps", [1, 2, 12])
+def test_the_value_that_is_told_is_one_that_was_strange(n_steps):
+    """Not the value at which it was seen to be over."""
+    values = latency(7)
+    values[step(17, 3) : step(17, 3) + n_steps] *= 4
+    one = found(made.signals({("web", "eu"): values}, start=START, signal="latency_ms")).anomalies
+    told = one[(one["start"] <= at(17, 3)) & (one["start"] > at(17, 2))]
+    assert len(told) == 1
+    assert (told["observed"] > told["high"]).all()
+    assert (told["observed"] / told["expected"] > 3).all()
+
+
 def test_failing_checks_are_told_with_the_share_that_fails(whole):
     db = next(whole.alarms[whole.alarms["service"] == "db"].sort_values("severity", ascending=False).itertuples())
     assert (db.signal, db.region, db.direction) == ("availability", "eu", "regression")
@@ -222,3 +235,18 @@ def test_a_certificate_that_is_renewed_is_nothing_strange_and_a_load_that_triple
         )
     ).anomalies
     assert told["signal"].tolist() == ["load"]
+
+
+def test_without_anything_strange_the_page_has_its_sentences():
+    flat = made.signals({("web", "eu"): np.full(DAYS * PER_DAY, 100.0)}, start=START, signal="latency_ms")
+    one, now = found(flat), START + pd.Timedelta(days=DAYS)
+    assert anomalies.shows.alarm_table(one, now, 28).empty
+    assert anomalies.shows.ledger_table(one, now, 28).empty
+    assert anomalies.shows.other_alarms(one, [], [], now).empty
+    assert anomalies.says.finding(one, now, SETTINGS, "UTC").startswith("Nothing strange enough to tell happened")
+    tables.validate(one.anomalies, tables.TABLES["anomalies"])
+
+
+def test_without_a_step_there_is_no_newest_value():
+    (group, rows), *_ = judge.groups(world()[0].series, REGIONS)
+    assert episodes.newest_of(judge.Judged.nothing(len(rows), 0), group, start_ms=0, step_s=300).empty

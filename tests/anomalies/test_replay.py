@@ -64,8 +64,8 @@ def test_lines_name_what_is_gained_and_lost():
     text = "\n".join(lines).replace("\u00a0", " ")
     assert lines[0].replace("\u00a0", " ").startswith("7 d until 16 Mar 2026 00:00")
     assert lines[0].endswith("now   with anomalies.min_points=1")
-    assert "gained: 1 alarm\n    8  db in eu was 100 % slower than expected for 5 min on 9 Mar 15:00  [short]" in text
-    assert "lost: 1 alarm\n   50  web in eu was 100 % slower" in text
+    assert "gained: 1 alarm\n    8  db in eu was 2 times as slow as expected for 5 min from 9 Mar 15:00  [short]" in text
+    assert "lost: 1 alarm\n   50  web in eu was 2 times as slow" in text
 
 
 def test_half_and_twice_the_budget_are_counted_from_the_rates_that_are_known():

@@ -29,8 +29,7 @@ def test_what_chance_makes_too_often_is_not():
     assert kept_back(episode(), per_week=0.3) == [
         (
             "budget",
-            "chance makes as much 0.3 times a week in this service; the budget is 0.25 "
-            "(anomalies.false_alarms_per_week, fleet_false_alarms_per_week)",
+            "chance alone does as much 0.3 times a week; the budget is 0.25 (anomalies.false_alarms_per_week, fleet_false_alarms_per_week)",
         )
     ]
     assert kept_back(episode(), per_week=0.3, false_alarms_per_week=1.0) == []
@@ -50,6 +49,13 @@ def test_what_chance_makes_too_often_is_not():
 )
 def test_what_is_too_small_to_matter_is_not(row, is_told):
     assert [reason for reason, _ in kept_back(row)] == ([] if is_told else ["small"])
+
+
+def test_the_rule_says_what_was_too_small():
+    assert kept_back(episode(effect=0.14)) == [("small", "14 % is less than 15 % (anomalies.min_relative_effect)")]
+    assert kept_back(episode(effect=1.16, expected=2.5)) == [
+        ("small", "a difference of 2.9 ms is less than 5 ms (anomalies.min_latency_effect_ms)")
+    ]
 
 
 def test_a_single_failed_check_is_not_unless_something_else_shows_it():

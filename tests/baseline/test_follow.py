@@ -114,7 +114,7 @@ def test_what_came_while_a_drift_was_open_is_told_apart_from_what_was_masked(pro
     said = plain(baseline.says.left_out_sentence(table))
     assert "2 d because a drift was open, 1 d because they were masked" in said
     what = [what for what, _ in baseline.says.todo(baseline.shows.newest(known, signals), table)]
-    assert what[0] == "Decide on the drifts of web in default."
+    assert what[0] == "Check the drifts of web in default."
 
 
 def test_only_the_newest_baseline_of_a_series_tells_what_was_left_out(project):

@@ -143,7 +143,7 @@ def test_the_declared_change_just_before_is_named():
     one = found(change("web/eu/latency_ms"), events=events)
     (row,) = one.drifts.itertuples()
     assert (row.event_id, row.event_scope, row.event_gap_s) == ("e", "service", 7200)
-    assert plain(says.why(row, events, "UTC")).startswith("The deploy 'v7' (1 Mar 22:00) was 2 h before the estimated onset; chance puts")
+    assert plain(says.why(row, events, "UTC")).startswith("The deploy 'v7' (1 Mar 22:00) was 2 h before the estimated onset; by chance one")
     assert found(change("web/eu/latency_ms"), events=events, settings=params.Drift(event_hours=0.5)).drifts["event_id"].isna().all()
 
 
@@ -151,13 +151,13 @@ SAID = [
     ({"effect": 0.3}, "web in eu became 30 % slower on 2 Mar"),
     ({"effect": -0.3, "direction": "improvement"}, "web in eu became 30 % faster on 2 Mar"),
     ({"series_id": "web/eu/requests", "effect": -0.3, "direction": "neutral"}, "requests of web in eu fell by 30 % on 2 Mar"),
-    ({"kind": "spread", "effect": 0.4}, "response times of web in eu scatter 40 % more since 2 Mar"),
-    ({"kind": "tail", "effect": 0.021}, "2.1 more of 100 answers of web in eu are slow since 2 Mar"),
-    ({"kind": "tail", "effect": -0.008, "direction": "improvement"}, "0.8 fewer of 100 answers of web in eu are slow since 2 Mar"),
-    ({"kind": "season", "effect": 0.5, "direction": "neutral"}, "the day of web in eu swings 50 % more since 2 Mar"),
+    ({"kind": "spread", "effect": 0.4}, "response times of web in eu have scattered 40 % more since 2 Mar"),
+    ({"kind": "tail", "effect": 0.021}, "2.1 more of 100 answers of web in eu have been slow since 2 Mar"),
+    ({"kind": "tail", "effect": -0.008, "direction": "improvement"}, "0.8 fewer of 100 answers of web in eu have been slow since 2 Mar"),
+    ({"kind": "season", "effect": 0.5, "direction": "neutral"}, "the daily swing of web in eu has been 50 % larger since 2 Mar"),
     (
         {"series_id": "web/eu/availability", "kind": "availability", "effect": 0.004, "before": 0.001},
-        "0.4 more of 100 checks of web in eu fail since 2 Mar",
+        "0.4 more of 100 checks of web in eu have failed since 2 Mar",
     ),
 ]
 
@@ -190,7 +190,7 @@ def test_the_page_says_what_is_open():
     (row,) = all_of.drifts[all_of.drifts["service"] == "web"].itertuples()
     assert f"analytics drift accept {row.drift_id} --reason" in says.todo(all_of, "UTC")[0][1]
     assert plain(says.factors(row)) == "Severity 50: effect 50 % × exposure 100 % × duration 99 %."
-    assert plain(says.cost(row)) == "That is 30 s of waiting more for the checks of a week."
+    assert plain(says.cost(row)) == "It makes the checks of a week wait 30 s more."
 
 
 def test_another_shape_of_the_day_has_a_cost_in_its_slower_hours_unless_it_is_no_response_time():
@@ -252,8 +252,8 @@ def test_what_was_not_measured_lately_has_the_effect_that_was_told_and_no_severi
     one = found(change(kind="spread", **unknown))
     (row,) = one.drifts.itertuples()
     assert (row.effect, row.severity) == (0.5, 0)
-    assert plain(says.headline(row, one, "UTC")) == "response times of web in eu scatter 50 % more since 2 Mar"
-    assert says.factors(row) == "It has no severity: what is sure of its effect is none."
+    assert plain(says.headline(row, one, "UTC")) == "response times of web in eu have scattered 50 % more since 2 Mar"
+    assert says.factors(row) == "It has no severity: none of its effect is certain."
 
 
 def test_what_is_suspected_reads_differently_from_what_is_open():
@@ -265,7 +265,7 @@ def test_what_is_suspected_reads_differently_from_what_is_open():
     )
     assert plain(says.tiles(one)[0][2]) == "open, 1 of severity 25 or more; 1 more suspected"
     row = one.drifts[one.drifts["service"] == "api"].iloc[0]
-    assert plain(says.doubt(row, one)) == "It is suspected: of the drifts that are at least as sure chance explains 30 %."
+    assert plain(says.doubt(row, one)) == "It is suspected: of the drifts that are at least as sure, chance explains 30 %."
     assert [what for what, _ in says.todo(one, "UTC")] == [what for what, _ in says.todo(found(change(effect=0.3)), "UTC")]
     young = found(change(start=13.6 * DAY, detected=13.9 * DAY))
     assert plain(says.doubt(young.drifts.iloc[0], young)) == "It is suspected, for it has been known for 2 h 24 min only."
@@ -292,7 +292,7 @@ def test_what_crept_began_some_day_or_later():
 def test_an_expired_drift_is_counted_apart():
     one = found(change(**STATES["expired"]))
     assert plain(says.finding(one, "UTC")) == "No drift is open in 1 series. 1 older one was never decided on."
-    assert plain(says.todo(one, "UTC")[0][0]) == "Decide on 1 expired drift: analytics drift list --all."
+    assert plain(says.todo(one, "UTC")[0][0]) == "Decide on 1 expired drift (analytics drift list --all)."
     assert plain(says.heading(next(one.drifts.itertuples()), one, "UTC")).endswith("slower on 24 Aug 2025")
 
 

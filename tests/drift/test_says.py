@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from analytics.drift import says
+from analytics.drift import says, shows
 from analytics.drift.find import Drifts
 from analytics.words import NBSP
 from tests.drift.made import at
@@ -35,7 +35,7 @@ def test_drifts_without_a_figure_are_told_with_their_address():
     )
     items = told(drifts, "drawn")
     assert [item["anchor"] for item in items] == ["small", "over"]
-    assert items[0]["heading"].replace(NBSP, " ") == "Db in eu became 18 % slower on 2 Mar"
+    assert items[0]["heading"].replace(NBSP, " ") == "db in eu became 18 % slower on 2 Mar"
     assert "It was over on 4 Mar" in items[1]["text"].replace(NBSP, " ")
     assert all(item["figures"] == [] for item in items)
 
@@ -45,3 +45,7 @@ def test_many_drifts_do_not_fill_the_page():
     items = told(drifts)
     assert len(items) == says.MOST_TOLD
     assert items[0]["anchor"] == "d00"
+
+
+def test_a_small_q_value_is_not_zero():
+    assert [shows.chance(q) for q in (0.0001, 0.005, 0.37)] == [f"<{NBSP}0.01", "0.01", "0.37"]

@@ -253,14 +253,14 @@ def test_a_pause_of_a_metric_longer_than_three_steps_is_told(project, place):
     start = MONDAY + pd.Timedelta("5D") + pd.Timedelta(minutes=5) * place
     assert told(flags) == [("metric_gap", "a", "info")]
     assert flags[["start", "end", "n"]].to_numpy().tolist() == [[start, start + pd.Timedelta("1h"), 12]]
-    assert flags["text"].tolist() == ["no cpu for 1.0 h"]
+    assert flags["text"].tolist() == ["no cpu for 1\u00a0h"]
     assert metric_flags(gap_factor=13).empty
 
 
 def test_metrics_that_pause_together_are_one_pause(project):
     lost = [metrics_of(lambda at: at not in range(100, 112), signal=signal) for signal in ("cpu", "memory")]
     flags = metric_flags(*lost, metrics_of(lambda at: True, signal="threads"))
-    assert flags[["n", "text"]].to_numpy().tolist() == [[24, "no cpu and memory for 1.0 h"]]
+    assert flags[["n", "text"]].to_numpy().tolist() == [[24, "no cpu and memory for 1\u00a0h"]]
 
 
 def test_an_hourly_metric_has_no_pauses_between_its_samples(project):

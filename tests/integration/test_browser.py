@@ -184,3 +184,10 @@ def test_what_does_not_scroll_is_no_stop_for_the_keyboard(visit):
     stops = "() => [...document.querySelectorAll('figure > .scroll')].map(e => e.tabIndex)"
     assert set(visit(1280).evaluate(stops)) == {-1}
     assert set(visit(390).evaluate(stops)) == {0}
+
+
+def test_the_head_of_a_table_is_printed_without_buttons(visit):
+    """A browser prints the head again on each page, but leaves out what is in a button."""
+    page = visit()
+    page.emulate_media(media="print")
+    assert page.evaluate("() => getComputedStyle(document.querySelector('th button')).display") == "contents"

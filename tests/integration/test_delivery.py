@@ -182,7 +182,7 @@ def test_slack_gets_text_and_blocks(tmp_path, hook):
     assert header["text"] == {"type": "plain_text", "text": "[critical] web: a < b & c"}
     assert section["text"]["text"].splitlines() == [
         "New alert, critical.", "*What:* latency_ms +18 % (drift, worse)", "*Where:* web, eu", "It came back 2 times.",
-        "*Asked:* shop team", "*Page:* https://reports.example/drift.html#d1",
+        "*Owner:* shop team", "*Page:* https://reports.example/drift.html#d1",
     ]  # fmt: skip
     assert context["elements"][0]["text"] == "Test · a1.1.s"
 

@@ -142,7 +142,7 @@ def test_the_burn_down_names_the_worst_lines_without_overlap():
     "draw",
     [
         lambda: ingest.plot_coverage(sample.coverage().head(0)),
-        lambda: ingest.plot_gaps(sample.flags().head(0)),
+        lambda: ingest.plot_gaps(sample.flags().head(0), start=sample.START, end=sample.END),
         lambda: slo.plot_outages(sample.outages().head(0), start=sample.START, end=sample.END),
         lambda: slo.plot_compliance(sample.compliance().head(0)),
         lambda: slo.plot_budgets(sample.budgets().head(0), at_risk_left=0.25),

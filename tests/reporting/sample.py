@@ -188,7 +188,7 @@ report.figure(
 )
 # %%
 report.figure(
-    ingest.plot_gaps(sample.flags(), zone=ZONE), title="Gaps", caption="Pauses longer than three usual intervals.",
+    ingest.plot_gaps(sample.flags(), start=START, end=END, zone=ZONE), title="Gaps", caption="Pauses longer than three usual intervals.",
     alt="Bars of forty gaps over ten weeks, none longer than a few hours.", data=sample.flags(), zone=ZONE,
 )
 # %%

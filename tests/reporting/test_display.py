@@ -113,3 +113,13 @@ def test_markdown_is_rendered_without_links_that_run_something(shown):
     body = shown(report.text, "See **this** and [that](javascript:alert(1)).").data["text/html"]
     assert "<strong>this</strong>" in body
     assert "javascript:" not in body
+
+
+def test_a_number_stays_with_its_unit():
+    assert "9\u00a0% of 5\u00a0min" in display.markdown_html("9 % of 5 min, 2 days")
+    assert "2 days" in display.markdown_html("9 % of 5 min, 2 days")
+
+
+def test_a_command_in_what_to_do_is_code(shown):
+    body = shown(report.todo, [("Do it.", "With `a <b>`.")]).data["text/html"]
+    assert "<code>a &lt;b&gt;</code>" in body

@@ -88,3 +88,14 @@ def test_certificate_of_no_single_service_goes_by_its_title():
 
 def test_without_certificates_there_are_no_rows():
     assert slo.find_certificates(events(), Panels([]), now=NOW).empty
+
+
+def test_a_time_between_failures_of_weeks_is_told_in_whole_days():
+    day = 86_400.0
+    repairs = pd.DataFrame(
+        {"service": ["web", "api"], "n_outages": [4, 1], "down_s": [60.0, 60.0], "mttr_s": [15.0, 60.0], "longest_s": [30.0, 60.0],
+         "mtbf_s": [52.4 * day, 2.5 * day], "mtbf_low_s": [20.45 * day, 0.5 * day], "mtbf_high_s": [192.4 * day, np.nan]}
+    )  # fmt: skip
+    table = slo.shows.repair_table(repairs)
+    assert table["mtbf_s"].tolist() == [52 * day, 2.5 * day]
+    assert [text.replace("\u00a0", " ") for text in table["between"]] == ["[20, 192]", "–"]

@@ -43,7 +43,7 @@ def flags(*rows):
 @pytest.mark.parametrize(
     ("states", "is_complete", "expected"),
     [
-        ([("a", "kept"), ("b", "kept")], True, "All two services kept their promises"),
+        ([("a", "kept"), ("b", "kept")], True, "Both services kept their promises"),
         ([("a", "kept"), ("b", "missed")], True, "One of two services kept its promises; b did not"),
         ([("a", "kept"), ("b", "missed"), ("c", "at risk")], False, "One of three services keeps its promises; b does not, c is at risk"),
         ([("a", "missed"), ("b", "missed"), ("c", "unmeasured")], False, "None of two services keeps its promises; a and b do not"),
@@ -65,7 +65,7 @@ def test_nothing_judged_is_no_share_of_promises_kept():
     listed = pd.DataFrame({"verdict": [], "is_open": pd.Series(dtype=bool), "duration_s": []})
     month = summary.newest(rows, budgets(rows).head(0))
     assert summary.tiles(month, coverage, flags(), listed, pd.DataFrame(columns=tables.TABLES["alerts"].names))[0] == (
-        "Objectives kept",
+        "Services keeping promises",
         "–",
         "no service can be judged",
     )

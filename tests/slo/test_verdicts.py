@@ -212,7 +212,7 @@ def test_promises_follow_role_and_declaration():
 
 
 def test_nothing_measured_of_a_service_is_an_error_that_names_it(project):
-    with pytest.raises(ValueError, match="nothing was measured of service wbe"):
+    with pytest.raises(ValueError, match="no service is called 'wbe'; did you mean 'web'"):
         slo.chosen(daily([1]), service="wbe", region=None, start=None, end=None, now=pd.Timestamp("2026-02-01T00:00Z"))
 
 
