@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -60,18 +61,17 @@ def fates(alerts: Sequence[Alert], series: pd.DataFrame, *, settings: params.Ale
         here = (series["first"] <= at) & (until >= at) & ((series["region"] == place) | (place == ""))
         return int(series.loc[here, "service"].nunique())
 
-    def enough(place: str, n_services: int, rows: IntArray) -> bool:
+    def enough(place: str, n_services: int, rows: IntArray, share: float = settings.shared_share) -> bool:
+        if n_services < settings.shared_services:
+            return False
         of = measured(place, rows)
-        return settings.shared_services <= n_services <= of and n_services >= settings.shared_share * of
-
-    def enough_silent(place: str, n_services: int, rows: IntArray) -> bool:
-        return settings.shared_services <= n_services <= measured(place, rows)
+        return share * of <= n_services <= of
 
     found = _at_once(mine, range(len(mine)), settings, enough)
     # What has been told with others is not told again; a few of many that fall silent at once share something, if not their region.
     taken = {row for _, rows in found for row in rows}
     silent = [row for row, alert in enumerate(mine) if row not in taken and _is_silence(alert)]
-    found += _at_once(mine, silent, settings, enough_silent)
+    found += _at_once(mine, silent, settings, partial(enough, share=0.0))
     return [_fate(place or None, measured(place, rows), [mine[row] for row in rows], settings) for place, rows in found]
 
 
