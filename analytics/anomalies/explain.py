@@ -114,7 +114,12 @@ def _explanation(one: Any, members: list[Any], settings: params.Anomalies, zone:
 
 
 def _holidays(one: Any, members: list[Any], place_of: dict[str, tuple[str, str]]) -> list[str]:
-    """Which holidays there were on the day of its peak in the regions in which it was, and on the day before, a sentence each."""
+    """Which holidays there were on the day of its peak in the regions in which it was, and on the day before, a sentence each.
+
+    None for failed checks: how many fail does not depend on who works that day.
+    """
+    if one.detector == "failures":
+        return []
     known = {(calendar, zone) for zone, calendar in (place_of.get(row.region, NOWHERE) for row in members) if calendar}
     of: dict[tuple[date, str], list[str]] = {}
     for calendar, zone in sorted(known):

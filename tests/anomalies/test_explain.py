@@ -90,6 +90,7 @@ def test_a_holiday_on_that_day_or_the_day_before_is_said():
     assert holidays_said(episode(start=HOLIDAY)) == "1 May was a holiday in DE: Labor Day."
     assert holidays_said(episode(start=AFTER)) == "1 May was a holiday in DE: Labor Day."
     assert holidays_said(episode("web/us/load", start=AFTER)) == ""
+    assert "holiday" not in holidays_said(episode("web/eu/availability", start=HOLIDAY, detector="failures"))
 
 
 def test_a_holiday_of_several_regions_is_said_once():
