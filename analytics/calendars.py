@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from holidays import HolidayBase
 
 __all__ = [
+    "NOWHERE",
     "Clock",
     "Period",
     "clock",
@@ -27,11 +28,14 @@ __all__ = [
     "local_offset_ms",
     "midnights",
     "months",
+    "places",
     "zone_of",
 ]
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+NOWHERE = ("UTC", "")
+"""Zone and calendar of a region of which neither is known."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,12 @@ class Clock:
         """The steps from number `first` to before `stop`."""
         here = slice(first, stop)
         return Clock(self.start_ms + first * self.step_s * 1000, self.step_s, self.local_ms[here], self.is_holiday[here])
+
+
+def places(regions: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Zone and calendar of holidays of each region of table `regions`; UTC and none where they are unknown."""
+    known = regions[["region", "zone", "holidays"]].astype("object").fillna("")
+    return {row.region: (row.zone or NOWHERE[0], row.holidays) for row in known.itertuples()}
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from analytics.calendars import Clock
+from analytics.calendars import NOWHERE, Clock
 
 __all__ = [
     "LEVELS",
@@ -121,6 +122,20 @@ def kind_of(signal: str) -> Kind:
     if signal.startswith("latency"):
         return "log"
     return KINDS.get(signal, "linear")
+
+
+def alike(series: pd.DataFrame, places: Mapping[str, tuple[str, str]]) -> list[tuple[tuple[Kind, str, str], npt.NDArray[np.int64]]]:
+    """Series that can be looked at together: scale, zone and calendar of holidays, and the rows of those that have them in common.
+
+    Parameters
+    ----------
+    series : frame with signal and region
+    places : zone and calendar of each region (`calendars.places`); of others nothing is known
+    """
+    found: dict[tuple[Kind, str, str], list[int]] = {}
+    for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
+        found.setdefault((kind_of(signal), *places.get(region, NOWHERE)), []).append(row)
+    return [(key, np.array(rows, np.int64)) for key, rows in sorted(found.items())]
 
 
 def transform(values: FloatArray, kind: Kind) -> FloatArray:

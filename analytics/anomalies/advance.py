@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import params, store
+from analytics import calendars, params, store
 from analytics.anomalies import episodes
 from analytics.anomalies.found import Found
-from analytics.anomalies.judge import NOWHERE, Group, Judged, groups, judged, places
+from analytics.anomalies.judge import Group, Judged, groups, judged
 from analytics.panel import Panel, PanelRef
 from analytics.stats import past
 from analytics.stats.past import Past
@@ -176,9 +176,9 @@ def _rows(panel: Panel, rows: IntArray) -> Panel:
 
 
 def _keep_their_clocks(before: State, regions: pd.DataFrame) -> bool:
-    place_of = places(regions)
+    place_of = calendars.places(regions)
     return all(
-        place_of.get(region, NOWHERE) == (one.group.zone, one.group.holidays)
+        place_of.get(region, calendars.NOWHERE) == (one.group.zone, one.group.holidays)
         for one in before.watched
         for region in set(one.group.series["region"])
     )

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from analytics import calendars, params, words
-from analytics.anomalies.judge import NOWHERE, places
 from analytics.anomalies.suppress import smallest
 
 __all__ = ["DETECTOR_WORDS", "explanations", "heading", "headline", "paragraph", "share", "size", "what", "where"]
@@ -90,7 +89,7 @@ def explanations(
     ----------
     regions : table `regions`, for the holidays
     """
-    place_of = places(regions)
+    place_of = calendars.places(regions)
     of: dict[str, list[Any]] = {}
     for row in details.sort_values(["per_week", "series_id"]).itertuples():
         of.setdefault(row.anomaly_id, []).append(row)
@@ -120,7 +119,7 @@ def _holidays(one: Any, members: list[Any], place_of: dict[str, tuple[str, str]]
     """
     if one.detector == "failures":
         return []
-    known = {(calendar, zone) for zone, calendar in (place_of.get(row.region, NOWHERE) for row in members) if calendar}
+    known = {(calendar, zone) for zone, calendar in (place_of.get(row.region, calendars.NOWHERE) for row in members) if calendar}
     of: dict[tuple[date, str], list[str]] = {}
     for calendar, zone in sorted(known):
         today = one.peak.tz_convert(calendars.zone_of(zone)).date()

@@ -18,7 +18,7 @@ from analytics.panel import Panel, PanelRef
 from analytics.stats import alarms, failures, levels, rest, surprise
 from analytics.stats.past import Past, pieces
 
-__all__ = ["DETECTORS", "GAP_S", "NOWHERE", "Group", "Judged", "groups", "judge", "judged", "places", "strange"]
+__all__ = ["DETECTORS", "GAP_S", "Group", "Judged", "groups", "judge", "judged", "strange"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -26,9 +26,6 @@ IntArray = npt.NDArray[np.int64]
 
 GAP_S = 1800
 """What is not longer interrupted is one episode, s; at least one step."""
-
-NOWHERE = ("UTC", "")
-"""Zone and calendar of a region of which nothing is known."""
 
 NIGHT_MS = 4 * 3_600_000
 """What a holiday lasts after midnight, ms: nobody goes to bed on the stroke of twelve."""
@@ -112,12 +109,6 @@ class Judged:
         )
 
 
-def places(regions: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Zone and calendar of holidays of each region of table `regions`; UTC and none where they are unknown."""
-    known = regions[["region", "zone", "holidays"]].astype("object").fillna("")
-    return {row.region: (row.zone or "UTC", row.holidays) for row in known.itertuples()}
-
-
 def groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[Group, IntArray]]:
     """Series by scale, clock and calendar, with their rows.
 
@@ -125,12 +116,9 @@ def groups(series: pd.DataFrame, regions: pd.DataFrame) -> list[tuple[Group, Int
     ----------
     regions : table `regions`, for the clocks and calendars
     """
-    place_of = places(regions)
-    found: dict[tuple[Kind, str, str], list[int]] = {}
-    for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
-        found.setdefault((expected.kind_of(signal), *place_of.get(region, NOWHERE)), []).append(row)
     named = series[["series_id", "service", "region", "signal"]].astype("object")
-    return [(Group(*key, named.iloc[rows].reset_index(drop=True)), np.array(rows, np.int64)) for key, rows in sorted(found.items())]
+    together = expected.alike(series, calendars.places(regions))
+    return [(Group(*key, named.iloc[rows].reset_index(drop=True)), rows) for key, rows in together]
 
 
 def judge(ref: PanelRef, *, regions: pd.DataFrame, settings: params.Anomalies) -> Iterator[tuple[Group, Judged]]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import engine, params, rebaselines, tables
+from analytics import calendars, engine, params, rebaselines, tables
 from analytics.baseline import cohorts, follow, history
 from analytics.baseline.cohorts import Followed
 from analytics.baseline.history import BORN_DAYS
@@ -78,7 +78,7 @@ def _found(
     project: params.Project,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    chains = history.weeks(signals, follow.in_ms(masks, now), accepted, follow.places_of(regions), now_ms=to_ms(now))
+    chains = history.weeks(signals, follow.in_ms(masks, now), accepted, calendars.places(regions), now_ms=to_ms(now))
     work, rows = partial(cohorts.advance, settings=settings), partial(rows_of, settings=settings)
     points = signals.size + WEEK_POINTS * sum(len(chain) for chain in chains)
     found = engine.fold(work, rows, chains, workers=project.workers, points=points)

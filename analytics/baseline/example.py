@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import expected, params, store
+from analytics import calendars, expected, params, store
 from analytics.baseline import follow
 from analytics.baseline.known import Known
 from analytics.panel import Panel, Panels, to_ms
@@ -64,7 +64,7 @@ def look_at(
     ref = next(ref for ref in signals if (ref.series["series_id"] == row["series_id"]).any())
     mine = replace(ref, series=ref.series[ref.series["series_id"] == row["series_id"]].reset_index(drop=True))
     panel = mine.load().between(begin, until)
-    group = follow.groups(panel.series, follow.places_of(regions))[0]
+    group = follow.groups(panel.series, calendars.places(regions))[0]
     versions = known.table[known.table["series_id"] == row["series_id"]].sort_values("valid_from")
     course = _course(panel, group, versions, known)
     return Example(row, course, _week(panel, group, versions, known), _marks(row, events, masks, begin, until))

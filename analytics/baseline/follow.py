@@ -32,7 +32,6 @@ __all__ = [
     "in_ms",
     "learn_window",
     "masked_cells",
-    "places_of",
     "windows",
 ]
 
@@ -129,7 +128,7 @@ def windows(
         Columns `series_id, known_ms, until_ms, start_ms, end_ms`: stretches of single series that baselines which begin to hold in
         [known_ms, until_ms) must not learn from.
     """
-    places, masks_ms = places_of(regions), in_ms(masks, now)
+    places, masks_ms = calendars.places(regions), in_ms(masks, now)
     bundles: dict[tuple[int, int], list[PanelRef]] = {}
     for ref in signals:
         bundles.setdefault((ref.block // (BLOCKS * max(1, ref.step_s // 300)), ref.step_s), []).append(ref)
@@ -229,18 +228,9 @@ def learn_window(window: Window) -> Version:
     return Version([(group, _learn_group(panel, group, window)) for group in groups(panel.series, window.places)], data)
 
 
-def places_of(regions: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Zone and calendar of holidays of each region; UTC and none where they are unknown."""
-    known = regions.astype("object").where(regions.notna(), None)
-    return {row.region: (row.zone or "UTC", row.holidays or "") for row in known.itertuples()}
-
-
 def groups(series: pd.DataFrame, places: dict[str, tuple[str, str]]) -> list[Group]:
     """Series by scale and clock."""
-    found: dict[tuple[Kind, str, str], list[int]] = {}
-    for row, (signal, region) in enumerate(zip(series["signal"], series["region"], strict=True)):
-        found.setdefault((expected.kind_of(signal), *places.get(region, ("UTC", ""))), []).append(row)
-    return [Group(np.array(rows), *keys) for keys, rows in sorted(found.items())]
+    return [Group(rows, *key) for key, rows in expected.alike(series, places)]
 
 
 def _learn_group(panel: Panel, group: Group, window: Window) -> Learnt:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics import baseline, params, tables
+from analytics import baseline, calendars, params, tables
 from analytics.baseline import cohorts, follow, history, watch
 from analytics.panel import to_ms
 from analytics.stats import changes as stats_changes
@@ -64,7 +64,7 @@ def found(signals, *, days, masks=NO_MASKS, decisions=NONE_DECIDED):
 def from_scratch(signals, *, days, masks=NO_MASKS, decisions=NONE_DECIDED):
     now = START + days * DAY
     accepted = decisions.loc[decisions["time"] < now, ["series_id", "start", "time"]]
-    places = follow.places_of(REGIONS)
+    places = calendars.places(REGIONS)
     (chain,) = history.weeks(signals, follow.in_ms(masks, now), accepted, places, now_ms=to_ms(now))
     return panels.changes_of_weeks(chain, settings=SETTINGS).sort_values(["series_id", "detected_at", "kind"], ignore_index=True)
 
