@@ -27,6 +27,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from analytics.stats import pattern, regression, rest, robust, trailing
 from analytics.stats.past import Past, pieces
+from analytics.stats.spread import FEW, after_gap, spread
+from analytics.stats.steps import COURSE_DAYS, DAY_S, SPREAD_STEPS, Steps, steps_of
 
 __all__ = ["DETECTORS", "Surprise", "surprises"]
 
@@ -37,15 +39,10 @@ Noise = Callable[[FloatArray], FloatArray]
 
 DETECTORS = ("forecast", "course", "run", "pulse", "pattern")
 
-DAY_S, HOUR_S = 86_400, 3600
 SHORTEST_S = 180
 """Finer values are judged as means of three minutes: what is over in one is nothing to be woken for, and single values are mostly noise."""
 CELLS = 100_000
 """Values looked at together: a window of 24 of each is 20 MB."""
-COURSE_DAYS = 7
-"""Days that the course of the day is the median of: three may be wrong."""
-CLOCK_H = 3
-"""What a clock may be put back by, and the same time of a week ago still be found, h."""
 FEW_STEPS = 4
 """Fewer steps a day have no course."""
 
@@ -64,20 +61,6 @@ BACK = 2.0
 STRONGEST = 1000.0
 """Strengths beyond are all the same; a series that never moved has no spread to tell them apart."""
 
-FEW = 12
-"""Residuals from which a spread is known well enough to judge by."""
-SPREAD_STEPS = 24
-"""Number of residuals behind a local spread: the standard error of a mean absolute deviation of 24 normal values is 15 %."""
-PATCH = 4
-"""Steps after which the spread of a time of the day is looked at again, a few of those behind it: it is remembered for a week."""
-MEAN_DEVIATION = 1.2533
-"""Standard deviation over mean absolute deviation of a normal variable."""
-BOUND = 4.0
-"""Residuals count in the local spread up to so many spreads of the week: an event must not hide the next one. A missing value counts as
-that: where values pause something is wrong more often than not, and without it what comes after gaps was told three times as often."""
-WEEK_PART, NEAR_PART, TIME_PART, HEAVY_PART = 0.5, 0.7, 0.8, 0.25
-"""Parts of the spreads of the last week, the last hours, this time of the day, and of the mean size of residuals (large where most are
-nothing and some are huge), of which the largest is taken. Below 1, as the largest of several estimates is too large on average."""
 LEAST_CHANGE = 0.01
 """Smallest spread, as a share of the level: changes of a few percent are of no interest, however still a series is."""
 
@@ -106,62 +89,6 @@ class Surprise:
     expected: FloatArray
     scale: FloatArray
     usual: FloatArray
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """Steps in a day and in an hour, and where what came before these columns lies.
-
-    Attributes
-    ----------
-    first : number of the first column
-    ago : int array, shape (n_times, COURSE_DAYS); columns of the same time of the days before, among those of a week before and these
-    ends : columns that end a patch of `PATCH` steps
-    patches : int array, shape (n_times, COURSE_DAYS); the same as `ago` among the patches of a week before and of these columns
-    by_kind : the same as `ago` by the kind of the day; None without a calendar
-    """
-
-    day: int
-    hour: int
-    first: int
-    ago: IntArray
-    ends: IntArray
-    patches: IntArray
-    by_kind: rest.References | None
-
-    @property
-    def week(self) -> int:
-        """Columns of a week and what the clock may be put back by."""
-        return _week(self.day, self.hour)
-
-
-def _week(day: int, hour: int) -> int:
-    return max(COURSE_DAYS * day + CLOCK_H * hour, SPREAD_STEPS)
-
-
-def _steps(local_step: IntArray, step_s: int, past: Past, days: rest.Days | None = None) -> _Steps:
-    day, hour = (max(1, round(length / step_s)) for length in (DAY_S, HOUR_S))
-    n_times, first, n = len(local_step), past.passed(len(local_step)), _week(day, hour)
-    # Before the first column there is nothing, wherever the clock then stood.
-    local = np.concatenate([past.shared("local", local_step[0] - np.arange(n, 0, -1)), local_step])
-    past.share("local", local[n_times:])
-    wanted = local_step[:, None] - day * np.arange(1, COURSE_DAYS + 1)
-    column = np.arange(n_times)
-    ago = trailing.places(local, wanted, known=n + column, width=n)
-    by_kind = None if days is None else rest.references(ago, days, width=n, past=past)
-    if by_kind is not None:
-        ago = by_kind.ordinary
-    ends = np.flatnonzero((first + column + 1) % PATCH == 0)
-    n_patches = _n_patches(n)
-    patch = np.concatenate([past.shared("patch", local_step[0] // PATCH - np.arange(n_patches, 0, -1) - 1), local_step[ends] // PATCH])
-    past.share("patch", patch[len(ends) :])
-    known = n_patches + np.searchsorted(ends, column)
-    patches = trailing.places(patch, (wanted + SPREAD_STEPS // 2) // PATCH, known=known, width=n_patches)
-    return _Steps(day, hour, first, ago, ends, patches, by_kind)
-
-
-def _n_patches(week: int) -> int:
-    return -(-week // PATCH) + 1
 
 
 def surprises(
@@ -258,7 +185,7 @@ def _judged(
     values: FloatArray, local_step: IntArray, step_s: int, noise: Noise, days: rest.Days | None, past: Past
 ) -> Surprise:  # fmt: skip
     """Surprise at the cadence of the values."""
-    steps = _steps(local_step, step_s, past, days)
+    steps = steps_of(local_step, step_s, past, days)
     level = _median_before("level", values, max(steps.day, SPREAD_STEPS), past)
     about = past.joined("about", (values - level).astype(np.float32), steps.week)
     course = _same_time(about, steps)
@@ -272,11 +199,11 @@ def _judged(
         usual, is_open = np.where(nearest.is_odd, nearest.usual, usual), nearest.is_open
 
     by_course = values - usual
-    course_scale = np.maximum(_spread(by_course, steps, past.part("course"), is_open), least)
+    course_scale = np.maximum(spread(by_course, steps, past.part("course"), is_open), least)
     change, last_kept = _expected_change(values, recent, short, [level, course, about], nearest, steps, past)
     expected = short + change
     residual = values - expected
-    scale = _after_gap(values, np.maximum(_spread(residual, steps, past.part("forecast"), is_open), least), course_scale, past)
+    scale = after_gap(values, np.maximum(spread(residual, steps, past.part("forecast"), is_open), least), course_scale, past)
 
     forecast = _bounded_ratio(residual, scale)
     apart = COURSE_WEIGHT * _bounded_ratio(by_course, course_scale)
@@ -301,7 +228,7 @@ def _last(whole: FloatArray, window: int, n_times: int) -> FloatArray:
     return trailing.median(whole[:, whole.shape[1] - n_times - trailing.reach(window) - 1 : -1], window)
 
 
-def _same_time(whole: FloatArray, steps: _Steps) -> FloatArray:
+def _same_time(whole: FloatArray, steps: Steps) -> FloatArray:
     """Median of the same time of the last days; NaN where a day has too few steps to have a course."""
     if steps.day < FEW_STEPS:
         return np.full((len(whole), len(steps.ago)), np.nan, np.float32)
@@ -314,76 +241,13 @@ def _filled(values: FloatArray, level: FloatArray, course: FloatArray, past: Pas
     return np.where(np.isfinite(values), values, usual + trailing.carried(values - usual, past))
 
 
-def _spread(residual: FloatArray, steps: _Steps, past: Past, is_open: BoolArray | None = None) -> FloatArray:
-    """Spread known before each point: the largest of those of the last week, the last hours and this time of the day.
-
-    On open days residuals are smaller than elsewhere, as the nearest of what may be usual is taken: they count at least as typical ones.
-    """
-    size = np.abs(residual)
-    is_open = None if is_open is None or not is_open.any() else is_open
-    plain = size if is_open is None else np.where(is_open, np.nan, size)
-    is_known = _count_before(plain, past) >= FEW
-    week = robust.NORMAL_CONSISTENCY * _week_median(plain, steps, past)
-    mean, middle = size, size
-    if is_open is not None:
-        mean, middle = (np.where(is_open, np.fmax(size, week / one), size) for one in (MEAN_DEVIATION, robust.NORMAL_CONSISTENCY))
-    near = MEAN_DEVIATION * trailing.fading_mean(np.fmin(mean, BOUND * week), 2 * SPREAD_STEPS, past.part("near"))[:, :-1]
-    heavy = MEAN_DEVIATION * trailing.fading_mean(mean, 7 * max(steps.day, FEW), past.part("heavy"))[:, :-1]
-    by_time = robust.NORMAL_CONSISTENCY * _patches(middle, steps, past)
-    spread = np.where(is_known, np.fmax(NEAR_PART * near, HEAVY_PART * heavy), np.nan)
-    return np.fmax(np.fmax(WEEK_PART * week, TIME_PART * by_time), spread)
-
-
-def _count_before(values: FloatArray, past: Past) -> FloatArray:
-    """How many values were present before each."""
-    before = past.array("count", np.zeros((len(values), 1)))
-    count = before + np.cumsum(np.isfinite(values), axis=1)
-    past.keep("count", count[:, -1:])
-    return np.concatenate([before, count[:, :-1]], axis=1)
-
-
-def _week_median(size: FloatArray, steps: _Steps, past: Past) -> FloatArray:
-    """Median of the last week, as that of the medians of its halves of days; NaN where it is known of few values."""
-    found = np.empty(size.shape)
-    block = max(FEW, steps.day // 2)
-    none = np.full((len(size), 7 * max(steps.day, FEW) // block), np.nan, np.float32)
-    for start, stop, begun in pieces(steps.first, size.shape[1], block):
-        medians, counts = past.array("medians", none), past.array("counts", np.zeros_like(none))
-        known = counts.sum(axis=1) >= FEW
-        found[:, start:stop] = np.where(known, robust.median(medians), np.nan)[:, None]
-        over = past.finished("half", size[:, start:stop].astype(np.float32), begun, block)
-        if over is not None:
-            past.pushed("medians", robust.median(over), none)
-            past.pushed("counts", np.isfinite(over).sum(axis=1), np.zeros_like(none))
-    return found
-
-
-def _patches(size: FloatArray, steps: _Steps, past: Past) -> FloatArray:
-    """Median of this time of the last days, known in patches: of each the median of the steps about it."""
-    whole = past.joined("recent", size.astype(np.float32), SPREAD_STEPS - 1)
-    windows = sliding_window_view(whole, SPREAD_STEPS, axis=1)[:, steps.ends]
-    medians = past.joined("patches", robust.median(windows), _n_patches(steps.week))
-    return trailing.median_at(medians, steps.patches)
-
-
-def _after_gap(values: FloatArray, scale: FloatArray, far: FloatArray, past: Past) -> FloatArray:
-    """Scale of a forecast from the last present value: over a gap it grows like a random walk until it is that of the course of the day."""
-    present = np.isfinite(values)
-    column = np.arange(1, values.shape[1] + 1)
-    missing = past.array("missing", np.zeros((len(values), 1)))
-    last = np.maximum.accumulate(np.concatenate([-missing, np.where(present, column, -np.inf)], axis=1), axis=1)
-    past.keep("missing", column[-1:] - last[:, -1:])
-    missing = column - 1 - last[:, :-1]
-    return np.where(missing > 0, np.hypot(scale, np.fmin(np.sqrt(missing) * scale, np.fmax(far, scale))), scale)
-
-
 def _expected_change(
     values: FloatArray,
     recent: FloatArray,
     short: FloatArray,
     course: list[FloatArray],
     nearest: rest.Nearest | None,
-    steps: _Steps,
+    steps: Steps,
     past: Past,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Difference of the next value from the median of the last hour, by a regression on what was known before, and what it keeps of the
@@ -412,7 +276,7 @@ def _bounded_ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
 
 
 def _known_before(
-    recent: FloatArray, short: FloatArray, course: list[FloatArray], far: FloatArray, steps: _Steps, past: Past
+    recent: FloatArray, short: FloatArray, course: list[FloatArray], far: FloatArray, steps: Steps, past: Past
 ) -> list[FloatArray]:  # fmt: skip
     """What the next value may depend on, each as a difference from the median of the last hour."""
     level, daily, about = course
@@ -438,17 +302,17 @@ def _by_kind(usual: list[FloatArray], nearest: rest.Nearest, short: FloatArray, 
     return [np.where(place & np.isfinite(one), one, term) for place, one, term in zip(here, likely, usual, strict=True)]
 
 
-def _run(strength: FloatArray, has_begun: BoolArray, steps: _Steps, past: Past, is_open: BoolArray | None = None) -> FloatArray:
+def _run(strength: FloatArray, has_begun: BoolArray, steps: Steps, past: Past, is_open: BoolArray | None = None) -> FloatArray:
     """Forecast residuals added up with weights that fade over hours since a series began, in their own spread."""
     half_life = max(1.0, RUN_HALF_LIFE_H * steps.hour)
     kept = 0.5 ** (1 / half_life)
     bounded = np.where(has_begun, np.clip(np.nan_to_num(strength), -RUN_BOUND, RUN_BOUND), np.nan)
     # Of independent values of unit variance the fading mean has the variance (1 - kept) / (1 + kept).
     total = trailing.fading_mean(bounded, half_life, past)[:, 1:] * np.sqrt((1 + kept) / (1 - kept))
-    return np.where(np.isfinite(strength), total / np.fmax(_spread(total, steps, past, is_open), 0.5), np.nan)
+    return np.where(np.isfinite(strength), total / np.fmax(spread(total, steps, past, is_open), 0.5), np.nan)
 
 
-def _still_apart(apart: FloatArray, steps: _Steps, past: Past) -> BoolArray:
+def _still_apart(apart: FloatArray, steps: Steps, past: Past) -> BoolArray:
     """Whether most values of the last half an hour were apart from the course of the day, to the side that is counted as positive."""
     window = max(3, steps.hour // 2)
     whole = past.joined("apart", apart.astype(np.float32), trailing.reach(window))
@@ -475,7 +339,7 @@ def _pulse(strength: FloatArray, odd: FloatArray, kept: FloatArray, step_s: int,
     return best
 
 
-def _pattern(values: FloatArray, level: FloatArray, recent: FloatArray, steps: _Steps, step_s: int, past: Past) -> FloatArray:
+def _pattern(values: FloatArray, level: FloatArray, recent: FloatArray, steps: Steps, step_s: int, past: Past) -> FloatArray:
     """How much further than usual the course of the last hours is from all before; negative once it has been further within its length."""
     reach = pattern.reach(step_s)
     whole = recent[:, recent.shape[1] - values.shape[1] - reach + 1 :]
@@ -486,7 +350,7 @@ def _pattern(values: FloatArray, level: FloatArray, recent: FloatArray, steps: _
     return np.where(np.isfinite(values), np.where(further.astype(np.float32) >= most, further, -further), np.nan)
 
 
-def _week_mean(size: FloatArray, steps: _Steps, step_s: int, past: Past) -> FloatArray:
+def _week_mean(size: FloatArray, steps: Steps, step_s: int, past: Past) -> FloatArray:
     """Median of the means of the quarters of days of the last week; NaN where none is known."""
     found = np.empty(size.shape)
     block = max(FEW, steps.day // 4)

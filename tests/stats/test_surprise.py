@@ -2,8 +2,9 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
-from analytics.stats import alarms, surprise
+from analytics.stats import alarms, spread as spreads, surprise
 from analytics.stats.past import Past
+from analytics.stats.steps import steps_of
 
 STEP_S, DAY = 900, 96
 FIELDS = ("strength", "by_detector", "expected", "scale")
@@ -57,27 +58,11 @@ def test_expected_and_scale_explain_the_strength_of_the_forecast(rng):
 def test_run_equals_naive_loop(rng):
     strength = rng.normal(size=80)
     half_life = surprise.RUN_HALF_LIFE_H * 4
-    steps = surprise._steps(np.arange(80), 900, Past())
+    steps = steps_of(np.arange(80), 900, Past())
     total = naive_run(strength, half_life)[None]
-    spread = np.fmax(surprise._spread(total, steps, Past()), 0.5)
+    spread = np.fmax(spreads.spread(total, steps, Past()), 0.5)
     found = surprise._run(strength[None], np.ones((1, 80), bool), steps, Past())
     npt.assert_allclose(found, total / spread, rtol=1e-6)
-
-
-def test_the_spread_of_a_time_of_the_day_is_known_after_a_week(rng):
-    residual = rng.normal(size=(1, 9 * DAY)) * np.where(np.arange(9 * DAY) % DAY < DAY // 2, 1, 10)
-    steps = surprise._steps(np.arange(9 * DAY), STEP_S, Past())
-    spread = surprise._patches(np.abs(residual), steps, Past())[0, 8 * DAY :]
-    assert 1.4826 * np.median(spread[16:32]) == pytest.approx(1, rel=0.2)
-    assert 1.4826 * np.median(spread[64:80]) == pytest.approx(10, rel=0.2)
-
-
-def test_the_spread_of_the_week_is_the_median_of_those_of_half_days(rng):
-    size = np.abs(rng.normal(size=8 * DAY))
-    found = surprise._week_median(size[None], surprise._steps(np.arange(8 * DAY), STEP_S, Past()), Past())[0]
-    assert np.isnan(found[: DAY // 2]).all()
-    halves = np.median(size[DAY // 2 : -DAY // 2].reshape(-1, DAY // 2), axis=1)
-    npt.assert_allclose(found[-DAY // 2 :], np.median(halves), rtol=1e-6)
 
 
 @pytest.mark.parametrize("step_s", [60, 900, 3600, 86_400])
@@ -242,13 +227,6 @@ def test_missing_local_steps_are_refused():
 
 def test_no_columns_give_no_columns():
     assert surprise.surprises(np.empty((3, 0)), np.arange(0), step_s=300).by_detector.shape == (5, 3, 0)
-
-
-def test_the_scale_after_missing_values_counts_them():
-    values = np.array([[1.0, np.nan, np.nan, np.nan, 1.0, 1.0]])
-    found = surprise._after_gap(values, np.ones((1, 6)), np.full((1, 6), 9.0), Past())
-    # A missing point is never judged; the fourth has three missing before it.
-    npt.assert_allclose(found[0, [0, 4, 5]], [1, 2, 1])
 
 
 def test_nothing_is_quieter_than_the_noise_that_is_known():
