@@ -124,7 +124,7 @@ class Anomalies(Section):
     shown_days: int = Field(28, ge=1, le=400, description="newest days that the page tells one by one")
     shown: int = Field(6, ge=1, le=40, description="anomalies drawn one by one on the page")
     trial_places: int = Field(
-        12, ge=0, le=1000, description="services in regions into a copy of whose newest weeks known anomalies are put: what is caught?"
+        24, ge=0, le=1000, description="services in regions into a copy of whose newest weeks known anomalies are put: what is caught?"
     )
     trial_weeks: int = Field(4, ge=2, le=12, description="weeks of these copies; the first is only learnt from")
 

@@ -172,7 +172,7 @@ def trial_sentence(trial: Trial, zone: str) -> str:
     if not n:
         return (
             "No anomaly was tried: nothing with response times, availability or requests is measured hourly or finer and for more than "
-            "nine days, or the trial is off (anomalies.trial_places)."
+            "eleven days, or the trial is off (anomalies.trial_places)."
         )
     caught = int(trial.put["is_caught"].sum())
     return (

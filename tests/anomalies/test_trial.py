@@ -84,18 +84,16 @@ def test_fewer_places_are_whole_services(signals):
     assert ref.series["region"].nunique() == 2
 
 
-def test_each_place_has_an_anomaly_in_two_days_of_all_kinds_after_the_first_week_and_regions_take_turns(sample):
+def test_each_place_has_an_anomaly_in_four_days_after_the_first_week_and_regions_take_turns_with_all_kinds(sample):
     (ref,) = sample.refs
     plan = trial.plan(ref)
-    assert len(plan) == 4 * 10
+    assert len(plan) == 4 * 5
     assert min(put.first for put in plan) >= 2016
     assert max(put.stop for put in plan) <= 4 * 2016
     for service in ("db", "web"):
         mine = sorted((put.first, put.stop) for put in plan if put.service == service)
         assert all(later - stop >= 6 for (_, stop), (later, _) in itertools.pairwise(mine))
-        for region in ("eu", "us"):
-            kinds = [put.kind for put in plan if (put.service, put.region) == (service, region)]
-            assert sorted(kinds) == list(range(len(trial.KINDS)))
+        assert sorted(put.kind for put in plan if put.service == service) == list(range(len(trial.KINDS)))
     assert trial.plan(ref) == plan
 
 
@@ -135,7 +133,7 @@ def test_nothing_is_tried_where_something_was_strange_or_masked(whole):
         mine = found.anomalies[found.anomalies["service"] == put.service]
         assert not ((mine["start"] < put.end + HALF_HOUR) & (mine["end"] > put.start - HALF_HOUR)).any()
         assert put.service != "web" or not (put.start < MASKS["end"].iloc[0] and put.end > MASKS["start"].iloc[0])
-    assert 25 <= len(done.put) < 40
+    assert 14 <= len(done.put) < 20
 
 
 def test_outages_are_caught_at_once_and_what_is_within_the_noise_is_not(whole):
