@@ -289,12 +289,16 @@ def _pooled(jobs: Sequence[_Job], workers: int, module: str) -> Iterator[Any]:
 
 
 def _submit(pool: ProcessPoolExecutor, job: _Job) -> Future[Any]:
-    """The future of a job; of a pool that is already broken, one that says so, like those that broke with it."""
+    """The future of a job; of a pool that is already broken, one that says so, like those that broke with it.
+
+    A pool that breaks while it starts a worker has lost what it would talk to it by: that raises what the system says of it.
+    """
     try:
         return pool.submit(_work, job)
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, OSError, EOFError) as error:
+        broken = error if isinstance(error, BrokenProcessPool) else BrokenProcessPool(f"no worker could be started: {error}")
         failed: Future[Any] = Future()
-        failed.set_exception(error)
+        failed.set_exception(broken)
         return failed
 
 

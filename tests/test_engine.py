@@ -110,6 +110,18 @@ def test_a_worker_lost_three_times_stops_the_run_with_a_remedy(project):
         list(engine.map(mapped.die_always, LETTERS, workers=2))
 
 
+def test_a_pool_that_breaks_while_it_starts_a_worker_is_replaced(project, monkeypatch):
+    submit, refused = engine.ProcessPoolExecutor.submit, iter([OSError(9, "Bad file descriptor"), EOFError()])
+
+    def submit_late(pool, work, job):
+        if (error := next(refused, None)) is not None:
+            raise error
+        return submit(pool, work, job)
+
+    monkeypatch.setattr(engine.ProcessPoolExecutor, "submit", submit_late)
+    assert list(engine.map(mapped.double, ["a", "b", "c"], workers=2)) == ["aa", "bb", "cc"]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_of_the_function_is_raised_as_it_is(project, workers):
     with pytest.raises(LookupError, match="no such thing as c"):
