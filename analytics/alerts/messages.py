@@ -6,7 +6,7 @@ from datetime import datetime
 
 from analytics import words
 from analytics.alerts.life import Alert, Change, Finding
-from analytics.alerts.shared import Fate
+from analytics.alerts.shared import Fate, is_silence
 
 __all__ = ["change_text", "shared_text", "shared_title", "text", "title"]
 
@@ -49,13 +49,9 @@ def shared_title(fate: Fate) -> str:
     """One line: `region eu-west: 9 of 12 services at once, the gravest web: 64 more of 100 checks fail`; of silence as in `_missing`."""
     gravest = fate.lead.findings[0]
     place = "all regions" if fate.region is None else f"region {fate.region}"
-    if _is_silence(fate):
+    if is_silence(fate.lead):
         return f"{place}: {_missing(fate)}"
     return f"{place}: {fate.n_services} of {fate.of_services} services at once, the gravest {gravest.service}: {gravest.what}"
-
-
-def _is_silence(fate: Fate) -> bool:
-    return {row.finding for row in fate.lead.findings} == {"silence"}
 
 
 def _missing(fate: Fate) -> str:
@@ -69,7 +65,7 @@ def shared_text(fate: Fate, *, zone: str) -> str:
     gravest = {row.service: row for row in reversed(fate.lead.findings)}
     ordered = sorted(gravest.values(), key=lambda row: (-row.severity, row.service))
     first, *others = ordered
-    several = _missing(fate) if _is_silence(fate) else f"{fate.n_services} of {fate.of_services} services at once"
+    several = _missing(fate) if is_silence(fate.lead) else f"{fate.n_services} of {fate.of_services} services at once"
     lines = [
         f"What: {several}; {first.service}: {_what(first)}",
         f"Where: {'several regions' if fate.region is None else fate.region}: {words.listed(sorted(gravest), limit=SERVICES)}",

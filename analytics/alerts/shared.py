@@ -17,7 +17,7 @@ from analytics.alerts.life import Alert, Change, level_of
 from analytics.alerts.of_silence import ALL_SERVICES
 from analytics.stats import together
 
-__all__ = ["Fate", "fates"]
+__all__ = ["Fate", "fates", "is_silence"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -70,7 +70,7 @@ def fates(alerts: Sequence[Alert], series: pd.DataFrame, *, settings: params.Ale
     found = _at_once(mine, range(len(mine)), settings, enough)
     # What has been told with others is not told again; a few of many that fall silent at once share something, if not their region.
     taken = {row for _, rows in found for row in rows}
-    silent = [row for row, alert in enumerate(mine) if row not in taken and _is_silence(alert)]
+    silent = [row for row, alert in enumerate(mine) if row not in taken and is_silence(alert)]
     found += _at_once(mine, silent, settings, partial(enough, share=0.0))
     return [_fate(place or None, measured(place, rows), [mine[row] for row in rows], settings) for place, rows in found]
 
@@ -89,7 +89,8 @@ def _at_once(
     return [(place, rows[mine]) for place, mine in found]
 
 
-def _is_silence(alert: Alert) -> bool:
+def is_silence(alert: Alert) -> bool:
+    """Whether nothing but silence is told."""
     return all(finding.finding == "silence" for finding in alert.findings)
 
 

@@ -13,15 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import params
+from analytics import params, tables
 from analytics.stats.patience import WEEK_S, patience
 
 __all__ = ["Heard", "Silence", "Stream", "pauses_of_all", "read_streams", "silences_of", "streams_of", "usual_patience"]
 
 FloatArray = npt.NDArray[np.float64]
-
-TIMED = ("latency_ms", "latency_p95_ms")
-"""Signals that have no value while all checks fail: beside an availability they are silent when that is."""
 
 ENDED_PATIENCES = 2.0
 """What has ended has been silent for so many times its patience at least."""
@@ -114,12 +111,12 @@ def pauses_of_all(gaps: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
 def streams_of(series: pd.DataFrame) -> pd.DataFrame:
     """What can fall silent: series_id, service, region, name, signals, n_series, step_s, first, until (end of the last value's step), s.
 
-    Checks are one, by their availability; every other series is one.
+    Checks are one, by their availability, beside which response times are silent when that is; every other series is one.
     """
     mine = series[series["origin"] != "change"].sort_values(["service", "region", "signal"])
     place = pd.MultiIndex.from_frame(mine[["service", "region"]])
     is_checked = place.isin(place[mine["signal"] == "availability"])
-    stream = mine["signal"].where(~(is_checked & mine["signal"].isin(TIMED)), "availability")
+    stream = mine["signal"].where(~(is_checked & mine["signal"].isin(tables.LATENCIES)), "availability")
     key = ["service", "region", "stream"]
     of = mine.assign(stream=stream).groupby(key, observed=True)["signal"].agg(signals=tuple, n_series="size").reset_index()
     leads = mine.rename(columns={"signal": "stream"})[[*key, "series_id", "step_s", "first", "last"]].merge(of, on=key)

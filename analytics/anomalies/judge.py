@@ -15,7 +15,7 @@ from analytics import calendars, expected, params
 from analytics.anomalies import own
 from analytics.expected import Kind
 from analytics.panel import Panel, PanelRef
-from analytics.stats import alarms, failures, levels, rest, surprise
+from analytics.stats import alarms, failures, levels, rest, surprise, trailing
 from analytics.stats.past import Past, pieces
 
 __all__ = ["DETECTORS", "GAP_S", "Group", "Judged", "groups", "judge", "judged", "strange"]
@@ -132,17 +132,8 @@ def judged(panel: Panel, group: Group, settings: params.Anomalies, past: Past) -
     """Steps of the series of a group judged by what is known of those before; `past` moves on."""
     found = _shares(panel, settings, past) if group.kind == "logit" else _values(panel, group, settings, past)
     # Nothing is strange in the first steps of a series: too little is known of it.
-    age = _age(panel.values, past) - round(settings.learning_h * 3600 / panel.step_s)
+    age = trailing.age(np.isfinite(panel.values), past) - round(settings.learning_h * 3600 / panel.step_s)
     return replace(found, is_told=found.is_told & (age > 0), reach=np.minimum(found.reach, np.maximum(age, 1)).astype(np.int32))
-
-
-def _age(values: FloatArray, past: Past) -> IntArray:
-    """How many steps a series has been there, that step included."""
-    before = past.array("age", np.zeros((len(values), 1), np.int64))
-    has_begun = (before > 0) | np.logical_or.accumulate(np.isfinite(values), axis=1)
-    age = before + np.cumsum(has_begun, axis=1)
-    past.keep("age", age[:, -1:])
-    return np.asarray(age)
 
 
 def _values(panel: Panel, group: Group, settings: params.Anomalies, past: Past) -> Judged:

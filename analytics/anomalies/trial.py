@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analytics import engine, params, store
+from analytics import engine, params, store, tables
 from analytics.anomalies.advance import detect
 from analytics.anomalies.calibration import told_at
 from analytics.anomalies.find import Anomalies, Known, anomalies_of
@@ -61,9 +61,7 @@ KINDS = (
     Kind("half of the requests missing for half an hour", "requests", -0.5, 30),
     Kind("9 of 10 requests missing for half an hour", "requests", -0.9, 30),
 )
-LATENCIES = ("latency_ms", "latency_p95_ms")
-"""What is slow is slow in both."""
-SIGNALS = (*LATENCIES, "availability", "requests")
+SIGNALS = (*tables.LATENCIES, "availability", "requests")
 
 
 class Put(NamedTuple):
@@ -230,9 +228,10 @@ def put_into(panel: Panel, puts: Sequence[Put]) -> Panel:
         kind, steps = KINDS[put.kind], slice(put.first, put.stop)
         here = _are_in(panel.series, {(put.service, put.region)})
         for row in np.flatnonzero(here):
-            if signals[row] == kind.signal or {kind.signal, signals[row]} == set(LATENCIES):
+            if signals[row] == kind.signal or {kind.signal, signals[row]} == set(tables.LATENCIES):
+                # What is slow is slow in both.
                 values[row, steps] = _changed(values[row, steps], n_checks[row, steps], kind)
-            elif kind.signal == "availability" and kind.size == 1 and signals[row] in LATENCIES:
+            elif kind.signal == "availability" and kind.size == 1 and signals[row] in tables.LATENCIES:
                 # No answer, no response time.
                 values[row, steps], n_checks[row, steps] = np.nan, 0
     return replace(panel, values=values, n_checks=n_checks)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from analytics import tables
 from analytics.ingest.grid import Grid
-from analytics.ingest.survey import CHECK_SIGNALS
 from analytics.panel import to_ms, week_start
 
 __all__ = ["gaps_between", "gaps_table", "gaps_within", "with_earlier_gaps"]
@@ -148,7 +147,7 @@ def with_earlier_gaps(
 def _as_part(series: pd.DataFrame, part: int) -> pd.DataFrame:
     """Series with a place in the order of time; response times without those that stand with an availability."""
     place = pd.MultiIndex.from_frame(series[["service", "region"]])
-    is_timed = series["signal"].isin(CHECK_SIGNALS) & (series["signal"] != "availability")
+    is_timed = series["signal"].isin(tables.LATENCIES)
     series = series[~(is_timed & place.isin(place[series["signal"] == "availability"]))]
     ms = {name: series[name].map(to_ms).astype("int64") for name in ("first", "last")}
     return pd.DataFrame({"series_id": series["series_id"], "part": part, "step_ms": series["step_s"] * 1000, **ms})

@@ -18,7 +18,7 @@ __all__ = ["Survey", "Week", "survey"]
 STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
 # Real schedules are late by a little: 61 s still is "every minute".
 SCHEDULE_SLACK = 1.05
-CHECK_SIGNALS = ("latency_ms", "latency_p95_ms", "availability")
+CHECK_SIGNALS = (*tables.LATENCIES, "availability")
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ def plot_quantiles(quantiles: pd.DataFrame, *, unit: str, direction: str, ax: Ax
         ax.grid(visible=False, axis="y")
         ax.grid(visible=True, axis="x")
         ax.set_xlabel(unit)
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2, labelcolor=COLOURS["muted"], fontsize=8.5)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2, labelcolor=COLOURS["muted"], fontsize=8.5)
     return ax
 
 

@@ -212,11 +212,11 @@ def _joined(bars: NDArray[np.float64], shortest: float) -> NDArray[np.float64]:
 
 
 def key(ax: Axes, tones: Sequence[Tone]) -> None:
-    """The key of a grid or of bars, above its right end."""
+    """The key of a grid or of bars, above its left end: that is what a phone shows first."""
     from matplotlib.patches import Patch
 
     patches = [Patch(facecolor=COLOURS[tone.colour], alpha=tone.alpha, lw=0, label=tone.name) for tone in tones]
     ax.legend(
-        handles=patches, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(patches), handlelength=0.9, handleheight=0.9,
+        handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(patches), handlelength=0.9, handleheight=0.9,
         columnspacing=1.4, handletextpad=0.5, borderaxespad=0.2, labelcolor=COLOURS["muted"], fontsize=8.5,
     )  # fmt: skip

@@ -144,7 +144,7 @@ def _usual(counts: list[FloatArray], n_times: int, step_s: int, past: Past) -> F
     Of a series younger than twice that its older half counts: what has failed from the first is usual, not an outage of a day.
     """
     keep, n_before = 0.5 ** (step_s / (HALF_LIFE_DAYS * 86_400)), longest(step_s)
-    age = _age(counts[1][:, n_before:], past)
+    age = trailing.age(counts[1][:, n_before:] > 0, past)
     known = np.arange(1, n_times + 1) + n_before - np.minimum((age + 1) // 2, n_before)
     totals = []
     for name, part in zip(COUNTED, counts, strict=True):
@@ -152,12 +152,3 @@ def _usual(counts: list[FloatArray], n_times: int, step_s: int, past: Past) -> F
         past.keep(f"old_{name}", sums[:, n_times])
         totals.append(np.take_along_axis(sums, known, axis=1))
     return np.asarray((totals[0] + PRIOR_FAILURES) / (totals[1] + PRIOR_CHECKS))
-
-
-def _age(n_checks: FloatArray, past: Past) -> IntArray:
-    """Steps since the first check, that step included."""
-    before = past.array("age", np.zeros((len(n_checks), 1), np.int64))
-    has_begun = (before > 0) | np.logical_or.accumulate(n_checks > 0, axis=1)
-    age = before + np.cumsum(has_begun, axis=1)
-    past.keep("age", age[:, -1:])
-    return np.asarray(age)

@@ -207,7 +207,7 @@ def _judged(
 
     forecast = _bounded_ratio(residual, scale)
     apart = COURSE_WEIGHT * _bounded_ratio(by_course, course_scale)
-    run = _run(forecast, _has_begun(values, past), steps, past.part("run"), is_open)
+    run = _run(forecast, trailing.age(np.isfinite(values), past) > 0, steps, past.part("run"), is_open)
     # What was added up fades over hours; once the values are back it says nothing.
     run = np.where(_still_apart(np.sign(run) * apart, steps, past), run, 0 * run)
     # A value that came back to the course of the day was odd for what came before it, and is no pulse.
@@ -361,14 +361,6 @@ def _week_mean(size: FloatArray, steps: Steps, step_s: int, past: Past) -> Float
         if over is not None:
             past.pushed("means", robust.mean(over), none)
     return found
-
-
-def _has_begun(values: FloatArray, past: Past) -> BoolArray:
-    """Whether there has been a value, by each column."""
-    before = past.array("begun", np.zeros((len(values), 1), bool))
-    found = np.logical_or.accumulate(np.concatenate([before, np.isfinite(values)], axis=1), axis=1)
-    past.keep("begun", found[:, -1:])
-    return found[:, 1:]
 
 
 def _strongest(by_detector: FloatArray) -> FloatArray:

@@ -15,14 +15,23 @@ from numpy.lib.stride_tricks import sliding_window_view
 from analytics.stats import robust
 from analytics.stats.past import Past
 
-__all__ = ["carried", "fading_mean", "fading_sum", "mean", "median", "median_at", "places", "reach"]
+__all__ = ["age", "carried", "fading_mean", "fading_sum", "mean", "median", "median_at", "places", "reach"]
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 MOST_VALUES = 24
 """A longer window is cut into about as many pieces, and the median of their means taken: it costs the same for every cadence, and up to
 half of the pieces may be wrong."""
+
+
+def age(is_there: BoolArray, past: Past) -> IntArray:
+    """Steps since the first of a series, that one included; 0 before it."""
+    before = past.array("age", np.zeros((len(is_there), 1), np.int64))
+    found = np.asarray(before + np.cumsum((before > 0) | np.logical_or.accumulate(is_there, axis=1), axis=1))
+    past.keep("age", found[:, -1:])
+    return found
 
 
 def carried(values: FloatArray, past: Past) -> FloatArray:

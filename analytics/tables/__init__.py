@@ -13,7 +13,7 @@ from analytics.tables.baseline import BASELINE, REBASELINES
 from analytics.tables.columns import Column, Stage, Table
 from analytics.tables.drift import DRIFT, DRIFT_DIRECTIONS, DRIFT_KINDS, DRIFT_STATES, SURE_Q
 from analytics.tables.ingest import INGEST
-from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
+from analytics.tables.raw import EVENT_KINDS, IN_FUTURE, LATENCIES, ORIGINS, RAW, ROLES, SERIES_SIGNALS, STATES, TRUTH_KINDS
 from analytics.tables.slo import SLO
 from analytics.tables.validation import picked, schema, schema_type, validate
 
@@ -27,6 +27,7 @@ __all__ = [
     "FINDINGS",
     "FINDING_STATES",
     "IN_FUTURE",
+    "LATENCIES",
     "LEVELS",
     "ORIGINS",
     "RAW",

@@ -49,6 +49,8 @@ TruthKind = Literal[
 TRUTH_KINDS: tuple[str, ...] = get_args(TruthKind)
 ROLES = ("service", "data_store", "external", "client_view", "prober")
 
+LATENCIES = ("latency_ms", "latency_p95_ms")
+"""Response times of checks: those that succeeded. They have no value while all checks fail."""
 SERIES_SIGNALS = {
     "latency_ms": "ms",
     "latency_p95_ms": "ms",

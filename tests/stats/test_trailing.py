@@ -48,6 +48,13 @@ def same_time(values, local, days, steps_per_day, ahead=0):
     return trailing.median_at(values, trailing.places(local, wanted, known=known, width=values.shape[1]))
 
 
+def test_the_age_of_a_series_counts_its_gaps_and_goes_on():
+    is_there = np.array([[False, True, False, True, False], [False, False, False, False, True]])
+    past = Past()
+    cut = [trailing.age(part, past) for part in (is_there[:, :2], is_there[:, 2:])]
+    npt.assert_array_equal(np.concatenate(cut, axis=1), [[0, 1, 2, 3, 4], [0, 0, 0, 0, 1]])
+
+
 def test_carried_values_fill_gaps_from_the_past_only():
     npt.assert_array_equal(trailing.carried(np.array([[NAN, 1, NAN, NAN, 2, NAN]]), Past()), [[NAN, 1, 1, 1, 2, 2]])
 
