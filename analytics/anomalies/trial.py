@@ -18,7 +18,7 @@ import pandas as pd
 
 from analytics import engine, params, store, tables
 from analytics.anomalies.advance import detect
-from analytics.anomalies.calibration import told_at
+from analytics.anomalies.calibration import knows, told_at
 from analytics.anomalies.find import Anomalies, Known, anomalies_of
 from analytics.anomalies.found import Found
 from analytics.anomalies.judge import GAP_S
@@ -94,7 +94,7 @@ class Trial:
     Attributes
     ----------
     put : a row for each anomaly that was put in: service, region, kind (its name), start, end, is_caught, delay_s (NaN: not caught), and
-        is_caught_for_more, at the budget `for_more`
+        is_caught_for_more, at the budget `for_more` (NaN: of a service with so few series it is not known)
     for_more : false alarms a week of a service
     n_services, start, end : of the sample, as far as it was tested
     """
@@ -137,7 +137,8 @@ def try_out(
     rows = [row for ref in sample.refs for row in _rows(ref, found.anomalies, known.masks, near)]
     put, for_more = pd.DataFrame(rows, columns=PUT), MORE * told.budget
     delay_s, later_s = (_delays(put, alarms, told.details, near) for alarms in (told.alarms, told_at(told, for_more)))
-    put = put.assign(is_caught=np.isfinite(delay_s), delay_s=delay_s, is_caught_for_more=np.isfinite(later_s))
+    is_known = put["service"].map(knows(told, for_more, settings=settings)).to_numpy(bool)
+    put = put.assign(is_caught=np.isfinite(delay_s), delay_s=delay_s, is_caught_for_more=np.where(is_known, np.isfinite(later_s), np.nan))
     return Trial(put, for_more, len(services), sample.tested_from, sample.end)
 
 

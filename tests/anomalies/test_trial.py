@@ -149,6 +149,13 @@ def test_outages_are_caught_at_once_and_what_is_within_the_noise_is_not(whole):
     assert done.put.loc[~done.put["is_caught"], "delay_s"].isna().all()
 
 
+def test_of_few_series_nothing_is_said_of_a_larger_budget(signals):
+    done = tried(signals.select(region="eu"))[1]
+    assert len(done.put)
+    assert done.put["is_caught_for_more"].isna().all()
+    assert shows.trial_table(done)["for_more"].isna().all()
+
+
 def test_the_copy_of_some_weeks_says_what_the_whole_history_would(signals, sample, whole):
     (ref,) = sample.refs
     copy = trial.put_into(signals[0].load(), trial.plan(ref)).between(None, NOW)
