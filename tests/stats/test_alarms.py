@@ -184,7 +184,8 @@ def test_a_new_series_is_seen_earlier_where_others_like_it_are_known(rng):
     by_own, by_kind, told = (
         alarms.raised(rate[new, event], budget_per_week=0.25).any(axis=1).mean() for rate in (*singles, rates_of(values, alike=one_kind))
     )
-    assert by_own < 0.5 < by_kind
+    assert by_own < 0.5
+    assert by_kind > 0.9
     assert told > 0.9
 
 
